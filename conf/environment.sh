@@ -1,0 +1,184 @@
+# shellcheck shell=bash
+# What spark-submit.sh, toplists and tests/run share: the Python environment, the Delta jars, Java.
+# Each ensure_… returns in milliseconds where nothing is to be done. Needs bash 3.2 and Python 3.11.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+VENV="$ROOT/.venv"
+JARS="$ROOT/.jars"
+LOG_OPTION="-Dlog4j2.configurationFile=\"$ROOT/conf/spark/log4j2.properties\""
+export PYTHONPATH="$ROOT/lib${PYTHONPATH:+:$PYTHONPATH}"
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+# fail MESSAGE: usage or configuration, exit code 2.
+fail() {
+    say "$1"
+    exit 2
+}
+
+# ensure_spark runtime|test: environment and jars. A new environment gets an archive of Spark's
+# classes, too; one that came from elsewhere (an image) is left as it is.
+ensure_spark() {
+    local prepare=""
+    environment_serves "$1" || prepare=yes
+    ensure_environment "$1"
+    ensure_jars
+    [[ -z "$prepare" ]] || ensure_class_archive
+}
+
+# ensure_environment runtime|test: .venv holds what the lock names.
+ensure_environment() {
+    local python
+    ! environment_serves "$1" || return 0
+    python="$(find_python)"
+    # Under a lock, so that two at once do not install into one folder. The lock lives as long as
+    # the subshell; Python takes it because not every system has a flock command.
+    (
+        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+        environment_holds "$1" || install_environment "$1" "$python"
+    ) 9>"$ROOT/.setup.lock"
+}
+
+environment_serves() {
+    environment_holds "$1" || environment_holds test  # test includes runtime
+}
+
+# environment_holds VARIANT: what is installed is remembered as a copy of its lock.
+environment_holds() {
+    cmp -s "$(lock_of "$1")" "$VENV/installed-$1.lock"
+}
+
+lock_of() {
+    case "$1" in
+        runtime) printf '%s' "$ROOT/requirements.lock" ;;
+        test) printf '%s' "$ROOT/requirements-test.lock" ;;
+    esac
+}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        elif [[ "$candidate" == "${PYTHON:-}" ]]; then
+            fail "PYTHON=$PYTHON is not a Python 3.11 or newer: set it to one, or unset it."
+        fi
+    done
+    fail "Python 3.11 or newer is needed and none is on the PATH.
+  Debian 12, Ubuntu 24.04 or newer: sudo apt install python3 python3-venv
+  macOS: brew install python@3.12
+or set PYTHON to the one to use."
+}
+
+# install_environment VARIANT PYTHON
+install_environment() {
+    local lock log="$ROOT/.setup.log"
+    lock="$(lock_of "$1")"
+    say "Setting up .venv (once, about a minute) …"
+    if ! install_packages "$lock" "$2" >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        say "Setting up .venv did not succeed; the last lines are above, all of them in $log."
+        exit 1
+    fi
+    # The real place of Spark depends on Python's version; the scripts need one that does not.
+    (cd "$VENV" && ln -sfn lib/python3.*/site-packages/pyspark spark)
+    cp "$lock" "$VENV/installed-$1.lock"
+}
+
+# install_packages LOCK PYTHON
+install_packages() {
+    rm -f "$VENV"/installed-*.lock "$VENV"/classes-*
+    if command -v uv >/dev/null; then
+        [[ -x "$VENV/bin/python" ]] || uv venv --python "$2" "$VENV" || return
+        uv pip install --python "$VENV/bin/python" --require-hashes --no-deps -r "$1"
+        return
+    fi
+    if ! "$VENV/bin/python" -m pip --version 2>/dev/null; then
+        if ! "$2" -c 'import ensurepip, venv'; then
+            echo "This Python cannot make virtual environments: sudo apt install python3-venv"
+            return 1
+        fi
+        "$2" -m venv --clear "$VENV" || return
+    fi
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input \
+        --require-hashes --no-deps -r "$1"
+}
+
+# list_jars: path of every Delta jar, fetched or not, one per line.
+list_jars() {
+    local hash path
+    while read -r hash path; do
+        [[ -z "$path" || "$hash" == "#" ]] || printf '%s\n' "$JARS/${path##*/}"
+    done <"$ROOT/conf/delta-jars.lock"
+}
+
+join_jars() {  # join_jars SEPARATOR
+    local jars
+    jars="$(list_jars)"
+    printf '%s' "${jars//$'\n'/$1}"
+}
+
+# ensure_jars: needs the environment.
+ensure_jars() {
+    local jar
+    while IFS= read -r jar; do
+        if [[ ! -f "$jar" ]]; then
+            "$VENV/bin/python" "$ROOT/conf/fetch_jars.py" "$ROOT/conf/delta-jars.lock" "$JARS"
+            return
+        fi
+    done < <(list_jars)
+}
+
+java_version() {
+    "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1
+}
+
+ensure_java() {
+    local java="${JAVA_HOME:+$JAVA_HOME/bin/}java" found
+    found="$(java_version)" || found=""
+    [[ "$found" =~ version\ \"([0-9]+) ]] && ((BASH_REMATCH[1] >= 17)) && return
+    fail "Spark needs Java 17 or newer; $java ${BASH_REMATCH[0]:+is }${BASH_REMATCH[0]:-does not run}.
+  Debian, Ubuntu: sudo apt install openjdk-17-jre-headless
+  macOS: brew install openjdk@17
+  others: https://adoptium.net
+Where it is not found on the PATH, set JAVA_HOME to its folder."
+}
+
+# class_archive: where Spark's classes lie ready for the Java in use. A JVM started with this archive
+# opens a session and writes its first table in half the time; one that it does not fit ignores it.
+class_archive() {
+    local key
+    key="$({ java_version; cat "$ROOT/conf/delta-jars.lock"; } | cksum)"
+    printf '%s' "$VENV/classes-${key%% *}.jsa"
+}
+
+# ensure_class_archive: needs the environment and the jars. Where it cannot be made, an empty file says
+# so and nothing else changes. An environment that belongs to another checkout (a link) is left alone.
+ensure_class_archive() {
+    local archive
+    archive="$(class_archive)"
+    if [[ -e "$archive" || -L "$VENV" || ! -x "$VENV/spark/bin/spark-submit" ]] ||
+        ! java_version >/dev/null; then
+        return
+    fi
+    (
+        "$VENV/bin/python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+        [[ -e "$archive" ]] || make_class_archive "$archive"
+    ) 9>"$ROOT/.setup.lock"
+}
+
+make_class_archive() {
+    say "Preparing Spark's classes (once, about a minute) …"
+    rm -f "$VENV"/classes-*
+    env "SPARK_HOME=$VENV/spark" "PYSPARK_PYTHON=$VENV/bin/python" "TOPLISTS_LOG=$ROOT/.setup.log" \
+        "SPARK_SUBMIT_OPTS=-XX:ArchiveClassesAtExit=\"$1.part\" -Xlog:disable $LOG_OPTION" \
+        "$VENV/spark/bin/spark-submit" --properties-file "$ROOT/conf/spark/local.conf" \
+        --driver-class-path "$(join_jars :)" "$ROOT/conf/load_classes.py" \
+        >>"$ROOT/.setup.log" 2>&1 </dev/null || rm -f "$1.part"
+    [[ -f "$1.part" ]] || touch "$1.part"
+    # Complete or not at all: a JVM does not survive half an archive.
+    mv -f "$1.part" "$1"
+}

@@ -1,0 +1,98 @@
+"""What can be set: every setting by its dotted key, with its meaning and the values it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import NoneType
+from typing import Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+_KINDS: dict[object, str] = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+}
+
+
+@dataclass(frozen=True)
+class SettingDefinition:
+    """One setting.
+
+    Attributes:
+        key: Dotted key, such as `model.als.rank`.
+        default: Value where no layer gives one.
+        meaning: One line on what it does.
+        allowed: The values it takes, in words, such as `whole number, at least 1`.
+    """
+
+    key: str
+    default: object
+    meaning: str
+    allowed: str
+
+
+def list_settings(section: type[BaseModel], prefix: str = "") -> Iterator[SettingDefinition]:
+    """Every setting under `section`, in the order of definition."""
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{name}"
+        if inner := _inner_section(field):
+            yield from list_settings(inner, f"{key}.")
+        else:
+            yield SettingDefinition(
+                key, field.get_default(), field.description or "", _describe_allowed(field)
+            )
+
+
+def list_sections(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Dotted name of every group of settings under `section`, outer ones first."""
+    for name, field in section.model_fields.items():
+        if inner := _inner_section(field):
+            yield f"{prefix}{name}"
+            yield from list_sections(inner, f"{prefix}{name}.")
+
+
+def _inner_section(field: FieldInfo) -> type[BaseModel] | None:
+    annotation = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def _describe_allowed(field: FieldInfo) -> str:
+    alternatives = get_args(field.annotation)
+    nullable = NoneType in alternatives
+    kind = next(a for a in alternatives if a is not NoneType) if nullable else field.annotation
+    words = [_describe_kind(kind), *_describe_bounds(field.metadata)]
+    return ", ".join(words) + (", or null" if nullable else "")
+
+
+def _describe_kind(kind: object) -> str:
+    if get_origin(kind) is Literal:
+        return " | ".join(str(choice) for choice in get_args(kind))
+    return _KINDS.get(kind, str(kind))
+
+
+def _describe_bounds(constraints: Iterable[object]) -> Iterator[str]:
+    for constraint in constraints:
+        match constraint:
+            case Ge(ge=bound):
+                yield f"at least {_plain(bound)}"
+            case Gt(gt=bound):
+                yield f"above {_plain(bound)}"
+            case Le(le=bound):
+                yield f"at most {_plain(bound)}"
+            case Lt(lt=bound):
+                yield f"below {_plain(bound)}"
+            case MinLen(min_length=length):
+                yield f"of length {length} or more"
+            case MaxLen(max_length=length):
+                yield f"of length {length} or less"
+
+
+def _plain(bound: object) -> str:
+    return str(bound).removesuffix(".0")

@@ -1,0 +1,151 @@
+"""The settings of one invocation: `base.yaml` < `<env>.yaml` < `--set`, and where each came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from toplists.config.catalogue import list_sections, list_settings
+from toplists.config.settings import Settings
+from toplists.config.sources import Entry, read_arguments, read_file
+from toplists.errors import ConfigurationError
+
+BASE = "base"
+DEFAULT_ORIGIN = "default"
+
+_DEFINITIONS = {definition.key: definition for definition in list_settings(Settings)}
+_GROUPS = frozenset(list_sections(Settings))
+
+
+@dataclass(frozen=True)
+class ResolvedSettings:
+    """Settings with their provenance.
+
+    Attributes:
+        settings: The settings.
+        origins: Dotted key → `default`, `conf/local.yaml:12` or `--set`; every setting has one.
+    """
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting as `./toplists config` shows it; `value` as one would write it in YAML."""
+
+    key: str
+    value: str
+    origin: str
+    meaning: str
+    allowed: str
+
+
+def resolve_settings(conf_dir: Path, env: str, overrides: Sequence[str] = ()) -> ResolvedSettings:
+    """Put the layers together; of two values for one setting the later layer's counts.
+
+    Args:
+        conf_dir: Folder with `base.yaml` and one `<env>.yaml` per environment.
+        env: Name of the environment.
+        overrides: `key=value` arguments of `--set`; of two for one setting the last counts.
+
+    Raises:
+        ConfigurationError: There is no such environment, or an entry has an unknown key or a value
+            that its setting does not take.
+    """
+    written: dict[str, Entry] = {}
+    for path in (conf_dir / f"{BASE}.yaml", _environment_file(conf_dir, env)):
+        for entry in read_file(path, _GROUPS):
+            written[entry.key] = _with_known_key(entry)
+    for entry in read_arguments(overrides):
+        written[entry.key] = _with_known_key(entry)
+    origins = {
+        key: written[key].origin if key in written else DEFAULT_ORIGIN for key in _DEFINITIONS
+    }
+    return ResolvedSettings(_validate(written), origins)
+
+
+def describe_settings(resolved: ResolvedSettings) -> list[SettingLine]:
+    """One line per setting, in the order of definition."""
+    return [
+        SettingLine(
+            definition.key,
+            json.dumps(reduce(getattr, definition.key.split("."), resolved.settings)),
+            resolved.origins[definition.key],
+            definition.meaning,
+            definition.allowed,
+        )
+        for definition in _DEFINITIONS.values()
+    ]
+
+
+def _environment_file(conf_dir: Path, env: str) -> Path:
+    known = sorted(path.stem for path in conf_dir.glob("*.yaml") if path.stem != BASE)
+    if env not in known:
+        raise ConfigurationError(
+            f"There is no environment {env!r}: {conf_dir} has {', '.join(known) or 'none'}. "
+            f"Choose one of them, or add {env}.yaml there (it may be empty)."
+        )
+    return conf_dir / f"{env}.yaml"
+
+
+def _with_known_key(entry: Entry) -> Entry:
+    if entry.key in _DEFINITIONS:
+        return entry
+    if entry.key in _GROUPS:
+        inside = [key for key in _DEFINITIONS if key.startswith(f"{entry.key}.")]
+        raise ConfigurationError(
+            f"{entry.origin}: {entry.key} is a group of settings, not a setting: "
+            f"set one of {', '.join(inside)}."
+        )
+    nearest = _nearest_keys(entry.key, [*_DEFINITIONS, *_GROUPS])
+    hint = (
+        f"did you mean {' or '.join(nearest)}?" if nearest else "./toplists config lists them all."
+    )
+    raise ConfigurationError(f"{entry.origin}: there is no setting {entry.key}; {hint}")
+
+
+def _nearest_keys(key: str, known: Iterable[str]) -> list[str]:
+    by_name: dict[str, list[str]] = {}
+    for candidate in known:
+        by_name.setdefault(candidate.rpartition(".")[2], []).append(candidate)
+    name = key.rpartition(".")[2]
+    if name in by_name:  # the right name in the wrong group, such as als.rank
+        return by_name[name]
+    similar = get_close_matches(key, [full for fulls in by_name.values() for full in fulls], n=1)
+    for similar_name in get_close_matches(name, by_name, n=1):
+        similar += by_name[similar_name]
+    return list(dict.fromkeys(similar))
+
+
+def _validate(written: dict[str, Entry]) -> Settings:
+    tree: dict[str, Any] = {}
+    for key, entry in written.items():
+        *groups, name = key.split(".")
+        node = tree
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[name] = entry.value
+    try:
+        # Strict JSON: "64" and true are no numbers, whole numbers serve as fractions.
+        return Settings.model_validate_json(json.dumps(tree, default=str), strict=True)
+    except ValidationError as error:
+        problems = [_describe_problem(written, problem) for problem in error.errors()]
+        raise ConfigurationError(" ".join(problems)) from error
+
+
+def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
+    key = ".".join(map(str, problem["loc"]))
+    if key not in written:  # a rule about several settings
+        return f"{key or 'settings'}: {problem['msg']}."
+    entry = written[key]
+    value = json.dumps(entry.value, ensure_ascii=False, default=str)
+    return f"{entry.origin}: {key} = {value} is not possible; allowed: {_DEFINITIONS[key].allowed}."

@@ -1,0 +1,184 @@
+"""Every setting of the pipeline: its type, default, range and one-line meaning.
+
+The tree mirrors the rooms of the pipeline. Values come from the YAML layers (see
+`toplists.config.layers`); the defaults here are what `conf/base.yaml` leaves out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and closed against unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LakeSettings(Section):
+    root: str = Field("./lake", description="Folder that holds one sub-folder per dataset.")
+    lease_seconds: float = Field(
+        0.0, ge=0.0, description="How long to wait for another writer of the same dataset."
+    )
+
+
+class ColumnSettings(Section):
+    """Which input column means what; `null` = found by its usual names."""
+
+    user: str | None = Field(None, description="Column with the user id.")
+    item: str | None = Field(None, description="Column with the item id.")
+    value: str | None = Field(None, description="Column with the rating or amount; may be absent.")
+    time: str | None = Field(None, description="Column with the time of the event; may be absent.")
+    event_type: str | None = Field(
+        None, description="Column with the kind of event; may be absent."
+    )
+    event_id: str | None = Field(None, description="Column with a unique event id; may be absent.")
+    updated_at: str | None = Field(
+        None, description="Column that says which of two versions of an event is newer."
+    )
+
+
+class IngestSettings(Section):
+    columns: ColumnSettings = ColumnSettings()
+    delimiter: str = Field(
+        ",", min_length=1, max_length=4, description="Separator of `csv:` files."
+    )
+    time_format: Literal["auto", "seconds", "millis", "iso"] = Field(
+        "auto",
+        description="How times are written; `auto` tells numbers by size, the rest is ISO 8601.",
+    )
+    min_value: float | None = Field(None, description="Smallest allowed value; lower is refused.")
+    max_value: float | None = Field(None, description="Largest allowed value; higher is refused.")
+    max_rejected_share: Share = Field(
+        0.01, description="Share of refused rows above which the whole input is refused."
+    )
+
+
+class SplitSettings(Section):
+    method: Literal["auto", "days", "last", "hash"] = Field(
+        "auto",
+        description="How the holdout is chosen; `auto` takes the first of days, last, hash that serves.",
+    )
+    holdout_days: int = Field(30, ge=1, description="`days`: the holdout is this many last days.")
+    min_warm_users: int = Field(
+        200, ge=1, description="`auto`: users that `days` must leave to judge on."
+    )
+    holdout_last: int = Field(5, ge=1, description="`last`: newest interactions held out per user.")
+    holdout_share: Share = Field(0.2, description="`hash`: share of interactions held out.")
+
+
+class PrepareSettings(Section):
+    positive_from: float = Field(
+        4.0,
+        description="Values from here on are positive feedback; events without a value are too.",
+    )
+    min_user_interactions: int = Field(
+        1, ge=1, description="Users with fewer positive interactions are not trained on."
+    )
+    min_item_interactions: int = Field(
+        1, ge=1, description="Items with fewer positive interactions are not trained on."
+    )
+    max_user_interactions: int = Field(
+        2000, ge=1, description="Newest interactions of a user that are trained on."
+    )
+    split: SplitSettings = SplitSettings()
+
+
+class AlsSettings(Section):
+    rank: int = Field(48, ge=1, le=1024, description="Number of latent factors.")
+    iterations: int = Field(10, ge=1, le=500, description="Passes over both sides.")
+    regularization: float = Field(
+        0.05, ge=0.0, description="Penalty on the factors, times a row's number of interactions."
+    )
+    alpha: float = Field(
+        10.0,
+        ge=0.0,
+        description="Implicit feedback: how much more an interaction counts than none.",
+    )
+    feedback: Literal["implicit", "explicit"] = Field(
+        "implicit", description="Rank by preference (`implicit`) or predict the value (`explicit`)."
+    )
+
+
+class ItemCosineSettings(Section):
+    neighbours: int = Field(100, ge=1, description="Most similar items kept for each item.")
+    shrinkage: float = Field(
+        10.0, ge=0.0, description="Added to the denominator, against similarities from few raters."
+    )
+
+
+class ModelSettings(Section):
+    name: Literal["als", "item_cosine", "popularity"] = Field(
+        "als", description="The model behind the personal lists."
+    )
+    seed: int = Field(42, ge=0, description="Seed of everything random in a fit.")
+    als: AlsSettings = AlsSettings()
+    item_cosine: ItemCosineSettings = ItemCosineSettings()
+
+
+class RecommendSettings(Section):
+    n: int = Field(50, ge=1, le=1000, description="Length of every personal list.")
+    active_days: int | None = Field(
+        None,
+        ge=1,
+        description="Users without an event in this many days get no list; `null` = all do.",
+    )
+    similar_n: int = Field(20, ge=1, le=1000, description="Length of every list of similar items.")
+
+
+class GateSettings(Section):
+    metric: Literal[
+        "ndcg@10", "recall@10", "hit_rate@10", "ndcg@50", "recall@50", "hit_rate@50"
+    ] = Field("ndcg@10", description="The metric that decides.")
+    max_loss: Share = Field(
+        0.02,
+        description="Loss against popularity and the live run that is still allowed (relative).",
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = Field(
+        0.95, description="Confidence of the bootstrap intervals."
+    )
+    resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples.")
+    min_users: int = Field(200, ge=1, description="Holdout users below which the gate only warns.")
+    max_short_share: Share = Field(0.01, description="Share of lists that may be shorter than n.")
+    min_personal_share: Share = Field(
+        0.5, description="Share of trained users' lists that must hold personal items."
+    )
+    min_user_retention: Share = Field(
+        0.95, description="Eligible users, as a share of the live run's, that must remain."
+    )
+
+
+class PublishSettings(Section):
+    keep_runs: int = Field(5, ge=2, description="Published runs kept for rollback.")
+
+
+class EngineSettings(Section):
+    block_entries: int = Field(
+        1_000_000, ge=1, description="Interactions in one block of users or items."
+    )
+    tile_mb: int = Field(32, ge=1, description="Memory of one tile of scores, in MiB.")
+
+
+class Settings(Section):
+    """All settings of one invocation."""
+
+    lake: LakeSettings = LakeSettings()
+    ingest: IngestSettings = IngestSettings()
+    prepare: PrepareSettings = PrepareSettings()
+    model: ModelSettings = ModelSettings()
+    recommend: RecommendSettings = RecommendSettings()
+    gate: GateSettings = GateSettings()
+    publish: PublishSettings = PublishSettings()
+    engine: EngineSettings = EngineSettings()
+
+    def result_affecting(self) -> dict[str, object]:
+        """The settings that decide what the lists are, as plain data for the run's fingerprint.
+
+        Where the lake lies, how input is parsed (its outcome is in the events), how long runs are
+        kept and how work is cut do not change a list.
+        """
+        return self.model_dump(mode="json", exclude={"lake", "ingest", "publish", "engine"})

@@ -1,0 +1,35 @@
+"""Errors that a person is meant to read, each with the exit code its kind ends in.
+
+The message is one paragraph: what is wrong, where, and what to do about it. Anything that is not a
+`ToplistsError` is a defect of ours; it ends in exit code 1 and its stack trace goes to the log file.
+"""
+
+
+class ToplistsError(Exception):
+    """Something failed that running again may cure (exit code 1)."""
+
+    exit_code = 1
+
+
+class ConfigurationError(ToplistsError):
+    """A command, setting or name that cannot be followed (exit code 2)."""
+
+    exit_code = 2
+
+
+class GateRefusedError(ToplistsError):
+    """The lists were computed, but are not fit to be published (exit code 3)."""
+
+    exit_code = 3
+
+
+class ConflictError(ToplistsError):
+    """Another writer holds the dataset, or moved the pointer first (exit code 4)."""
+
+    exit_code = 4
+
+
+class InputRefusedError(ToplistsError):
+    """The input cannot be taken in as it is; nothing was written (exit code 5)."""
+
+    exit_code = 5

@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# Runs a verb of the pipeline on Spark. The only command an operator needs: it sets itself up on
+# first use, then becomes the real spark-submit (signals and exit codes are Spark's and the job's).
+set -euo pipefail
+
+# shellcheck source=conf/environment.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/conf/environment.sh"
+
+INCUBATOR_WARNING='WARNING: Using incubator modules: jdk.incubator.vector'
+SECRET='password|passwd|secret|token|credential|key'
+
+list_names() {  # list_names FOLDER SUFFIX: names of the files, without the suffix, on one line
+    local file names=()
+    for file in "$1"/*"$2"; do
+        [[ ! -f "$file" ]] || names+=("$(basename "$file" "$2")")
+    done
+    printf '%s' "${names[*]-}"
+}
+
+usage() {
+    cat <<END
+usage: ./spark-submit.sh [OPTIONS] VERB [ARGUMENTS OF THE VERB]
+       ./spark-submit.sh VERB --help      what a verb takes
+       ./spark-submit.sh --setup [test]   only set up: runtime (default), or what the tests need too
+
+verbs: $(list_names "$ROOT/jobs" .py)
+
+options (before or after the verb):
+  --env NAME     environment: conf/NAME.yaml and conf/spark/NAME.conf (default: local)
+  --master URL   Spark master, instead of the environment's
+  --conf K=V     Spark setting, instead of the environment's; repeatable
+  --dry-run      print the command instead of running it, without secrets
+END
+}
+
+print_command() {  # shell-quoted on one line; what looks secret is replaced by ***
+    local word hide="" line=""
+    shopt -s nocasematch
+    for word in "$@"; do
+        if [[ -n "$hide" ]]; then
+            word='***' hide=""
+        elif [[ "$word" =~ ^([^=]*($SECRET)[^=]*)= || "$word" =~ ^([^=]*)=.*($SECRET)[^=[:space:]/]*= ]]; then
+            word="${BASH_REMATCH[1]}=***"
+        elif [[ "$word" =~ ^--[^=]*($SECRET) ]]; then
+            hide=yes
+        elif [[ "$word" =~ ^([^@]*://)[^/@]*@(.*)$ ]]; then
+            word="${BASH_REMATCH[1]}***@${BASH_REMATCH[2]}"
+        fi
+        line+="$(printf '%q' "$word") "
+    done
+    printf '%s\n' "${line% }"
+}
+
+nearest_verb() {  # nearest_verb WORD: a hint, or nothing
+    local nearest
+    nearest="$(python3 -c 'import difflib, sys
+print(*difflib.get_close_matches(sys.argv[1], sys.argv[2].split(), 1))' \
+        "$1" "$(list_names "$ROOT/jobs" .py)" 2>/dev/null)" || return 0
+    printf '%s' "${nearest:+ Did you mean $nearest?}"
+}
+
+configured_master() {  # configured_master PROPERTIES
+    local key value
+    while read -r key value; do
+        [[ "$key" != spark.master ]] || printf '%s' "$value"
+    done <"$1"
+}
+
+verb="" env=local master="" dry_run="" help="" spark_options=() job_arguments=()
+while (($#)); do
+    case "$1" in
+        --env | --master | --conf)
+            (($# > 1)) || fail "$1 needs a value. ./spark-submit.sh --help explains."
+            case "$1" in
+                --env) env="$2" ;;
+                --master) master="$2" ;;
+                --conf)
+                    [[ "$2" == *=* ]] || fail "--conf takes K=V, such as --conf spark.driver.memory=8g."
+                    [[ "$2" != spark.master=* ]] || fail "Use --master URL instead of --conf spark.master."
+                    spark_options+=(--conf "$2")
+                    ;;
+            esac
+            shift
+            ;;
+        --env=* | --master=* | --conf=*)
+            option="${1%%=*}" value="${1#*=}"
+            shift
+            set -- "$option" "$value" "$@"
+            continue
+            ;;
+        --dry-run) dry_run=yes ;;
+        --setup)
+            [[ "${2:-runtime}" =~ ^(runtime|test)$ ]] || fail "--setup takes runtime or test."
+            ensure_spark "${2:-runtime}"
+            ensure_class_archive
+            exit 0
+            ;;
+        -h | --help)
+            [[ -n "$verb" ]] || { usage; exit 0; }
+            help=yes
+            ;;
+        -*)
+            [[ -n "$verb" ]] || fail "There is no option $1 before the verb. ./spark-submit.sh --help explains."
+            job_arguments+=("$1")
+            ;;
+        *)
+            if [[ -z "$verb" ]]; then verb="$1"; else job_arguments+=("$1"); fi
+            ;;
+    esac
+    shift
+done
+
+[[ -n "$verb" ]] || { usage >&2; exit 2; }
+job="$ROOT/jobs/$verb.py"
+[[ "$verb" != */* && -f "$job" ]] ||
+    fail "There is no verb '$verb'.$(nearest_verb "$verb") Verbs: $(list_names "$ROOT/jobs" .py)."
+properties="$ROOT/conf/spark/$env.conf"
+[[ "$env" != */* && -f "$properties" ]] ||
+    fail "There is no environment '$env' in conf/spark. Environments: $(list_names "$ROOT/conf/spark" .conf)."
+
+[[ "$master" =~ ^(local|spark://|k8s://|yarn|$) ]] ||
+    fail "There is no master '$master': use local[N], spark://HOST:PORT, k8s://URL or yarn."
+
+if [[ -n "$help" ]]; then
+    ensure_environment runtime
+    exec "$VENV/bin/python" "$job" --help
+fi
+
+spark_options=(
+    --properties-file "$properties"
+    ${master:+--master "$master"}
+    --conf "spark.driver.defaultJavaOptions=$LOG_OPTION"
+    ${spark_options[@]+"${spark_options[@]}"}
+)
+here=""
+case "${master:-$(configured_master "$properties")}" in
+    local* | "") # on the class path of the one JVM: loads faster than jars added at run time
+        here=yes
+        spark_options+=(--driver-class-path "$(join_jars :)")
+        ;;
+    *) # executors see the checkout under the same path as the driver
+        spark_options+=(--jars "$(join_jars ,)" --conf "spark.executorEnv.PYTHONPATH=$ROOT/lib")
+        ;;
+esac
+command=(
+    env "SPARK_HOME=$VENV/spark" "PYSPARK_PYTHON=$VENV/bin/python" "PYTHONPATH=$PYTHONPATH"
+    "$VENV/spark/bin/spark-submit" "${spark_options[@]}"
+    "$job" --env "$env" ${job_arguments[@]+"${job_arguments[@]}"}
+)
+if [[ -n "$dry_run" ]]; then
+    print_command "${command[@]}"
+    exit 0
+fi
+
+ensure_java
+ensure_spark runtime
+if [[ -n "$here" ]]; then
+    archive="$(class_archive)"
+    export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -XX:SharedArchiveFile=\"$archive\" -Xlog:disable -Xlog:all=error:stderr"
+fi
+
+logs="${TOPLISTS_LOGS:-$ROOT/logs}"
+mkdir -p "$logs"
+TOPLISTS_LOG="$(cd "$logs" && pwd)/$(date -u +%Y%m%dT%H%M%S)-$verb-$$.log"
+export TOPLISTS_LOG
+if [[ -t 1 ]]; then
+    # The job's output reaches the terminal through Spark's launcher: it cannot see it is there.
+    export TOPLISTS_TERMINAL=1
+    COLUMNS="$(tput cols 2>/dev/null || echo 80)"
+    export COLUMNS
+fi
+
+# The JVM says this on every start and has no switch for it. The filter outlives a Ctrl-C, to pass on
+# the last words of what it stopped.
+exec 2> >(trap '' INT TERM HUP; exec grep --line-buffered -vxF "$INCUBATOR_WARNING" >&2)
+exec "${command[@]}"

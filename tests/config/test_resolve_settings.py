@@ -1,0 +1,221 @@
+"""Settings from base.yaml, an environment's file and --set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toplists.config.layers import SettingLine, describe_settings, resolve_settings
+from toplists.errors import ConfigurationError
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    (folder / "base.yaml").write_text("model:\n  name: als\n  als:\n    rank: 48\n    alpha: 10\n")
+    (folder / "local.yaml").write_text("# nothing yet\n")
+    (folder / "prod.yaml").write_text("model:\n  als:\n    rank: 96\n")
+    return folder
+
+
+def write_local(conf: Path, text: str) -> None:
+    (conf / "local.yaml").write_text(text)
+
+
+def message(conf: Path, *overrides: str, env: str = "local") -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_settings(conf, env, overrides)
+    return str(caught.value)
+
+
+# --- which layer counts ---------------------------------------------------------------------------
+
+
+def test_later_layers_win_and_every_value_knows_its_place(conf: Path) -> None:
+    resolved = resolve_settings(conf, "prod", ["model.als.alpha=2.5"])
+    assert resolved.settings.model.als.rank == 96
+    assert resolved.settings.model.als.alpha == 2.5
+    assert resolved.origins["model.name"] == "conf/base.yaml:2"
+    assert resolved.origins["model.als.rank"] == "conf/prod.yaml:3"
+    assert resolved.origins["model.als.alpha"] == "--set"
+    assert resolved.origins["gate.min_users"] == "default"
+
+
+def test_of_two_arguments_for_one_setting_the_last_counts(conf: Path) -> None:
+    resolved = resolve_settings(conf, "local", ["recommend.n=5", "recommend.n=7"])
+    assert resolved.settings.recommend.n == 7
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",  # empty file
+        "model:\n",  # a group whose settings are all commented out
+        "model:\n  als:\n    # rank: 3\n",
+    ],
+)
+def test_a_layer_may_say_nothing(conf: Path, text: str) -> None:
+    write_local(conf, text)
+    assert resolve_settings(conf, "local").settings.model.als.rank == 48
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argument", "read", "expected"),
+    [
+        ("model.als.regularization=1e-3", lambda s: s.model.als.regularization, 0.001),
+        ("model.als.alpha=40", lambda s: s.model.als.alpha, 40.0),  # a whole number for a fraction
+        ("recommend.active_days=null", lambda s: s.recommend.active_days, None),
+        ("ingest.delimiter=,", lambda s: s.ingest.delimiter, ","),  # characters with a meaning
+        ("ingest.delimiter=|", lambda s: s.ingest.delimiter, "|"),  # in YAML
+        ("ingest.delimiter=\t", lambda s: s.ingest.delimiter, "\t"),
+        ('ingest.delimiter="::"', lambda s: s.ingest.delimiter, "::"),
+        ("lake.root=/a=b/c", lambda s: s.lake.root, "/a=b/c"),  # only the first = divides
+        ('ingest.columns.user="1"', lambda s: s.ingest.columns.user, "1"),
+    ],
+)
+def test_set_reads_values_as_yaml_does(conf: Path, argument: str, read, expected) -> None:
+    value = read(resolve_settings(conf, "local", [argument]).settings)
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "model.als.rank=0",  # below its range
+        "model.als.rank=1025",  # above
+        "model.als.rank=2.5",  # not whole
+        'model.als.rank="64"',  # text
+        "model.als.rank=true",
+        "model.als.rank=null",
+        "model.als.rank=[3]",
+        "model.als.rank=",  # nothing is null
+    ],
+)
+def test_a_value_out_of_range_names_key_value_origin_and_range(conf: Path, argument: str) -> None:
+    text = message(conf, argument)
+    assert text.startswith("--set: model.als.rank = ")
+    assert text.endswith("allowed: whole number, at least 1, at most 1024.")
+
+
+def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:
+    write_local(conf, "\nmodel:\n  name: deep\n")
+    assert message(conf) == (
+        'conf/local.yaml:3: model.name = "deep" is not possible; '
+        "allowed: als | item_cosine | popularity."
+    )
+
+
+def test_every_wrong_value_is_named_at_once(conf: Path) -> None:
+    text = message(conf, "model.als.rank=0", "gate.confidence=1")
+    assert "model.als.rank = 0" in text
+    assert "gate.confidence = 1 is not possible; allowed: number, at least 0.5, below 1." in text
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("model.als.rnak", "model.als.rank"),  # slip of the pen
+        ("modle.als.rank", "model.als.rank"),
+        ("als.rank", "model.als.rank"),  # forgotten group
+        ("min_users", "gate.min_users"),
+        ("publish.min_users", "gate.min_users"),  # wrong group
+        ("iteration", "model.als.iterations"),  # both
+    ],
+)
+def test_an_unknown_key_is_an_error_that_names_the_nearest(
+    conf: Path, key: str, nearest: str
+) -> None:
+    text = message(conf, f"{key}=3")
+    assert text.startswith(f"--set: there is no setting {key}; did you mean ")
+    assert nearest in text
+
+
+def test_an_unknown_key_in_a_file_names_the_line(conf: Path) -> None:
+    write_local(conf, "model:\n  als:\n    rank: 3\n    ranks: 4\n")
+    assert message(conf) == (
+        "conf/local.yaml:4: there is no setting model.als.ranks; did you mean model.als.rank?"
+    )
+
+
+def test_a_key_like_no_other_points_to_the_list(conf: Path) -> None:
+    assert message(conf, "zzz=1").endswith(
+        "there is no setting zzz; ./toplists config lists them all."
+    )
+
+
+def test_a_group_is_no_setting(conf: Path) -> None:
+    write_local(conf, "model: als\n")
+    assert message(conf).startswith(
+        "conf/local.yaml:1: model is a group of settings, not a setting"
+    )
+    write_local(conf, "")
+    assert "set one of model.item_cosine.neighbours, " in message(conf, "model.item_cosine={a: 1}")
+
+
+def test_a_setting_is_no_group(conf: Path) -> None:
+    write_local(conf, "model:\n  name:\n    als: 3\n")
+    assert message(conf).startswith('conf/local.yaml:3: model.name = {"als": 3} is not possible')
+
+
+def test_a_key_twice_in_a_file_is_an_error(conf: Path) -> None:
+    write_local(conf, "model:\n  seed: 1\n  seed: 2\n")
+    assert message(conf) == "conf/local.yaml:3 sets model.seed a second time: keep one."
+
+
+# --- files and arguments that are not settings at all --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model:\n  seed: [1\n", "conf/local.yaml:3 is not valid YAML"),
+        ("model:\n\tseed: 1\n", "conf/local.yaml:2 is not valid YAML"),
+        ("a: 1\n---\nb: 2\n", "conf/local.yaml:2 is not valid YAML"),  # a second document
+        ("- model\n", "conf/local.yaml:1 is not a setting: write `key: value` lines."),
+    ],
+)
+def test_a_file_that_is_not_settings_names_the_line(conf: Path, text: str, expected: str) -> None:
+    write_local(conf, text)
+    assert message(conf).startswith(expected)
+
+
+@pytest.mark.parametrize("argument", ["model.seed", "=3", ""])
+def test_an_argument_without_key_or_value_shows_the_form(conf: Path, argument: str) -> None:
+    assert "is not of the form key=value" in message(conf, argument)
+
+
+@pytest.mark.parametrize("value", ['"open', "[1", "{a: 1"])
+def test_an_unreadable_argument_is_named(conf: Path, value: str) -> None:
+    assert message(conf, f"model.seed={value}").startswith(f"--set model.seed={value}: ")
+
+
+@pytest.mark.parametrize("env", ["staging", "base", "../conf/local"])
+def test_an_unknown_environment_lists_the_known(conf: Path, env: str) -> None:
+    text = message(conf, env=env)
+    assert f"no environment {env!r}" in text
+    assert "local, prod" in text
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def test_settings_are_described_with_value_origin_meaning_and_range(conf: Path) -> None:
+    lines = {line.key: line for line in describe_settings(resolve_settings(conf, "prod"))}
+    assert lines["model.als.rank"] == SettingLine(
+        key="model.als.rank",
+        value="96",
+        origin="conf/prod.yaml:3",
+        meaning="Number of latent factors.",
+        allowed="whole number, at least 1, at most 1024",
+    )
+    assert lines["model.name"].value == '"als"'
+    assert lines["recommend.active_days"].value == "null"

@@ -1,0 +1,79 @@
+"""Fixtures that every test may ask for. A test that asks for `spark` is marked `spark` by itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # fixturenames holds what the test asks for through other fixtures, too.
+    if "spark" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.spark)
+
+
+def delta_jars() -> list[Path]:
+    """The jars that conf/delta-jars.lock names."""
+    lines = (ROOT / "conf/delta-jars.lock").read_text().splitlines()
+    names = [Path(line.split()[1]).name for line in lines if not line.startswith("#")]
+    jars = [ROOT / ".jars" / name for name in names]
+    if not all(jar.is_file() for jar in jars):
+        pytest.fail("The Delta jars are missing: ./spark-submit.sh --setup test fetches them.")
+    return jars
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The Spark session of this test process: a nightly's on one machine, made smaller."""
+    folder = tmp_path_factory.mktemp("spark")
+    jars = delta_jars()
+    options = f'-Dlog4j2.configurationFile="{ROOT / "conf/spark/log4j2.properties"}" -Xlog:disable'
+    if archive := os.environ.get("CLASS_ARCHIVE"):  # tests/run names it; Spark starts faster
+        options += f' -XX:SharedArchiveFile="{archive}"'
+    settings = {
+        "spark.driver.memory": "2g",
+        "spark.driver.extraClassPath": ":".join(map(str, jars)),
+        "spark.driver.defaultJavaOptions": options,
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.checkpoint.dir": str(folder / "checkpoints"),
+        "spark.local.dir": str(folder / "local"),
+    }
+    command = ["--master", "local[2]", "--properties-file", str(ROOT / "conf/spark/local.conf")]
+    for key, value in settings.items():
+        command += ["--conf", f"{key}={value}"]
+    environment = {
+        "SPARK_HOME": str(Path(sys.prefix) / "spark"),  # where the set-up links to
+        "PYSPARK_SUBMIT_ARGS": shlex.join([*command, "pyspark-shell"]),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(ROOT / "lib"),  # the workers'
+        "TOPLISTS_LOG": str(folder / "spark.log"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in environment.items():
+            patch.setenv(key, value)
+        from toplists.lake.session import open_session  # only here: no other test pays for pyspark
+
+        session = open_session("tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def ratings_data() -> Path:
+    """Folder with the real data sets (`ml-latest-small`, `goodbooks`): $RATINGS_DATA."""
+    folder = Path(os.environ.get("RATINGS_DATA", ROOT.parent / "shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data sets in {folder}; set RATINGS_DATA to the folder that has them")
+    return folder
