@@ -1,0 +1,109 @@
+"""A dataset: one world of ids with its own tables, pointer and lease, in one folder of the lake."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from deltalake import DeltaTable, Schema
+
+from toplists.errors import ConfigurationError
+from toplists.lake.schema import Table
+from toplists.lake.tables import RUNS, TABLES
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where one dataset lies.
+
+    `root` is an absolute folder that the driver and every executor see under the same path (a local
+    disk, or a shared mount). Tables are folders in it; `work` holds the files that tasks exchange,
+    outside every table so that VACUUM never touches them.
+    """
+
+    root: Path
+
+    @classmethod
+    def open(cls, lake_root: str, name: str) -> Dataset:
+        """The dataset `name` under `lake_root`, whether it exists yet or not.
+
+        Raises:
+            ConfigurationError: `lake_root` is not a file path, or `name` not a usable folder name.
+        """
+        if "://" in lake_root and not lake_root.startswith("file://"):
+            raise ConfigurationError(
+                f"lake.root = {lake_root} is not a folder: this release keeps a lake on a local disk "
+                "or a mount that all machines share. Set lake.root to such a folder."
+            )
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{name!r} is not a dataset name: use lower-case letters, digits, '.', '_' and '-', "
+                "beginning with a letter or digit."
+            )
+        return cls(Path(lake_root.removeprefix("file://")).expanduser().resolve() / name)
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset: the folder's."""
+        return self.root.name
+
+    @property
+    def work(self) -> Path:
+        """Folder for files that tasks exchange, one sub-folder per run."""
+        return self.root / "work"
+
+    def path(self, table: Table) -> str:
+        """Where `table` lies."""
+        return str(self.root / table.name)
+
+    def has(self, table: Table) -> bool:
+        """Whether `table` was created."""
+        return DeltaTable.is_deltatable(self.path(table))
+
+    def exists(self) -> bool:
+        """Whether anything was ever begun in it."""
+        return self.has(RUNS)
+
+    def create_tables(self) -> None:
+        """Create the tables that are missing, each with its comments and CHECK constraints.
+
+        delta-rs needs milliseconds per table where Spark needs a second; both write the same log.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        missing = [table for table in TABLES if not self.has(table)]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda table: create_table(self.path(table), table), missing))
+
+
+def create_table(path: str, table: Table) -> None:
+    """Create one empty Delta table at `path`, readable by every reader (reader version 1)."""
+    created = DeltaTable.create(
+        path,
+        schema=Schema.from_json(json.dumps(table.schema_json)),
+        name=table.name,
+        description=table.purpose,
+        partition_by=list(table.partition_by) or None,
+        mode="ignore",
+    )
+    if table.constraints and not created.metadata().configuration:
+        created.alter.add_constraint(dict(table.constraints))
+
+
+def holds(dataset: Dataset, table: Table, **partition: str) -> bool:
+    """Whether `table` has any file in the partition whose columns have the given values."""
+    wanted = [(column, "=", value) for column, value in partition.items()]
+    return bool(DeltaTable(dataset.path(table)).file_uris(file_pruning_predicate=wanted))
+
+
+def list_datasets(lake_root: str) -> list[Dataset]:
+    """Every dataset under `lake_root`, by name; none where the folder does not exist."""
+    root = Path(lake_root).expanduser().resolve()
+    if not root.is_dir():
+        return []
+    datasets = map(Dataset, sorted(root.iterdir()))
+    return [dataset for dataset in datasets if dataset.exists()]

@@ -1,0 +1,88 @@
+"""One writer at a time per dataset.
+
+On a file system the lease is a `flock`: the kernel frees it when its holder dies, however it dies.
+Every acquisition takes the next fencing number, which the pointer records and checks, so that a
+writer that lost the lease without noticing cannot move the pointer behind its successor.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from toplists.errors import ConflictError
+from toplists.lake.dataset import Dataset
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write to a dataset, under its fencing number."""
+
+    fence: int
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Replace the file at `path` by `content`; readers see the old or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_text(content, encoding="utf-8")
+    draft.replace(path)
+
+
+@contextmanager
+def hold_lease(dataset: Dataset, command: str, *, wait_seconds: float = 0.0) -> Iterator[Lease]:
+    """Hold the dataset's lease for the length of the block.
+
+    Args:
+        dataset: The dataset to be written.
+        command: What the holder does, shown to those who are locked out.
+        wait_seconds: How long to wait for a present holder.
+
+    Raises:
+        ConflictError: another process holds the lease.
+    """
+    dataset.root.mkdir(parents=True, exist_ok=True)
+    record = dataset.root / "lease.json"
+    with (dataset.root / "lease.lock").open("a") as lock:
+        _acquire(lock.fileno(), dataset, record, time.monotonic() + wait_seconds)
+        fence = int(_read(record).get("fence", 0)) + 1
+        holder = {
+            "fence": fence,
+            "command": command,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+        }
+        write_atomically(record, json.dumps(holder))
+        yield Lease(fence)
+
+
+def _acquire(descriptor: int, dataset: Dataset, record: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = _read(record)
+                raise ConflictError(
+                    f"Dataset {dataset.name} is being written by another process "
+                    f"({holder.get('command', 'unknown')}, pid {holder.get('pid', '?')} on "
+                    f"{holder.get('host', '?')}). Wait for it to end and run the command again, or "
+                    "let it wait with --set lake.lease_seconds=600."
+                ) from None
+            time.sleep(_POLL_SECONDS)
+
+
+def _read(record: Path) -> dict[str, str | int]:
+    try:
+        return dict(json.loads(record.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}

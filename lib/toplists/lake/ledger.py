@@ -1,0 +1,165 @@
+"""The ledger: one row when an attempt at a step begins, and one when it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
+
+from toplists.lake.bookkeeping import Row, append_rows, read_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.tables import RUNS
+
+Clock: TypeAlias = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is: one `as_of` over one state of the inputs, under one configuration and code."""
+
+    run_id: str
+    as_of: date | None
+    inputs: str
+    configuration: str
+    configuration_hash: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished step has to say.
+
+    `facts` is what the next steps and `toplists status` need to know (counts, choices, a verdict);
+    `detail` is the line a person sees.
+    """
+
+    detail: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    rows_in: int | None = None
+    rows_out: int | None = None
+    rejected: int | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt in progress; `number` counts the tries at this step of this run."""
+
+    run: Run
+    step: str
+    number: int
+    began: datetime
+
+
+class Ledger:
+    """Reads and writes the attempts of one dataset."""
+
+    def __init__(self, dataset: Dataset, clock: Clock) -> None:
+        """Keep the ledger of `dataset`; `clock` gives the times that are written."""
+        self._dataset = dataset
+        self._clock = clock
+
+    def begin(self, run: Run, step: str) -> Attempt:
+        """Record that an attempt begins."""
+        tries = {int(row["attempt"]) for row in self._rows(run.run_id, step)}
+        attempt = Attempt(run, step, max(tries, default=0) + 1, self._clock())
+        self._append(attempt, "running", at=attempt.began)
+        return attempt
+
+    def finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Record that the attempt did what it was for."""
+        self._append(
+            attempt,
+            "done",
+            rows_in=outcome.rows_in,
+            rows_out=outcome.rows_out,
+            rejected=outcome.rejected,
+            facts=json.dumps({"detail": outcome.detail, **outcome.facts}, sort_keys=True),
+        )
+
+    def refuse(self, attempt: Attempt, reason: str, facts: Mapping[str, Any]) -> None:
+        """Record that the attempt ended in a refusal, with what led to it."""
+        self._append(
+            attempt, "refused", reason=reason, facts=json.dumps(dict(facts), sort_keys=True)
+        )
+
+    def fail(self, attempt: Attempt, reason: str) -> None:
+        """Record that the attempt failed."""
+        self._append(attempt, "failed", reason=reason)
+
+    def facts(
+        self, run_id: str, step: str, *, states: Collection[str] = ("done",)
+    ) -> dict[str, Any] | None:
+        """The facts of the step's last attempt that ended in one of `states`; `None` without one."""
+        ended = [row for row in self._rows(run_id, step) if row["state"] in states]
+        if not ended:
+            return None
+        newest = max(ended, key=lambda row: int(row["attempt"]))
+        return dict(json.loads(newest["facts"]))
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run of that id, if any step of it was ever attempted."""
+        rows = read_rows(self._dataset, RUNS, run_id=run_id)
+        return _run(rows[0]) if rows else None
+
+    def newest_run(self, as_of: date | None) -> Run | None:
+        """The run prepared last, of that `as_of` if one is given."""
+        rows = [
+            row
+            for row in read_rows(self._dataset, RUNS, step="prepare")
+            if as_of is None or row["as_of"] == as_of
+        ]
+        return _run(max(rows, key=lambda row: row["at"])) if rows else None
+
+    def _rows(self, run_id: str, step: str) -> list[Row]:
+        return read_rows(self._dataset, RUNS, run_id=run_id, step=step)
+
+    def _append(
+        self,
+        attempt: Attempt,
+        state: str,
+        *,
+        at: datetime | None = None,
+        rows_in: int | None = None,
+        rows_out: int | None = None,
+        rejected: int | None = None,
+        facts: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        run, at = attempt.run, at or self._clock()
+        row: Row = {
+            "run_id": run.run_id,
+            "step": attempt.step,
+            "attempt": attempt.number,
+            "state": state,
+            "as_of": run.as_of,
+            "inputs": run.inputs,
+            "rows_in": rows_in,
+            "rows_out": rows_out,
+            "rejected": rejected,
+            "configuration_hash": run.configuration_hash,
+            "configuration": run.configuration,
+            "code_version": run.code_version,
+            "seconds": None if state == "running" else (at - attempt.began).total_seconds(),
+            "facts": facts,
+            "reason": reason,
+            "at": at,
+        }
+        append_rows(self._dataset, RUNS, [row])
+
+
+def _run(row: Row) -> Run:
+    return Run(
+        run_id=row["run_id"],
+        as_of=row["as_of"],
+        inputs=row["inputs"],
+        configuration=row["configuration"],
+        configuration_hash=row["configuration_hash"],
+        code_version=row["code_version"],
+    )
+
+
+def utc_now() -> datetime:
+    """The clock of entry points."""
+    return datetime.now(UTC)
