@@ -1,0 +1,164 @@
+"""The catalogue of a MovieLens source: movies → items."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from toplists.errors import InputRefusedError
+from toplists.ingest.files import InputFile
+from toplists.ingest.streams import DAMAGE, open_stream, refusal_of_damage, require_utf8
+from toplists.lake.bookkeeping import Row, append_rows, arrow_schema
+from toplists.lake.dataset import Dataset
+from toplists.lake.tables import ITEMS
+
+Item: TypeAlias = dict[str, Any]
+
+_TITLE_AND_YEAR = re.compile(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)\s*")
+_NO_GENRES = "(no genres listed)"
+# u.item has one 0/1 field per genre, in this order; the first means that none is known.
+_FLAGGED_GENRES = (
+    *(
+        "unknown",
+        "Action",
+        "Adventure",
+        "Animation",
+        "Children's",
+        "Comedy",
+        "Crime",
+        "Documentary",
+    ),
+    *("Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi"),
+    *("Thriller", "War", "Western"),
+)
+_FLAGGED_FIELDS = ("item_id", "title", "release_date", "video_release_date", "imdb_url")
+
+
+def read_catalogue(file: InputFile) -> list[Item]:
+    """The items of a MovieLens catalogue (`movies.csv`, `movies.dat`, `u.item`), in order of id.
+
+    Returns:
+        Rows of `items` without `load_id`. Of several entries of one id, the greatest counts.
+
+    Raises:
+        InputRefusedError: the file is damaged or a row of it is not what its format says.
+    """
+    content = _content(file)
+    head, _, _ = content.partition(b"\n")
+    if b"::" in head:
+        items = _double_colon_items(file, content)
+    elif head.count(b"|") >= len(_FLAGGED_GENRES):
+        items = _flagged_items(file, content)
+    else:
+        items = _csv_items(file, content)
+    by_id = {item["item_id"]: item for item in sorted(items, key=repr)}
+    return [by_id[item_id] for item_id in sorted(by_id)]
+
+
+def upsert_items(dataset: Dataset, items: Iterable[Item], load_id: str) -> None:
+    """Insert the items that are new to `dataset` and replace those whose content differs.
+
+    A catalogue is small and lies in this process already: delta-rs merges it in a fraction of the
+    time that a Spark job takes to start.
+    """
+    opened = DeltaTable(dataset.path(ITEMS))
+    stored = opened.to_pyarrow_table().drop_columns(["load_id"]).to_pylist(maps_as_pydicts="strict")
+    known = {item["item_id"]: item for item in stored}
+    changed: list[Row] = [
+        {**item, "load_id": load_id} for item in items if known.get(item["item_id"]) != item
+    ]
+    if changed and not known:
+        append_rows(dataset, ITEMS, changed)
+    elif changed:
+        (
+            opened.merge(
+                pa.Table.from_pylist(changed, schema=arrow_schema(opened)),
+                predicate="old.item_id = new.item_id",
+                source_alias="new",
+                target_alias="old",
+            )
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .execute()
+        )
+
+
+def _csv_items(file: InputFile, content: bytes) -> Iterator[Item]:
+    require_utf8(content, 1, file)
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    header = next(rows, [])
+    if not {"movieId", "title", "genres"} <= set(header):
+        raise InputRefusedError(
+            f"{file}, line 1: expected columns movieId, title, genres, but the columns are "
+            f"{', '.join(header)}."
+        )
+    for row in rows:
+        if row:
+            fields = dict(
+                zip(header, _of_width(row, len(header), file, rows.line_num), strict=True)
+            )
+            genres = fields.pop("genres").split("|")
+            yield _item(fields.pop("movieId"), fields.pop("title"), genres, fields)
+
+
+def _double_colon_items(file: InputFile, content: bytes) -> Iterator[Item]:
+    for number, line in enumerate(_decoded(content).split("\n"), start=1):
+        if line.strip():
+            item_id, title, genres = _of_width(line.rstrip("\r").split("::"), 3, file, number)
+            yield _item(item_id, title, genres.split("|"), {})
+
+
+def _flagged_items(file: InputFile, content: bytes) -> Iterator[Item]:
+    width = len(_FLAGGED_FIELDS) + len(_FLAGGED_GENRES)
+    for number, line in enumerate(content.decode("latin-1").split("\n"), start=1):
+        if line.strip():
+            row = _of_width(line.rstrip("\r").split("|"), width, file, number)
+            fields = dict(zip(_FLAGGED_FIELDS, row, strict=False))
+            flags = zip(_FLAGGED_GENRES[1:], row[len(_FLAGGED_FIELDS) + 1 :], strict=True)
+            genres = [genre for genre, flag in flags if flag == "1"]
+            yield _item(fields.pop("item_id"), fields.pop("title"), genres, fields)
+
+
+def _item(item_id: str, title: str, genres: list[str], rest: dict[str, str]) -> Item:
+    parts = _TITLE_AND_YEAR.fullmatch(title)
+    return {
+        "item_id": item_id,
+        "title": parts["title"] if parts else title.strip() or None,
+        "year": int(parts["year"]) if parts else None,
+        "genres": [genre for genre in genres if genre and genre != _NO_GENRES],
+        "attributes": {name: value for name, value in sorted(rest.items()) if value},
+    }
+
+
+def _of_width(row: list[str], width: int, file: InputFile, line: int) -> list[str]:
+    if len(row) != width or not row[0].strip():
+        raise InputRefusedError(
+            f"{file}, line {line}: expected {width} fields that begin with an item id, found "
+            f"{len(row)}. Correct the catalogue, or move it away to do without titles."
+        )
+    return row
+
+
+def _content(file: InputFile) -> bytes:
+    try:
+        with open_stream(file) as stream:
+            content = stream.read()
+    except DAMAGE as damage:
+        raise refusal_of_damage(file, 0, damage) from damage
+    if not content:
+        raise InputRefusedError(f"{file} is empty. Expected a catalogue of movies.")
+    return content
+
+
+def _decoded(content: bytes) -> str:
+    """movies.dat is UTF-8 in MovieLens 10M, ISO-8859-1 in the older sets."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")

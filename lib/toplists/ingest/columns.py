@@ -1,0 +1,72 @@
+"""Which column of an input means what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
+from toplists.config.settings import ColumnSettings
+from toplists.errors import InputRefusedError
+
+Role: TypeAlias = Literal["user", "item", "value", "time", "event_type", "event_id", "updated_at"]
+ROLES: tuple[Role, ...] = get_args(Role)
+REQUIRED: tuple[Role, ...] = ("user", "item")
+
+# Compared without case, spaces, `_` and `-`: `user_id`, `userId` and `User ID` are one name.
+_USUAL_NAMES: dict[Role, frozenset[str]] = {
+    "user": frozenset({"userid", "user", "uid", "customerid", "customer", "visitorid", "memberid"}),
+    "item": frozenset(
+        {"itemid", "item", "iid", "movieid", "bookid", "productid", "product"}
+        | {"trackid", "songid", "articleid", "videoid", "asin", "sku"}
+    ),
+    "value": frozenset({"rating", "value", "score", "stars"}),
+    "time": frozenset({"timestamp", "time", "eventtime", "ts", "datetime", "date"}),
+    "event_type": frozenset({"eventtype", "event"}),
+    "event_id": frozenset({"eventid"}),
+    "updated_at": frozenset({"updatedat", "modifiedat", "lastmodified"}),
+}
+
+MOVIELENS_COLUMNS = ColumnSettings(user="userId", item="movieId", value="rating", time="timestamp")
+
+
+def find_columns(header: Sequence[str], chosen: ColumnSettings, where: str) -> dict[Role, int]:
+    """The position in `header` of every role that has a column.
+
+    Args:
+        header: Column names of the input.
+        chosen: Names that the person gave; a role without one is found by its usual names.
+        where: How messages call the place of the header.
+
+    Raises:
+        InputRefusedError: a chosen or required column is missing, or several could be meant.
+    """
+    found: dict[Role, int] = {}
+    for role in ROLES:
+        name: str | None = getattr(chosen, role)
+        positions = [at for at, column in enumerate(header) if _is_meant(column, name, role)]
+        if len(positions) > 1:
+            names = " and ".join(header[at] for at in positions)
+            raise InputRefusedError(
+                f"{where}: columns {names} could all be the {_title(role)}. Say which is with "
+                f"--set ingest.columns.{role}=COLUMN."
+            )
+        if positions:
+            found[role] = positions[0]
+        elif name is not None or role in REQUIRED:
+            expected = f"a column {name}" if name else f"a column with the {_title(role)}"
+            raise InputRefusedError(
+                f"{where}: expected {expected}, but the columns are {', '.join(header)}. If another "
+                f"column is meant, name it with --set ingest.columns.{role}=COLUMN."
+            )
+    return found
+
+
+def _is_meant(column: str, name: str | None, role: Role) -> bool:
+    if name is not None:
+        return column == name
+    return re.sub(r"[ _-]", "", column).lower() in _USUAL_NAMES[role]
+
+
+def _title(role: Role) -> str:
+    return role.replace("_", " ") + (" id" if role in REQUIRED else "")

@@ -1,0 +1,50 @@
+"""The shape in which rows leave their file, whatever its format: text, not yet judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from toplists.ingest.columns import ROLES
+
+# One row of the input each, with the text of every role (null: no such column, or nothing in it).
+# `file` is the number of the file in its source, `line` counts from 1 with the header. `raw` is the
+# line as it came (null for Parquet). `problem` says why the row could not be split into fields.
+# `refusal` is not of a row: it says why its file cannot be taken in at all.
+SCANNED = pa.schema(
+    [
+        pa.field("file", pa.int32(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("raw", pa.string()),
+        pa.field("problem", pa.string()),
+        *(pa.field(role, pa.string()) for role in ROLES),
+        pa.field("refusal", pa.string()),
+    ]
+)
+
+
+def scanned_batch(
+    file: int,
+    lines: pa.Array,
+    *,
+    raw: pa.Array | None = None,
+    problem: pa.Array | None = None,
+    fields: Mapping[str, pa.Array] | None = None,
+) -> pa.RecordBatch:
+    """A batch of `SCANNED` rows of one file; what is not given is null."""
+    count = len(lines)
+    given: dict[str, pa.Array | None] = {"raw": raw, "problem": problem, **(fields or {})}
+    text = pa.nulls(count, pa.string())
+    columns: dict[str, pa.Array] = {
+        name: text if (array := given.get(name)) is None else array for name in SCANNED.names
+    }
+    columns["file"] = pa.repeat(pa.scalar(file, pa.int32()), count)
+    columns["line"] = lines
+    return pa.record_batch([columns[name] for name in SCANNED.names], schema=SCANNED)
+
+
+def refusal_batch(file: int, line: int, refusal: str) -> pa.RecordBatch:
+    """A single `SCANNED` row that says why the file cannot be taken in."""
+    row: Sequence[dict[str, object]] = [{"file": file, "line": line, "refusal": refusal}]
+    return pa.RecordBatch.from_pylist(list(row), schema=SCANNED)
