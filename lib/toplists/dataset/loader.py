@@ -1,0 +1,29 @@
+"""The one loader: everything that reads feedback reads it through here."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from toplists.lake.dataset import Dataset
+from toplists.lake.frames import read_frame
+from toplists.lake.tables import EVENTS
+
+
+def known_before(as_of: date) -> datetime:
+    """The instant at which `as_of` begins: what happened before it is known, nothing later."""
+    return datetime.combine(as_of, time(), tzinfo=UTC)
+
+
+def load_events(spark: SparkSession, dataset: Dataset, as_of: date) -> DataFrame:
+    """The events known at `as_of`: before its 00:00 UTC, or without a time.
+
+    Returns:
+        The columns of `events`.
+    """
+    event_time = F.col("event_time")
+    return read_frame(spark, dataset, EVENTS).where(
+        event_time.isNull() | (event_time < F.lit(known_before(as_of)))
+    )

@@ -1,0 +1,62 @@
+"""Files that tasks exchange: arrays in the run's work folder, and manifests that name them.
+
+A task writes its arrays under a name that no other attempt uses and returns one row; the driver
+commits the rows that came back as a manifest, in one atomic rename. What a manifest does not name
+does not exist, so retried and speculative tasks leave nothing but unnamed files behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pyspark import TaskContext
+
+Array = npt.NDArray[Any]
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+
+def attempt_folder(folder: str, name: str) -> Path:
+    """A fresh folder for what this attempt of this task writes as `name`."""
+    context = TaskContext.get()
+    attempt = context.taskAttemptId() if context else 0
+    stage = context.stageId() if context else 0
+    path = Path(folder) / f"{name}-{stage}-{attempt}"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write each array as `<name>.npy` in the folder `path`."""
+    for name, array in arrays.items():
+        np.save(path / f"{name}.npy", array, allow_pickle=False)
+
+
+def open_array(path: str | Path, name: str) -> Array:
+    """The array `name` of a folder, memory-mapped read-only (empty arrays cannot be mapped)."""
+    file = Path(path) / f"{name}.npy"
+    try:
+        array: Array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        array = np.load(file, allow_pickle=False)
+    return array
+
+
+def commit_manifest(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a manifest; from here on what it names exists."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(content), encoding="utf-8")
+    draft.replace(path)
+
+
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """The committed manifest, or `None`."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,78 @@
+"""Running Python functions as Spark tasks, one task per piece of work."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias, TypeVar
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from threadpoolctl import threadpool_limits
+
+Batches: TypeAlias = Iterator[pa.RecordBatch]
+T = TypeVar("T")
+
+
+def run_tasks(
+    spark: SparkSession,
+    pieces: Sequence[T],
+    function: Callable[[T], Iterable[pa.RecordBatch]],
+    schema: str,
+) -> DataFrame:
+    """A DataFrame whose partition p holds the record batches that `function(pieces[p])` yields.
+
+    Each piece is a task of its own, so that a failed one is retried alone; arithmetic libraries get
+    one thread per task, since Spark already keeps every core busy.
+
+    Args:
+        spark: The session.
+        pieces: What the tasks work on, one each; small and picklable.
+        function: A picklable function that runs in the executors.
+        schema: DDL of the batches; they must match it exactly, nothing is cast.
+    """
+    number = F.col("id").cast("int").alias("number")
+    numbers = spark.range(len(pieces)).select(number)
+    numbers = numbers.repartitionById(max(1, len(pieces)), F.col("number"))
+    shared = list(pieces)
+
+    def work(batches: Batches) -> Batches:
+        _settle_worker()
+        with threadpool_limits(limits=1):
+            for batch in batches:
+                for number in batch.column(0).to_pylist():
+                    yield from function(shared[number])
+
+    return numbers.mapInArrow(work, schema)
+
+
+def map_batches(frame: DataFrame, function: Callable[[Batches], Batches], schema: str) -> DataFrame:
+    """`mapInArrow` with one arithmetic thread per task."""
+
+    def work(batches: Batches) -> Batches:
+        _settle_worker()
+        with threadpool_limits(limits=1):
+            yield from function(batches)
+
+    return frame.mapInArrow(work, schema)
+
+
+def at_once(*actions: Callable[[], object]) -> None:
+    """Do several Spark actions at the same time, so that one plans while another computes.
+
+    Raises:
+        Exception: what the first of them raised, after all have ended.
+    """
+    with ThreadPoolExecutor(len(actions)) as pool:
+        running = [pool.submit(action) for action in actions]
+    for action in running:
+        action.result()
+
+
+def _settle_worker() -> None:
+    # PySpark's daemon collects garbage after every task; with the arithmetic libraries loaded that
+    # costs more than a small task. What is loaded by now stays for good and need not be looked at.
+    if gc.get_freeze_count() == 0:
+        gc.freeze()

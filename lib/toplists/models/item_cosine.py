@@ -1,0 +1,96 @@
+"""Item-to-item cosine similarity (Sarwar et al. 2001), exact, over all raters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+
+from toplists.config.settings import ItemCosineSettings
+from toplists.engine.blocks import BlockRef, BlockSet, Part
+from toplists.engine.kernels.similarity import cosine_neighbours
+from toplists.engine.shapes import ItemWeights
+from toplists.engine.tasks import run_tasks
+from toplists.models.protocol import TrainingData
+
+
+class ItemCosine:
+    """Each item's most similar items, by who likes both."""
+
+    name = "item_cosine"
+
+    def __init__(self, settings: ItemCosineSettings, tile_bytes: int) -> None:
+        """Take the parameters from `settings`; `tile_bytes` bounds the memory of one task."""
+        self._settings = settings
+        self._tile_bytes = tile_bytes
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings."""
+        return self._settings.model_dump(mode="json")
+
+    def fit(self, data: TrainingData) -> ItemWeights:
+        """One task per block of items; no pair of items leaves it but the best."""
+        users, items, part = data.users, data.items, data.part
+        k, shrinkage, tile_bytes = (
+            self._settings.neighbours,
+            self._settings.shrinkage,
+            self._tile_bytes,
+        )
+
+        def neighbours(ref: BlockRef) -> Iterator[pa.RecordBatch]:
+            tiles = cosine_neighbours(
+                ref.open().trained(part, items.columns),
+                ref.first,
+                _by_user(users, part),
+                _norms(items, part),
+                k=k,
+                shrinkage=shrinkage,
+                tile_bytes=tile_bytes,
+            )
+            for first, positions, similarities in tiles:
+                yield _to_arrow(first, positions, similarities)
+
+        rows = run_tasks(
+            data.spark,
+            items.blocks,
+            neighbours,
+            "pos int, neighbours array<int>, weights array<float>",
+        )
+        return ItemWeights(rows)
+
+
+@lru_cache(maxsize=2)
+def _by_user(users: BlockSet, part: Part) -> tuple[tuple[int, sp.csr_array], ...]:
+    return tuple((ref.first, ref.open().trained(part, users.columns)) for ref in users.blocks)
+
+
+@lru_cache(maxsize=2)
+def _norms(items: BlockSet, part: Part) -> npt.NDArray[np.float64]:
+    squares = [
+        ref.open().trained(part, items.columns).astype(np.float64).power(2).sum(axis=1)
+        for ref in items.blocks
+    ]
+    norms: npt.NDArray[np.float64] = np.sqrt(np.concatenate(squares))
+    return norms
+
+
+def _to_arrow(
+    first: int, positions: npt.NDArray[np.int32], similarities: npt.NDArray[np.float64]
+) -> pa.RecordBatch:
+    listed = positions >= 0
+    lengths = np.count_nonzero(listed, axis=1)
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(np.arange(first, first + len(positions), dtype=np.int32)),
+            pa.ListArray.from_arrays(offsets, pa.array(positions[listed])),
+            pa.ListArray.from_arrays(offsets, pa.array(similarities[listed].astype(np.float32))),
+        ],
+        names=["pos", "neighbours", "weights"],
+    )

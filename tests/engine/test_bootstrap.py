@@ -1,0 +1,194 @@
+"""The Poisson bootstrap: its generator, its exactness, its coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import poisson
+
+from toplists.engine.kernels.bootstrap import (
+    interval,
+    partial_sums,
+    poisson_weights,
+    resampled_means,
+    user_hashes,
+)
+from toplists.engine.kernels.metrics import list_metrics
+
+MASK = 2**64 - 1
+
+
+def split_mix(state: int) -> int:
+    """One output of SplitMix64, on Python's integers."""
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & MASK
+    return state ^ (state >> 31)
+
+
+def plain_weight(user_hash: int, resample: int, seed: int) -> int:
+    """One weight: a 16-bit draw, put through scipy's Poisson quantiles."""
+    key = split_mix((user_hash + split_mix(seed)) & MASK)
+    word = split_mix((key + (resample // 4 + 1) * 0x9E3779B97F4A7C15) & MASK)
+    draw = (word >> (16 * (resample % 4))) & 0xFFFF
+    return int(poisson.ppf((draw + 0.5) / 65536, 1.0))
+
+
+@given(
+    st.lists(st.integers(0, MASK), min_size=1, max_size=4), st.integers(1, 30), st.integers(0, MASK)
+)
+@settings(max_examples=50)
+def test_weights_equal_the_plain_generator(hashes: list[int], resamples: int, seed: int) -> None:
+    weights = poisson_weights(np.array(hashes, dtype=np.uint64), resamples, seed)
+    expected = [[plain_weight(h, b, seed) for b in range(resamples)] for h in hashes]
+    assert weights.tolist() == expected
+
+
+def test_the_generator_is_split_mix_64() -> None:
+    # First output of the reference implementation for seed 0.
+    assert split_mix(0x9E3779B97F4A7C15) == 0xE220A8397B1DCDAF
+
+
+def test_weights_are_poisson_and_independent() -> None:
+    weights = poisson_weights(user_hashes(str(i) for i in range(2000)), 1000, seed=7)
+    shares = np.bincount(weights.ravel(), minlength=9) / weights.size
+    assert shares[:9] == pytest.approx(poisson.pmf(range(9), 1.0), abs=6e-4)
+    # Correlations of neighbours scatter around 0 with 1/sqrt(2 million).
+    centred = weights - 1.0
+    assert abs(np.mean(centred[:-1] * centred[1:])) < 0.004, "users"
+    assert abs(np.mean(centred[:, :-1] * centred[:, 1:])) < 0.004, "resamples"
+    assert (
+        abs(np.mean(centred * (poisson_weights(user_hashes(map(str, range(2000))), 1000, 8) - 1.0)))
+        < 0.004
+    ), "seeds"
+
+
+def test_more_resamples_continue_the_series() -> None:
+    hashes = user_hashes(["ada", "bob"])
+    assert np.array_equal(poisson_weights(hashes, 10, 1), poisson_weights(hashes, 101, 1)[:, :10])
+
+
+def test_hashes_depend_on_the_whole_id() -> None:
+    # Leading zeros, case, quotes and letters outside ASCII are different people.
+    ids = ["1", "01", "a", "A", "o'neill", "é", "😀"]
+    assert len(np.unique(user_hashes(ids))) == len(ids)
+    assert user_hashes([]).shape == (0,)
+
+
+def random_users(n_users: int, n_columns: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(n_users)
+    return rng.uniform(-1, 1, (n_users, n_columns)), user_hashes(map(str, range(n_users)))
+
+
+def test_sums_are_those_of_the_weights() -> None:
+    values, hashes = random_users(500)
+    sums, counts = partial_sums(values, hashes, 200, seed=3)
+    weights = poisson_weights(hashes, 200, seed=3).astype(np.float64)
+    assert sums[1:] * 2.0**-32 == pytest.approx(weights.T @ values, abs=1e-6)
+    assert np.array_equal(counts[1:], weights.sum(axis=0))
+    # Row 0 is the sample itself.
+    assert sums[0] * 2.0**-32 == pytest.approx(values.sum(axis=0), abs=1e-6)
+    assert counts[0] == 500
+
+
+@given(st.permutations(range(40)), st.lists(st.integers(0, 40), max_size=5))
+@settings(max_examples=30)
+def test_any_order_and_any_blocks_give_the_same_bits(order: list[int], cuts: list[int]) -> None:
+    values, hashes = random_users(40)
+    whole = partial_sums(values, hashes, 100, seed=1)
+    blocks = np.split(np.array(order), sorted(cuts))
+    parts = [partial_sums(values[block], hashes[block], 100, seed=1) for block in blocks]
+    assert np.array_equal(sum(sums for sums, _ in parts), whole[0])
+    assert np.array_equal(sum(counts for _, counts in parts), whole[1])
+
+
+def test_blocks_larger_than_a_chunk_are_summed_whole() -> None:
+    # 5,000 users x 1,000 resamples are more than one chunk of weights.
+    values, hashes = random_users(5000)
+    sums, counts = partial_sums(values, hashes, 1000, seed=1)
+    parts = [partial_sums(values[i::2], hashes[i::2], 1000, seed=1) for i in (0, 1)]
+    assert np.array_equal(parts[0][0] + parts[1][0], sums)
+    assert np.array_equal(parts[0][1] + parts[1][1], counts)
+
+
+@pytest.mark.parametrize("value", [1.5, -1.5, np.nan, np.inf])
+def test_refuses_values_that_are_not_shares(value: float) -> None:
+    with pytest.raises(ValueError, match="between -1 and 1"):
+        partial_sums(np.array([[value]]), user_hashes(["a"]), 10, seed=1)
+
+
+def test_refuses_values_of_other_users() -> None:
+    with pytest.raises(ValueError, match="2 users, but hashes of 1"):
+        partial_sums(np.zeros((2, 1)), user_hashes(["a"]), 10, seed=1)
+
+
+def test_no_users_have_no_mean() -> None:
+    with pytest.raises(ValueError, match="no users"):
+        resampled_means(*partial_sums(np.zeros((0, 2)), user_hashes([]), 10, seed=1))
+
+
+def test_one_user_is_its_own_interval() -> None:
+    # About 370 of the 1,000 resamples draw nobody; they say nothing.
+    mean, resampled = resampled_means(
+        *partial_sums(np.array([[0.25]]), user_hashes(["a"]), 1000, seed=1)
+    )
+    assert mean[0] == 0.25
+    assert 580 < len(resampled) < 690
+    assert interval(resampled, 0.95) == (0.25, 0.25)
+
+
+def test_interval_has_the_width_that_theory_says() -> None:
+    values, hashes = random_users(4000, 1)
+    mean, resampled = resampled_means(*partial_sums(values, hashes, 2000, seed=5))
+    low, high = interval(resampled, 0.95)
+    half_width = 1.96 * values.std() / np.sqrt(4000)
+    assert mean[0] == pytest.approx(values.mean(), abs=1e-9)
+    assert (high - low)[0] / 2 == pytest.approx(half_width, rel=0.06)
+
+
+def test_interval_leaves_the_tails_outside() -> None:
+    low, high = interval(np.arange(101.0)[:, np.newaxis], 0.90)
+    assert (low[0], high[0]) == pytest.approx((5, 95))
+
+
+def population() -> np.ndarray:
+    """Values of hit rate, recall and NDCG at 10 of 20,000 users of uneven taste: float64[users, 3]."""
+    rng = np.random.default_rng(11)
+    n_users, catalogue = 20_000, 200
+    scores = rng.random((n_users, catalogue))
+    held_out = rng.integers(1, 8, n_users)
+    # The held-out items are the first ones; the model ranks them higher for some users than others.
+    scores[np.arange(catalogue) < held_out[:, np.newaxis]] += np.repeat(
+        rng.beta(1, 3, n_users), held_out
+    )
+    lists = np.argsort(-scores, axis=1)[:, :10].astype(np.int32)
+    indptr = np.concatenate([[0], np.cumsum(held_out)])
+    truth = np.concatenate([np.arange(count) for count in held_out]).astype(np.int32)
+    return np.stack(list(list_metrics(lists, indptr, truth, (10,)).values()), axis=1)
+
+
+def coverage(data_sets: int) -> np.ndarray:
+    """Share of simulated data sets whose 95 % interval holds the population's mean: float64[3]."""
+    everybody = population()
+    truth = everybody.mean(axis=0)
+    rng = np.random.default_rng(2)
+    covered = np.zeros(3)
+    for _ in range(data_sets):
+        sample = everybody[rng.integers(0, len(everybody), 400)]
+        hashes = rng.integers(0, MASK, 400, dtype=np.uint64)
+        _, resampled = resampled_means(*partial_sums(sample, hashes, 1000, seed=1))
+        low, high = interval(resampled, 0.95)
+        covered += (low <= truth) & (truth <= high)
+    return covered / data_sets
+
+
+def test_intervals_cover_roughly() -> None:
+    # 200 data sets: the share scatters by 1.5 points.
+    assert np.all(np.abs(coverage(200) - 0.95) < 0.045)
+
+
+@pytest.mark.long
+def test_intervals_cover() -> None:
+    shares = coverage(2000)
+    assert np.all((shares >= 0.935) & (shares <= 0.965)), shares

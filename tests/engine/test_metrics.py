@@ -1,0 +1,161 @@
+"""Ranking metrics: known answers, and a plain oracle."""
+
+from __future__ import annotations
+
+from itertools import chain
+from math import log2
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toplists.engine.kernels.metrics import METRICS, list_metrics, metric_names
+
+DEPTH = 50
+
+
+def block(*users: tuple[list[int], list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The kernel's arrays for users given as (list, held-out items)."""
+    lists = np.full((len(users), DEPTH), -1, dtype=np.int32)
+    for row, (ranked, _) in enumerate(users):
+        lists[row, : len(ranked)] = ranked
+    truth = [sorted(held_out) for _, held_out in users]
+    indptr = np.cumsum([0, *map(len, truth)]).astype(np.int64)
+    return lists, indptr, np.array([*chain(*truth)], dtype=np.int32)
+
+
+def plain_metrics(ranked: list[int], held_out: list[int], k: int) -> dict[str, float]:
+    """The definitions, written as they are read."""
+    hits = [item in held_out for item in ranked[:k]]
+    gain = sum(1 / log2(rank + 1) for rank, hit in enumerate(hits, start=1) if hit)
+    ideal = sum(1 / log2(rank + 1) for rank in range(1, min(k, len(held_out)) + 1))
+    return {
+        f"hit_rate@{k}": float(any(hits)),
+        f"recall@{k}": sum(hits) / len(held_out),
+        f"ndcg@{k}": gain / ideal,
+    }
+
+
+def test_known_answer() -> None:
+    # Hits at ranks 1 and 3 of two held-out items.
+    result = list_metrics(*block(([5, 1, 2], [2, 5])))
+    assert result["hit_rate@10"][0] == 1.0
+    assert result["recall@10"][0] == 1.0
+    assert result["ndcg@10"][0] == pytest.approx(1.5 / (1 + 1 / log2(3)))
+
+
+def test_a_hit_counts_only_up_to_the_cutoff() -> None:
+    # The held-out item is at rank 11: outside 10, inside 50.
+    result = list_metrics(*block((list(range(11)), [10])))
+    assert [result[name][0] for name in METRICS] == pytest.approx([0, 0, 0, 1, 1, 1 / log2(12)])
+
+
+def test_recall_divides_by_all_held_out_items_and_ndcg_by_the_attainable() -> None:
+    # One place, three held-out items: the list is as good as it can be.
+    result = list_metrics(*block(([7], [3, 7, 9])), cutoffs=(1,))
+    assert result["recall@1"][0] == pytest.approx(1 / 3)
+    assert result["ndcg@1"][0] == 1.0
+
+
+def test_an_oracle_scores_exactly_one() -> None:
+    users = [(list(range(size)), list(range(size))) for size in range(1, 11)]
+    result = list_metrics(*block(*users))
+    for name in METRICS:
+        assert np.all(result[name] == 1.0), name
+
+
+def test_a_model_that_answers_half_of_the_users_scores_half() -> None:
+    # The second user got no list at all.
+    result = list_metrics(*block(([4, 8], [4, 8]), ([], [4, 8])))
+    for name in METRICS:
+        assert result[name].mean() == 0.5, name
+
+
+def test_random_lists_land_on_their_expectation() -> None:
+    # Of 100 items, 10 are listed: each held-out item is among them with probability 0.1.
+    rng = np.random.default_rng(1)
+    users = [
+        (rng.permutation(100)[:DEPTH].tolist(), rng.permutation(100)[:4].tolist())
+        for _ in range(2000)
+    ]
+    recall = list_metrics(*block(*users))["recall@10"]
+    assert recall.mean() == pytest.approx(0.1, abs=4 * recall.std() / np.sqrt(len(recall)))
+
+
+items = st.integers(0, 30)
+users_strategy = st.lists(
+    st.tuples(
+        st.lists(items, max_size=20, unique=True),
+        st.lists(items, min_size=1, max_size=15, unique=True),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(users_strategy, st.lists(st.integers(1, 25), min_size=1, max_size=3, unique=True))
+def test_equals_the_definitions(
+    users: list[tuple[list[int], list[int]]], cutoffs: list[int]
+) -> None:
+    result = list_metrics(*block(*users), cutoffs)
+    assert tuple(result) == metric_names(cutoffs)
+    for row, (ranked, held_out) in enumerate(users):
+        for k in cutoffs:
+            for name, expected in plain_metrics(ranked, held_out, k).items():
+                assert result[name][row] == pytest.approx(expected, abs=1e-12), name
+
+
+@given(users_strategy)
+def test_a_user_scores_the_same_bit_for_bit_in_any_block(
+    users: list[tuple[list[int], list[int]]],
+) -> None:
+    together = list_metrics(*block(*users))
+    for row, user in enumerate(users):
+        alone = list_metrics(*block(user))
+        for name in METRICS:
+            assert together[name][row] == alone[name][0], name
+
+
+def test_a_block_without_users_has_no_figures() -> None:
+    assert all(len(values) == 0 for values in list_metrics(*block()).values())
+
+
+def test_refuses_a_user_without_held_out_items() -> None:
+    with pytest.raises(ValueError, match="without held-out items"):
+        list_metrics(*block(([1], [1]), ([1], [])))
+
+
+@pytest.mark.parametrize("cutoffs", [(), (0,), (10, -1)])
+def test_refuses_a_cutoff_below_one(cutoffs: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="cutoffs"):
+        list_metrics(*block(([1], [1])), cutoffs)
+
+
+def test_refuses_lists_shallower_than_the_cutoff() -> None:
+    # Else a metric at 10 would be reported as one at 50.
+    lists, indptr, truth = block(([1], [1]))
+    with pytest.raises(ValueError, match="cannot be judged at 50"):
+        list_metrics(lists[:, :10], indptr, truth, cutoffs=(50,))
+
+
+def test_refuses_a_list_that_counts_a_hit_twice() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        list_metrics(*block(([3, 3], [3])))
+
+
+@pytest.mark.parametrize("held_out", [[2, 1], [1, 1], [-1, 3]], ids=["falling", "twice", "padding"])
+def test_refuses_held_out_items_out_of_order(held_out: list[int]) -> None:
+    lists, indptr, _ = block(([1], [0, 1]))
+    with pytest.raises(ValueError, match="ascending"):
+        list_metrics(lists, indptr, np.array(held_out, dtype=np.int32))
+
+
+@pytest.mark.parametrize(
+    ("indptr", "message"),
+    [([0, 1, 2], "1 lists, but truth of 2"), ([0, 1], "span"), ([1, 2], "span")],
+)
+def test_refuses_truth_of_other_users(indptr: list[int], message: str) -> None:
+    lists, _, truth = block(([1], [0, 1]))
+    with pytest.raises(ValueError, match=message):
+        list_metrics(lists, np.array(indptr, dtype=np.int64), truth)
