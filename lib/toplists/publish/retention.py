@@ -1,0 +1,54 @@
+"""Pruning: what of earlier runs is kept, and for how long."""
+
+from __future__ import annotations
+
+import shutil
+
+from deltalake import DeltaTable
+
+from toplists.lake.dataset import Dataset, holds
+from toplists.lake.pointer import Pointer
+from toplists.lake.schema import Table
+from toplists.lake.tables import TABLES
+
+_BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
+_BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
+
+
+def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
+    """Remove runs beyond the `keep_runs` that were live last.
+
+    Runs that were never published (refused, or waiting for `publish`) are kept likewise: the newest
+    `keep_runs` of them. Rows go by whole partitions, so nothing is rewritten; readers that opened a
+    table before still find its files until they are vacuumed.
+
+    Returns:
+        The runs that were removed.
+    """
+    stored = _stored(dataset, "run_id", _BY_RUN)
+    published = pointer.runs_newest_first()
+    waiting = sorted(stored - set(published))
+    kept = {*published[:keep_runs], *waiting[-keep_runs:]}
+    removed = sorted(stored - kept)
+    for run_id in removed:
+        for table in _BY_RUN:
+            _drop(dataset, table, "run_id", run_id)
+        shutil.rmtree(dataset.work / run_id, ignore_errors=True)
+    for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
+        if model_id.split(".")[0] not in kept:
+            for table in _BY_MODEL:
+                _drop(dataset, table, "model_id", model_id)
+    return removed
+
+
+def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str]:
+    found: set[str] = set()
+    for table in tables:
+        opened = DeltaTable(dataset.path(table))
+        found |= {partition[column] for partition in opened.partitions()}
+    return found
+
+
+def _drop(dataset: Dataset, table: Table, column: str, value: str) -> None:
+    if holds(dataset, table, **{column: value}):
+        DeltaTable(dataset.path(table)).delete(f"{column} = '{value}'")
