@@ -1,0 +1,25 @@
+"""evaluate: measure the run and decide whether it may be published (exit 3 if not)."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from toplists.pipeline.command import add_as_of, add_run_id, job_parser, run_job
+from toplists.pipeline.console import Narrator
+from toplists.pipeline.nightly import find_run, perform
+from toplists.pipeline.workplace import Workplace
+
+
+def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
+    """Go on with a prepared run."""
+    perform(place, narrator, find_run(place, arguments.as_of, arguments.run_id), "evaluate")
+
+
+if __name__ == "__main__":
+    parser = job_parser(
+        "evaluate", "Measure the run against popularity and what is live, check its lists, decide."
+    )
+    add_as_of(parser, "that of the run prepared last")
+    add_run_id(parser)
+    sys.exit(run_job(parser, work))

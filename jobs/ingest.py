@@ -1,0 +1,28 @@
+"""ingest: take one source into `events`; refused rows go to `rejected_events`, each with its reasons.
+
+A source that was taken in before adds nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from toplists.pipeline.command import add_as_of, add_source, chosen_source, job_parser, run_job
+from toplists.pipeline.console import Narrator
+from toplists.pipeline.nightly import begin_run, ingest_step
+from toplists.pipeline.workplace import Workplace
+
+
+def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
+    """Take the source in, and say which run comes next."""
+    ingest_step(place, narrator, chosen_source(arguments), 1, 1)
+    run = begin_run(place, arguments.as_of)
+    narrator.note(f"Next: prepare --dataset {place.dataset.name} --as-of {run.as_of}")
+
+
+if __name__ == "__main__":
+    parser = job_parser("ingest", "Take one source into the events.")
+    add_source(parser)
+    add_as_of(parser, "the day after the newest event")
+    sys.exit(run_job(parser, work))

@@ -1,0 +1,24 @@
+"""prepare: freeze everything known at `as_of` into a new run's snapshot (`interactions`)."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from toplists.pipeline.command import add_as_of, job_parser, run_job
+from toplists.pipeline.console import Narrator
+from toplists.pipeline.nightly import begin_run, perform
+from toplists.pipeline.workplace import Workplace
+
+
+def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
+    """Begin the run over what is loaded."""
+    run = begin_run(place, arguments.as_of)
+    perform(place, narrator, run, "prepare")
+    narrator.note(f"Run {run.run_id} is prepared.")
+
+
+if __name__ == "__main__":
+    parser = job_parser("prepare", "Freeze what is known at as_of into a new run's snapshot.")
+    add_as_of(parser, "the day after the newest event")
+    sys.exit(run_job(parser, work))

@@ -1,0 +1,27 @@
+"""publish: make an evaluated run live for all published tables at once, and prune old runs."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from toplists.pipeline.command import add_as_of, add_run_id, job_parser, run_job
+from toplists.pipeline.console import Narrator
+from toplists.pipeline.nightly import find_run, publish_step
+from toplists.pipeline.workplace import Workplace
+
+
+def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
+    """Flip the pointer."""
+    run = find_run(place, arguments.as_of, arguments.run_id)
+    publish_step(place, narrator, run, 1, 1, force=arguments.force)
+
+
+if __name__ == "__main__":
+    parser = job_parser("publish", "Make an evaluated run live, for all lists at once.")
+    add_as_of(parser, "that of the run prepared last")
+    add_run_id(parser)
+    parser.add_argument(
+        "--force", action="store_true", help="publish although a newer as_of is live"
+    )
+    sys.exit(run_job(parser, work))

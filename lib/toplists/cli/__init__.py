@@ -1,0 +1,1 @@
+"""The `toplists` command: looks at published tables and settings. Starts no JVM, writes nothing."""

@@ -1,0 +1,15 @@
+"""Entry point of `./toplists` and `python -m toplists.cli`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+
+from toplists.cli.command import main
+
+if __name__ == "__main__":
+    # End quietly, as other commands do, when the reader of a pipe (`| head`) has seen enough.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(main(sys.argv[1:], os.environ, sys.stdout, sys.stderr, now=datetime.now(UTC)))

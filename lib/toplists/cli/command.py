@@ -1,0 +1,71 @@
+"""The `toplists` command: from arguments to an answer and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TextIO
+
+from rich.console import Console
+
+from toplists.cli.arguments import build_parser
+from toplists.errors import ToplistsError
+from toplists.pipeline.failure import print_failure
+from toplists.pipeline.screen import open_console
+from toplists.reader import ListsUnavailableError
+
+# Without a terminal nothing is cut off or wrapped: what reads it wants whole values and lines.
+_PLAIN_WIDTH = 10_000
+_INTERRUPTED = 130
+
+
+def main(
+    argv: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO, *, now: datetime
+) -> int:
+    """Answer one command line.
+
+    Args:
+        argv: The arguments, without the command's own name.
+        environ: The process environment.
+        out: Where the answer goes.
+        err: Where an error goes.
+        now: The time that ages are counted to.
+
+    Returns:
+        The exit code.
+    """
+    arguments = build_parser().parse_args(argv)
+    console = open_console(out, environ, plain_width=_PLAIN_WIDTH)
+    try:
+        _answer(arguments, console, now)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (ToplistsError, ListsUnavailableError) as error:
+        failure = error if isinstance(error, ToplistsError) else ToplistsError(str(error))
+        print_failure(open_console(err, environ), failure)
+        return failure.exit_code
+    return 0
+
+
+def _answer(arguments: argparse.Namespace, console: Console, now: datetime) -> None:
+    """Load what the command needs and no more: `show` has to be quick."""
+    if arguments.command == "config":
+        from toplists.cli.config import show_config
+
+        show_config(console, arguments.env, arguments.set)
+        return
+    from toplists.cli.places import choose_place, find_lake, find_places
+
+    lake = find_lake(arguments.lake, arguments.env, arguments.set)
+    places = find_places(lake)
+    place = choose_place(places, arguments.dataset)
+    if arguments.command == "status":
+        from toplists.cli.status import show_status
+
+        show_status(console, lake, places, place, runs=arguments.runs, now=now)
+        return
+    from toplists.cli.show import show_item, show_user
+
+    shown = show_user if arguments.kind == "user" else show_item
+    shown(console, place, arguments.id, arguments.n)

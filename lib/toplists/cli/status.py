@@ -1,0 +1,112 @@
+"""`toplists status`: which datasets there are, what is live, how fresh it is, what ran last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from toplists.cli.attempts import RUNNING, RunState, StepState, last_runs
+from toplists.cli.places import Place
+from toplists.lake.bookkeeping import read_rows
+from toplists.lake.tables import RUNS
+from toplists.pipeline.screen import age_text, printable, seconds_text, time_text
+from toplists.reader import ListsUnavailableError
+
+_STYLES = {"done": "green", "refused": "yellow", "failed": "red", RUNNING: "cyan"}
+
+
+def show_status(
+    console: Console,
+    lake: str,
+    places: Sequence[Place],
+    chosen: Place,
+    *,
+    runs: int,
+    now: datetime,
+) -> None:
+    """Print the datasets of the lake, then what is live in the chosen one and its last runs."""
+    console.print(Text.assemble(("Lake ", "bold cyan"), str(Path(lake).expanduser().resolve())))
+    _print_indented(console, _datasets(places, chosen, now))
+    _print_title(console, f"Dataset {chosen.dataset.name}")
+    _print_indented(console, _live(chosen, now))
+    recent = last_runs(read_rows(chosen.dataset, RUNS), runs)
+    if recent:
+        _print_title(console, "Last runs")
+        _print_runs(console, recent, now)
+
+
+def _datasets(places: Sequence[Place], chosen: Place, now: datetime) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("dataset", overflow="fold")
+    for heading in ("live run", "as of", "published"):
+        table.add_column(heading, no_wrap=True)
+    for place in places:
+        live = place.live
+        cells = (live.run_id, str(live.as_of), age_text(live.published_at, now)) if live else ("-",)
+        table.add_row(place.dataset.name, *cells, style="bold" if place is chosen else None)
+    return table
+
+
+def _live(place: Place, now: datetime) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    live = place.live
+    if live is None:
+        table.add_row("live", "nothing: ./spark-submit.sh nightly publishes")
+        return table
+    table.add_row("live", f"run {live.run_id}")
+    table.add_row("knows", f"every event before {live.as_of} 00:00 UTC")
+    verb = "rolled back" if live.action == "rollback" else "published"
+    table.add_row(verb, f"{age_text(live.published_at, now)}, {time_text(live.published_at)}")
+    table.add_row("lists", _counts(place))
+    if live.previous_run_id is not None:
+        table.add_row("before it", f"run {live.previous_run_id}")
+    if live.bad_run_id is not None:
+        table.add_row("marked bad", f"run {live.bad_run_id}")
+    return table
+
+
+def _counts(place: Place) -> str:
+    try:
+        counts = place.lists.read(lambda live: live.counts())
+    except ListsUnavailableError as error:
+        return str(error)
+    return f"{counts.users:,} users, {counts.items:,} items" if counts else "none"
+
+
+def _print_runs(console: Console, runs: Sequence[RunState], now: datetime) -> None:
+    id_width = max(len(run.run_id) for run in runs)
+    said_width = max(len(_said(run.last)) for run in runs)
+    for run in runs:
+        said = (f"{_said(run.last):<{said_width}}", _STYLES[run.last.state])
+        facts = f"  {age_text(run.at, now)}, {seconds_text(run.seconds)}"
+        head = Text.assemble(f"{printable(run.run_id):<{id_width}}  ", said, (facts, "dim"))
+        _print_indented(console, head)
+        took = [f"{s.step} {seconds_text(s.seconds)}" for s in run.steps if s.seconds is not None]
+        if took:
+            _print_indented(console, Text(", ".join(took), style="dim"), 4)
+        for step in run.steps:
+            if step.reason and step.state != "done":
+                reason = f"{step.step}: {printable(step.reason)}"
+                _print_indented(console, Text(reason, style=_STYLES[step.state]), 4)
+
+
+def _said(step: StepState) -> str:
+    state = "running or interrupted" if step.state == RUNNING else step.state
+    return f"{step.step} {state}"
+
+
+def _print_title(console: Console, title: str) -> None:
+    console.print()
+    console.print(Text(title, style="bold cyan"))
+
+
+def _print_indented(console: Console, content: Table | Text, by: int = 2) -> None:
+    console.print(Padding(content, (0, 0, 0, by), expand=False))

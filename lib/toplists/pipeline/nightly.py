@@ -1,0 +1,194 @@
+"""The steps of a night and their order, whether done in one go or each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from toplists.errors import ConfigurationError, GateRefusedError
+from toplists.ingest.load import LoadReport
+from toplists.ingest.source import Source
+from toplists.lake.bookkeeping import read_rows
+from toplists.lake.ledger import Outcome, Run
+from toplists.lake.pointer import read_pointer, write_current
+from toplists.lake.tables import LOADS
+from toplists.pipeline.closing import summarise
+from toplists.pipeline.console import Narrator
+from toplists.pipeline.identity import default_as_of, identify_run
+from toplists.pipeline.recording import record
+from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
+from toplists.pipeline.steps.ingest import ingest_source
+from toplists.pipeline.steps.prepare import prepare
+from toplists.pipeline.steps.publish import publish
+from toplists.pipeline.steps.recommend import recommend
+from toplists.pipeline.steps.train import train
+from toplists.pipeline.workplace import Workplace
+
+Step = Callable[[Workplace, Run], Outcome]
+
+STEPS: dict[str, Step] = {
+    "prepare": prepare,
+    "train": train,
+    "recommend": recommend,
+    "evaluate": evaluate,
+}
+"""What lies between taking in and publishing, in order."""
+
+
+@dataclass(frozen=True)
+class NightlyOptions:
+    """What `nightly` was asked for.
+
+    `as_of` None = the day after the newest event.
+    """
+
+    source: Source
+    as_of: date | None = None
+    publish: bool = True
+    force: bool = False
+
+
+def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> None:
+    """Take in, prepare, train, recommend, evaluate and publish; what is done already is not repeated.
+
+    Raises:
+        InputRefusedError: the input cannot be taken in.
+        GateRefusedError: the lists are not fit to be published.
+        ConflictError: something newer is live.
+    """
+    verbs = ["ingest", *STEPS, *(["publish"] if options.publish else [])]
+    total = len(verbs)
+    report = ingest_step(place, narrator, options.source, 1, total)
+    run = begin_run(place, options.as_of)
+    if _named_before(place, narrator, run):
+        return
+    for number, verb in enumerate(STEPS, start=2):
+        perform(place, narrator, run, verb, number, total)
+    if options.publish:
+        publish_step(place, narrator, run, total, total, force=options.force)
+    else:
+        narrator.note(
+            f"Run {run.run_id} is complete, and not published (--no-publish). "
+            f"./spark-submit.sh publish --dataset {place.dataset.name} --run-id {run.run_id} does it."
+        )
+    narrator.summary(summarise(place, run, report, narrator.steps))
+
+
+def ingest_step(
+    place: Workplace, narrator: Narrator, source: Source, number: int, total: int
+) -> LoadReport:
+    """Take the source in, as step `number` of `total`."""
+    with narrator.step(number, total, "ingest") as step:
+        step.detail(str(source))
+        report, outcome = ingest_source(place, source)
+        step.detail(outcome.detail)
+    return report
+
+
+def begin_run(place: Workplace, as_of: date | None) -> Run:
+    """The run over everything loaded so far, under the present settings and code.
+
+    Raises:
+        ConfigurationError: nothing was ever loaded.
+    """
+    loads = read_rows(place.dataset, LOADS)
+    chosen = as_of or default_as_of(loads)
+    return identify_run(chosen, [load["load_id"] for load in loads], place.settings)
+
+
+def find_run(place: Workplace, as_of: date | None, run_id: str | None) -> Run:
+    """The run that a single step goes on with: the named one, or the one prepared last.
+
+    Raises:
+        ConfigurationError: there is none, or it was begun under other settings or code.
+    """
+    run = place.ledger.find_run(run_id) if run_id else place.ledger.newest_run(as_of)
+    if run is None:
+        wanted = run_id or (f"as of {as_of}" if as_of else "any")
+        raise ConfigurationError(
+            f"No run ({wanted}) was prepared in dataset {place.dataset.name}. Run prepare first."
+        )
+    expected = identify_run(run.as_of or date.min, [], place.settings)
+    if run.configuration != expected.configuration:
+        raise ConfigurationError(
+            f"Run {run.run_id} was begun under other settings than the present ones. Go on with the "
+            "same --env and --set, or begin a new run with prepare."
+        )
+    if run.code_version != expected.code_version:
+        raise ConfigurationError(
+            f"Run {run.run_id} was begun by version {run.code_version}, this is "
+            f"{expected.code_version}. Begin a new run with prepare."
+        )
+    return run
+
+
+def perform(
+    place: Workplace, narrator: Narrator, run: Run, verb: str, number: int = 1, total: int = 1
+) -> None:
+    """One step of a run, unless it is finished already.
+
+    Raises:
+        GateRefusedError: the step is `evaluate`, and the gate refuses the run.
+    """
+    with narrator.step(number, total, verb) as step:
+        finished = place.ledger.facts(run.run_id, verb)
+        if finished is not None:
+            step.detail(f"{finished['detail']} (done before)")
+            return
+        step.detail(f"run {run.run_id}")
+        outcome = record(
+            place.ledger, run, verb, lambda: STEPS[verb](place, run), lambda o: _refuse(run, o)
+        )
+        step.detail(outcome.detail)
+    if verb == "evaluate":
+        _tell_verdict(place, narrator, run)
+
+
+def publish_step(
+    place: Workplace, narrator: Narrator, run: Run, number: int, total: int, *, force: bool
+) -> None:
+    """Make the run live, as step `number` of `total`."""
+    with narrator.step(number, total, "publish") as step:
+        step.detail(f"run {run.run_id}")
+        outcome = record(place.ledger, run, "publish", lambda: publish(place, run, force=force))
+        step.detail(outcome.detail)
+
+
+def _refuse(run: Run, outcome: Outcome) -> GateRefusedError | None:
+    verdict = outcome.facts.get("verdict")
+    if verdict is None or verdict["passed"]:
+        return None
+    return refusal(run, tuple(verdict["reasons"]))
+
+
+def _tell_verdict(place: Workplace, narrator: Narrator, run: Run) -> None:
+    verdict = stored_verdict(place, run)
+    for finding in verdict.findings if verdict else ():
+        narrator.note(finding)
+    for warning in verdict.warnings if verdict else ():
+        narrator.warning(warning)
+
+
+def _named_before(place: Workplace, narrator: Narrator, run: Run) -> bool:
+    """Whether the run was live before, so that there is nothing to do; says so."""
+    pointer = read_pointer(place.dataset)
+    live = pointer.live
+    if live is None or not pointer.has_named(run.run_id):
+        return False
+    write_current(place.dataset, live)
+    if run.run_id in pointer.bad_runs:
+        raise GateRefusedError(
+            f"Nothing changed since run {run.run_id}, which was declared bad; run {live.run_id} stays "
+            "live. Correct the input or the configuration and run again."
+        )
+    since = f"{live.published_at:%Y-%m-%d %H:%M} UTC"
+    if live.run_id == run.run_id:
+        narrator.note(f"Nothing changed: run {run.run_id} is live since {since}.")
+    else:
+        narrator.note(
+            f"Nothing changed since run {run.run_id}, which was live before; run {live.run_id} is "
+            f"live since {since}. ./spark-submit.sh rollback --to {run.run_id} puts the former "
+            "back."
+        )
+    return True

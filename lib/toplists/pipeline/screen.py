@@ -1,0 +1,83 @@
+"""What is written for a person to read: the console, safe text, and numbers in words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TextIO
+
+from rich.console import Console
+
+_PLAIN_WIDTH = 80
+_JOINER = "\u200d"  # holds the parts of one emoji together
+_AGES = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+
+
+def open_console(
+    stream: TextIO, environ: Mapping[str, str], *, plain_width: int = _PLAIN_WIDTH
+) -> Console:
+    """A console that prints text as it is: no markup, no emoji codes, no guessing at colours.
+
+    Args:
+        stream: Where to write.
+        environ: The process environment. `TOPLISTS_TERMINAL=1` says that the stream ends in a
+            terminal although another process carries it there; `COLUMNS` says how wide it is.
+        plain_width: Width where there is no terminal and no `COLUMNS`.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode stays usable
+    terminal = environ.get("TOPLISTS_TERMINAL") == "1" or stream.isatty()
+    columns = environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) > 0 else None
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        width=width or (None if terminal else plain_width),
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ=environ,
+    )
+
+
+def printable(text: str) -> str:
+    r"""`text` without anything that moves the cursor or hides: such characters become `\x1b`."""
+    return "".join(_visible(text))
+
+
+def _visible(text: str) -> Iterator[str]:
+    for character in text:
+        if character.isprintable() or character == _JOINER:
+            yield character
+        else:
+            yield character.encode("unicode_escape").decode("ascii")
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration: `7.4 s`, `3 min 05 s`, `2 h 10 min`."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def age_text(since: datetime, now: datetime) -> str:
+    """How long ago `since` was: `just now`, `5 minutes ago`, `2 days ago`."""
+    age = now - since
+    for unit, name in _AGES:
+        if age >= unit:
+            count = age // unit
+            return f"{count} {name}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def time_text(moment: datetime) -> str:
+    """A moment in UTC, to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

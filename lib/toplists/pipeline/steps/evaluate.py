@@ -1,0 +1,107 @@
+"""evaluate: measure the candidate against popularity and what is live, check the lists, decide."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from toplists.dataset.snapshot import Snapshot
+from toplists.engine.kernels.metrics import METRICS
+from toplists.errors import ConfigurationError, GateRefusedError
+from toplists.evaluation.comparison import LIVE, POPULARITY, Figure, compare
+from toplists.evaluation.comparison import to_rows as figure_rows
+from toplists.evaluation.gate import Verdict, decide
+from toplists.evaluation.list_checks import CheckResult, check_lists
+from toplists.evaluation.list_checks import to_rows as check_rows
+from toplists.evaluation.list_counts import count_lists
+from toplists.evaluation.measure import judge
+from toplists.lake.bookkeeping import replace_rows
+from toplists.lake.frames import read_frame
+from toplists.lake.ledger import Outcome, Run
+from toplists.lake.pointer import read_pointer
+from toplists.lake.tables import METRICS as METRICS_TABLE
+from toplists.lake.tables import RECOMMENDATIONS
+from toplists.pipeline.steps.prepare import open_snapshot
+from toplists.pipeline.steps.staging import stage_fit
+from toplists.pipeline.steps.train import FitPlan, plan_fits
+from toplists.pipeline.workplace import Workplace
+
+
+def evaluate(place: Workplace, run: Run) -> Outcome:
+    """Write the run's figures and the gate's verdict.
+
+    Raises:
+        ConfigurationError: models or lists are missing.
+    """
+    if place.ledger.facts(run.run_id, "recommend") is None:
+        raise ConfigurationError(f"Run {run.run_id} has no lists yet. Run recommend first.")
+    snapshot = open_snapshot(place, run)
+    plan = plan_fits(place, run)
+    figures = _measure(place, run, snapshot, plan)
+    checks = _check(place, run, snapshot, plan)
+    rows = figure_rows(figures, run.run_id, snapshot.facts.protocol) + check_rows(
+        checks, run.run_id
+    )
+    replace_rows(place.dataset, METRICS_TABLE, rows, where=f"run_id = '{run.run_id}'")
+    verdict = decide(figures, checks, place.settings.gate, has_live=plan.live is not None)
+    users = figures[0].users if figures else 0
+    return Outcome(
+        detail=f"{plan.candidate.model.name} on {users:,} held-out users: "
+        + ("passed" if verdict.passed else "refused"),
+        facts={"verdict": json.loads(verdict.to_json()), "candidate": plan.candidate.model.name},
+        rows_in=users,
+        rows_out=len(rows),
+    )
+
+
+def refusal(run: Run, reasons: Sequence[str]) -> GateRefusedError:
+    """The gate's refusal, in its own words."""
+    return GateRefusedError(
+        f"The gate refused run {run.run_id}: {'; '.join(reasons)}. The live lists are "
+        "untouched. The figures are in the metrics table; correct the input or the configuration "
+        "and run again."
+    )
+
+
+def stored_verdict(place: Workplace, run: Run) -> Verdict | None:
+    """What the gate decided about the run; `None` before it was evaluated."""
+    facts = place.ledger.facts(run.run_id, "evaluate", states=("done", "refused"))
+    return None if facts is None else Verdict.from_json(json.dumps(facts["verdict"]))
+
+
+def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[Figure]:
+    fallback = stage_fit(place, run, snapshot, plan.popularity)
+    contenders = {plan.candidate.model.name: stage_fit(place, run, snapshot, plan.candidate)}
+    contenders.setdefault(POPULARITY, fallback)
+    if plan.live is not None:
+        contenders[LIVE] = stage_fit(place, run, snapshot, plan.live)
+    gate = place.settings.gate
+    totals = judge(
+        place.spark,
+        snapshot.user_blocks(place.settings.engine.block_entries),
+        contenders,
+        fallback,
+        resamples=gate.resamples,
+        seed=plan.candidate.seed,
+    )
+    return compare(totals.contenders, METRICS, totals.sums, totals.counts, gate.confidence)
+
+
+def _check(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[CheckResult]:
+    n = place.settings.recommend.n
+    counts = count_lists(
+        read_frame(place.spark, place.dataset, RECOMMENDATIONS, run_id=run.run_id),
+        snapshot.users,
+        snapshot.interactions,
+        n=n,
+        catalogue=snapshot.facts.trained_items,
+    )
+    live = read_pointer(place.dataset).live
+    facts = place.ledger.facts(live.run_id, "prepare") if live else None
+    return check_lists(
+        counts,
+        place.settings.gate,
+        n=n,
+        live_users=None if facts is None else int(facts["eligible"]),
+        expect_personal=plan.candidate.model.name != POPULARITY,
+    )

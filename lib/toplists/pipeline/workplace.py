@@ -1,0 +1,39 @@
+"""What every step works with: settings, dataset, ledger, lease, clock, and a session on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyspark.sql import SparkSession
+
+from toplists.config.settings import Settings
+from toplists.lake.dataset import Dataset
+from toplists.lake.lease import Lease
+from toplists.lake.ledger import Clock, Ledger
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The surroundings of one command on one dataset.
+
+    `start_session` starts Spark. It is called on first use of `spark` only, so that a command which
+    finds nothing to do ends without it.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    lease: Lease
+    clock: Clock
+    start_session: Callable[[], SparkSession]
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.start_session()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The dataset's ledger."""
+        return Ledger(self.dataset, self.clock)

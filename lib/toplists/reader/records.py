@@ -1,0 +1,67 @@
+"""What the reader answers with: small immutable records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One move of the pointer: from `published_at` on, the lists of `run_id` were live.
+
+    `action` is `publish` or `rollback`; `bad_run_id` names a run that this move declared bad.
+    """
+
+    sequence: int
+    run_id: str
+    action: str
+    as_of: date
+    previous_run_id: str | None
+    bad_run_id: str | None
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class RecommendedItem:
+    """One place in a list. `score` is comparable only between items of the same `source`."""
+
+    item_id: str
+    score: float
+    source: str
+
+
+@dataclass(frozen=True)
+class RecommendationList:
+    """A published list, best first; `short_reason` says why it is shorter than configured."""
+
+    run_id: str
+    items: tuple[RecommendedItem, ...]
+    short_reason: str | None
+
+
+@dataclass(frozen=True)
+class CatalogueItem:
+    """What the catalogue knows of an item."""
+
+    item_id: str
+    title: str | None
+    year: int | None
+    genres: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """What a user thought of an item; no `value` means that the event is itself the feedback."""
+
+    item_id: str
+    value: float | None
+    event_time: datetime | None
+
+
+@dataclass(frozen=True)
+class ListCounts:
+    """How many users and items have a published list."""
+
+    users: int
+    items: int

@@ -1,0 +1,49 @@
+"""Several Delta tables of a dataset, opened at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deltalake import DeltaTable, QueryBuilder
+
+from toplists.reader.errors import SnapshotGoneError
+from toplists.reader.queries import Row, fetch
+
+
+class Snapshot:
+    """The tables `names` under `root` as they are at construction; later commits do not show.
+
+    Tables that do not exist are left out. Queries may run in several threads at once.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        """Open the tables."""
+        paths = {name: str(root / name) for name in names}
+        self._tables = {
+            name: DeltaTable(path) for name, path in paths.items() if DeltaTable.is_deltatable(path)
+        }
+        self._engine = QueryBuilder()
+        for name, table in self._tables.items():
+            self._engine.register(name, table)
+
+    def holds_run(self, table: str, run_id: str) -> bool:
+        """Whether `table`, which is partitioned by `run_id`, has files of the run."""
+        opened = self._tables.get(table)
+        if opened is None:
+            return False
+        return bool(opened.file_uris(file_pruning_predicate=[("run_id", "=", run_id)]))
+
+    def select(self, columns: str, table: str, condition: str) -> list[Row]:
+        """The rows of `SELECT columns FROM table condition`; none where there is no such table.
+
+        Raises:
+            SnapshotGoneError: a file of the table was removed since the snapshot was opened.
+        """
+        if table not in self._tables:
+            return []
+        query = f"SELECT {columns} FROM {table} {condition}"  # noqa: S608 - ids come as literals
+        try:
+            return fetch(self._engine, query)
+        except Exception as error:  # delta-rs has no class of its own for a file that is gone
+            raise SnapshotGoneError(str(error)) from error

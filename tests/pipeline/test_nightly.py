@@ -1,0 +1,220 @@
+"""What a night leaves in the tables, and what it leaves alone."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import date
+from typing import Any
+
+import pytest
+from worlds import HEADER, LIST_LENGTH, N_USERS, World, assert_identical, two_tastes
+
+from toplists.errors import ConflictError, GateRefusedError
+from toplists.lake.pointer import read_pointer
+from toplists.lake.tables import (
+    INTERACTIONS,
+    POPULAR_ITEMS,
+    RECOMMENDATIONS,
+    SIMILAR_ITEMS,
+    SNAPSHOT_ITEMS,
+)
+from toplists.publish.publication import rollback
+
+
+def no_session() -> Any:
+    raise AssertionError("a Spark session was started")
+
+
+def test_a_night_publishes_a_list_for_everybody(world: World) -> None:
+    lines = two_tastes()
+    # Known to nobody: she liked nothing, so her list is popularity's.
+    printed = world.night(world.feed([*lines, "zoe,i00,1,2024-01-01T00:00:00"]))
+    assert "6/6 publish" in printed
+    assert f"live: {world.live()}" in printed
+
+    seen = defaultdict(set)
+    for line in lines:
+        user, item, *_ = line.split(",")
+        seen[user].add(item)
+    lists = world.lists()
+    assert len(lists) == N_USERS + 1
+    for user, items in lists.items():
+        ids = [item for item, _, _ in items]
+        assert len(ids) == len(set(ids)) == LIST_LENGTH
+        assert not seen[user] & set(ids)
+        order = [(-score, item) for item, score, source in items if source == "personal"]
+        assert order == sorted(order)
+    assert {source for _, _, source in lists["zoe"]} == {"popularity"}
+    # An even user's own taste comes first.
+    assert all(int(item[1:]) % 2 == 0 for item, _, _ in lists["u00"][:3])
+
+    run_id = world.live()
+    similar = {row["item_id"]: row for row in world.rows(SIMILAR_ITEMS, run_id=run_id)}
+    assert similar.keys() == {row["item_id"] for row in world.rows(SNAPSHOT_ITEMS, run_id=run_id)}
+    for item, row in similar.items():
+        neighbours = [entry["item_id"] for entry in row["items"]]
+        assert item not in neighbours
+        assert all(int(other[1:]) % 2 == int(item[1:]) % 2 for other in neighbours)
+    (popular,) = world.rows(POPULAR_ITEMS, run_id=run_id)
+    assert len(popular["items"]) == LIST_LENGTH
+
+
+def test_the_same_night_again_changes_nothing_and_starts_no_spark(world: World) -> None:
+    source = world.feed(two_tastes())
+    world.night(source)
+    pointer = read_pointer(world.dataset)
+    assert "Nothing changed" in world.night(source, session=no_session)
+    assert read_pointer(world.dataset) == pointer
+
+
+def test_more_ratings_make_a_new_run_and_rollback_brings_the_old_one_back(world: World) -> None:
+    lines = two_tastes()
+    world.night(world.feed(lines))
+    first = world.live()
+    before = world.lists()
+    more = [f"u{user:02},i{(user + 1) % 40:02},5,2024-01-20T00:00:00" for user in range(0, 60, 2)]
+    grown = world.feed([*lines, *more])
+    world.night(grown)
+    second = world.live()
+    assert second != first
+    assert world.lists() != before
+    assert world.lists(first) == before
+
+    world.workplace(
+        world.settings(),
+        lambda place: rollback(
+            place.dataset, place.lease, now=place.clock(), to=None, mark_bad=False
+        ),
+        no_session,
+    )
+    assert world.live() == first
+    assert world.lists() == before
+    # The next night over the same input does not undo what a person decided.
+    assert f"rollback --to {second}" in world.night(grown, session=no_session)
+    assert world.live() == first
+
+
+def test_neither_partitions_nor_order_of_rows_and_columns_change_a_list(world: World) -> None:
+    lines = two_tastes()
+    world.night(world.feed(lines))
+    expected = world.lists()
+
+    shuffled = [",".join(reversed(line.split(","))) for line in lines]
+    random.Random(1).shuffle(shuffled)
+    other = World(type(world.dataset)(world.folder / "lake" / "other"), world.spark, world.folder)
+    partitions = world.spark.conf.get("spark.sql.shuffle.partitions")
+    assert partitions is not None
+    world.spark.conf.set("spark.sql.shuffle.partitions", "32")
+    try:
+        header = ",".join(reversed(HEADER.split(",")))
+        other.night(other.feed(shuffled, "shuffled.csv", header))
+    finally:
+        world.spark.conf.set("spark.sql.shuffle.partitions", partitions)
+    assert_identical(other.lists(), expected)
+
+
+def test_ids_come_out_as_they_went_in(world: World) -> None:
+    users = ['a"b', "ü;x", "007", "9223372036854775807", "it's", "two words", "a,b", "🙂"]
+    items = [
+        "x,y",
+        "00",
+        "0",
+        "'q'",
+        "🎬",
+        "-1",
+        "a\\b",
+        "100%",
+        "#7",
+        "Ω",
+        "s p",
+        "18446744073709551616",
+    ]
+    quoted = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731  # local and short
+    lines = [
+        f"{quoted(user)},{quoted(item)},5,2024-01-{1 + number:02}T00:00:00"
+        for place, user in enumerate(users)
+        for number, item in enumerate(items)
+        if (place + number) % 3
+    ]
+    world.night(world.feed(lines), recommend={"n": 2, "similar_n": 2})
+    lists = world.lists()
+    assert lists.keys() == set(users)
+    assert {item for entries in lists.values() for item, _, _ in entries} <= set(items)
+
+
+def refuse(world: World, **changes: Any) -> str:
+    """A changed night that the gate must refuse; returns its reasons."""
+    live, lists = world.live(), world.lists()
+    more = world.feed([*two_tastes(), "u00,i39,5,2024-01-21T00:00:00"], "more.csv")
+    with pytest.raises(GateRefusedError) as refusal:
+        world.night(more, **changes)
+    assert world.live() == live
+    assert world.lists() == lists
+    return str(refusal.value)
+
+
+def test_a_bad_model_is_not_published(world: World) -> None:
+    world.night(world.feed(two_tastes()))
+    # So much regularization that nothing is left of the factors but noise.
+    bad = {"als": {"rank": 1, "iterations": 1, "regularization": 1e6, "alpha": 0.0}}
+    assert "ndcg@10" in refuse(world, model=bad)
+
+
+def test_an_empty_model_is_not_published(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.night(world.feed(two_tastes()))
+    from toplists.models import als
+
+    monkeypatch.setattr(als, "_vectors", lambda factors: als_vectors(factors).limit(0))
+    assert "gate.min_personal_share" in refuse(world)
+
+
+def als_vectors(factors: Any) -> Any:
+    return factors.selectExpr("id as pos", "features as vector")
+
+
+def test_lists_for_nine_tenths_of_the_users_are_not_published(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.night(world.feed(two_tastes()))
+    from toplists.pipeline.steps import recommend
+
+    whole = recommend.personal_lists
+    monkeypatch.setattr(
+        recommend,
+        "personal_lists",
+        lambda *arguments: whole(*arguments).where("user_id not like 'u0%'"),
+    )
+    assert "without a list" in refuse(world)
+
+
+def test_an_older_as_of_needs_force(world: World) -> None:
+    source = world.feed(two_tastes())
+    world.night(source)
+    newer = world.live()
+    with pytest.raises(ConflictError, match="--force"):
+        world.night(source, as_of=date(2024, 1, 11))
+    assert world.live() == newer
+    world.night(source, as_of=date(2024, 1, 11), force=True)
+    assert world.live().startswith("2024-01-11")
+    assert {row["run_id"] for row in world.rows(RECOMMENDATIONS)} == {newer, world.live()}
+
+
+def test_no_publish_stops_before_the_pointer_moves(world: World) -> None:
+    printed = world.night(world.feed(two_tastes()), publish=False)
+    assert "publish --dataset world --run-id" in printed
+    assert read_pointer(world.dataset).live is None
+    assert len(world.rows(RECOMMENDATIONS)) == N_USERS
+
+
+def test_a_heavy_user_is_capped_in_training_but_masked_in_full(world: World) -> None:
+    lines = two_tastes()
+    heavy = [f"whale,i{item:02},5,2024-02-{1 + item % 28:02}T00:00:00" for item in range(38)]
+    world.night(world.feed([*lines, *heavy]), prepare={"max_user_interactions": 10})
+    rows = world.rows(INTERACTIONS, run_id=world.live())
+    trained = [row for row in rows if row["user_id"] == "whale" and row["weight"] > 0]
+    assert len(trained) == 10
+    newest = sorted((r["event_time"] for r in rows if r["user_id"] == "whale"), reverse=True)[:10]
+    assert min(row["event_time"] for row in trained) == newest[-1]
+    # All that is left for the whale are the two items it has not seen.
+    assert {item for item, _, _ in world.lists()["whale"]} == {"i38", "i39"}
