@@ -6,7 +6,6 @@ set -euo pipefail
 # shellcheck source=conf/environment.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/conf/environment.sh"
 
-INCUBATOR_WARNING='WARNING: Using incubator modules: jdk.incubator.vector'
 SECRET='password|passwd|secret|token|credential|key'
 
 list_names() {  # list_names FOLDER SUFFIX: names of the files, without the suffix, on one line
@@ -57,6 +56,35 @@ nearest_verb() {  # nearest_verb WORD: a hint, or nothing
 print(*difflib.get_close_matches(sys.argv[1], sys.argv[2].split(), 1))' \
         "$1" "$(list_names "$ROOT/jobs" .py)" 2>/dev/null)" || return 0
     printf '%s' "${nearest:+ Did you mean $nearest?}"
+}
+
+# drop_noise: passes on lines, but for two things that neither the JVM nor PySpark has a switch for: a
+# warning on every start, and the traceback of an idle worker that sees its JVM go; that is logged.
+drop_noise() {
+    trap '' INT TERM HUP # outlive a Ctrl-C, to pass on the last words of what it stopped
+    local line start="" in_traceback=""
+    while IFS= read -r line || [[ -n "$line" ]]; do
+        if [[ -n "$start" ]]; then
+            if [[ "$line" == *pyspark/daemon.py* ]]; then
+                in_traceback=yes
+                printf '%s\n' "$start" >>"$TOPLISTS_LOG"
+            else
+                printf '%s\n' "$start"
+            fi
+            start=""
+        fi
+        if [[ "$line" == "WARNING: Using incubator modules: jdk.incubator.vector" ]]; then
+            continue
+        elif [[ "$line" == "Traceback (most recent call last):" ]]; then
+            start="$line"
+        elif [[ -n "$in_traceback" ]]; then
+            printf '%s\n' "$line" >>"$TOPLISTS_LOG"
+            [[ "$line" == " "* ]] || in_traceback="" # its last line names the exception
+        else
+            printf '%s\n' "$line"
+        fi
+    done
+    [[ -z "$start" ]] || printf '%s\n' "$start"
 }
 
 configured_master() {  # configured_master PROPERTIES
@@ -170,7 +198,5 @@ if [[ -t 1 ]]; then
     export COLUMNS
 fi
 
-# The JVM says this on every start and has no switch for it. The filter outlives a Ctrl-C, to pass on
-# the last words of what it stopped.
-exec 2> >(trap '' INT TERM HUP; exec grep --line-buffered -vxF "$INCUBATOR_WARNING" >&2)
+exec 2> >(drop_noise >&2)
 exec "${command[@]}"

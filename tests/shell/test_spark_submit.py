@@ -131,6 +131,53 @@ def test_a_dry_run_hides_secrets(checkout: Path, arguments: list[str]) -> None:
     assert words[-2:] == ["--last", "shown"]
 
 
+# --- what reaches the screen ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def noisy(checkout: Path, tmp_path: Path) -> Path:
+    """The checkout with a spark-submit that says what `noise` holds on its stderr."""
+    (checkout / ".venv").unlink()
+    (checkout / ".venv/spark/bin").mkdir(parents=True)
+    submit = checkout / ".venv/spark/bin/spark-submit"
+    submit.write_text(f"#!/bin/sh\ncat '{tmp_path}/noise' >&2\nexit 6\n")
+    submit.chmod(0o755)
+    shutil.copy(checkout / "requirements.lock", checkout / ".venv/installed-runtime.lock")
+    return checkout
+
+
+INCUBATOR = "WARNING: Using incubator modules: jdk.incubator.vector\n"
+DAEMON = (
+    "Traceback (most recent call last):\n"
+    '  File "/a b/pyspark.zip/pyspark/daemon.py", line 262, in manager\n'
+    '  File "/a b/pyspark.zip/pyspark/daemon.py", line 95, in worker\n'
+    "BrokenPipeError: [Errno 32] Broken pipe\n"
+)
+OTHER = 'Traceback (most recent call last):\n  File "/a b/udf.py", line 3, in f\nValueError: x\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "logged"),
+    [
+        (INCUBATOR, "", ""),
+        (INCUBATOR.strip() + ", x\n", INCUBATOR.strip() + ", x\n", ""),  # only the very line
+        (DAEMON, "", DAEMON),
+        (OTHER, OTHER, ""),
+        ("a\n" + DAEMON + OTHER + DAEMON + "b\n", "a\n" + OTHER + "b\n", DAEMON + DAEMON),
+        ("  a\\b $x `y`\n\nlast words", "  a\\b $x `y`\n\nlast words\n", ""),  # no end of line
+        ("Traceback (most recent call last):\n", "Traceback (most recent call last):\n", ""),
+    ],
+)
+def test_noise_of_the_jvm_and_of_workers_is_kept_from_the_screen(
+    noisy: Path, tmp_path: Path, said: str, shown: str, logged: str
+) -> None:
+    (tmp_path / "noise").write_text(said)
+    result = run(noisy, "nightly", TOPLISTS_LOGS=str(tmp_path / "logs"))
+    assert (result.stdout, result.stderr) == ("", shown)
+    assert result.returncode == 6
+    assert "".join(log.read_text() for log in (tmp_path / "logs").iterdir()) == logged
+
+
 # --- what it refuses ------------------------------------------------------------------------------
 
 
