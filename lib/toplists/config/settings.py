@@ -89,7 +89,7 @@ class PrepareSettings(Section):
 
 
 class AlsSettings(Section):
-    rank: int = Field(48, ge=1, le=1024, description="Number of latent factors.")
+    rank: int = Field(32, ge=1, le=1024, description="Number of latent factors.")
     iterations: int = Field(10, ge=1, le=500, description="Passes over both sides.")
     regularization: float = Field(
         0.05, ge=0.0, description="Penalty on the factors, times a row's number of interactions."

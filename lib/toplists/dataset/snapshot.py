@@ -15,11 +15,13 @@ from toplists.dataset.feedback import is_positive, last_opinions, weigh
 from toplists.dataset.loader import known_before, load_events
 from toplists.dataset.positions import add_positions
 from toplists.dataset.splits import choose_split
-from toplists.engine.blocks import BlockSet, build_blocks
+from toplists.engine.block_builder import Axis, build_blocks
+from toplists.engine.blocks import BlockSet
 from toplists.engine.tasks import at_once
 from toplists.errors import InputRefusedError
-from toplists.lake.dataset import Dataset
+from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.frames import read_frame, replace_part
+from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, SNAPSHOT_ITEMS, SNAPSHOT_USERS
 
 
@@ -74,49 +76,47 @@ class Snapshot:
         """Where the run's files lie."""
         return self.dataset.work / self.run_id
 
-    def user_blocks(self, block_entries: int) -> BlockSet:
-        """The interactions by user, every one of them; the flag says who gets a list."""
-        rows = self.users.select(
-            F.col("user_pos").alias("row"),
-            F.col("user_id").alias("id"),
-            F.col("eligible").alias("flag"),
-            F.col("interactions").alias("size"),
+    def blocks(self, block_entries: int) -> SnapshotBlocks:
+        """The interactions by user and by item, every one of them; built on first use.
+
+        The flag of a user says who gets a list.
+        """
+        users = Axis(
+            self._files(SNAPSHOT_USERS),
+            position="user_pos",
+            id="user_id",
+            size="interactions",
+            flag="eligible",
+            rows=self.facts.users,
         )
-        return build_blocks(
-            self._entries("user_pos", "item_pos"),
-            rows,
-            n_rows=self.facts.users,
-            n_columns=self.facts.items,
-            block_entries=block_entries,
-            folder=self.folder / "blocks",
-            side="users",
+        items = Axis(
+            self._files(SNAPSHOT_ITEMS),
+            position="item_pos",
+            id="item_id",
+            size="interactions",
+            flag=None,
+            rows=self.facts.items,
+        )
+        return SnapshotBlocks(
+            *build_blocks(
+                self.spark,
+                self._files(INTERACTIONS),
+                {"users": users, "items": items},
+                block_entries=block_entries,
+                folder=self.folder / "blocks",
+            )
         )
 
-    def item_blocks(self, block_entries: int) -> BlockSet:
-        """The interactions by item."""
-        rows = self.items.select(
-            F.col("item_pos").alias("row"),
-            F.col("item_id").alias("id"),
-            F.lit(True).alias("flag"),
-            F.col("interactions").alias("size"),
-        )
-        return build_blocks(
-            self._entries("item_pos", "user_pos"),
-            rows,
-            n_rows=self.facts.items,
-            n_columns=self.facts.users,
-            block_entries=block_entries,
-            folder=self.folder / "blocks",
-            side="items",
-        )
+    def _files(self, table: Table) -> tuple[str, ...]:
+        return partition_files(self.dataset, table, run_id=self.run_id)
 
-    def _entries(self, row: str, column: str) -> DataFrame:
-        return self.interactions.select(
-            F.col(row).alias("row"),
-            F.col(column).alias("column"),
-            "weight",
-            (F.col("split") == "holdout").alias("holdout"),
-        )
+
+@dataclass(frozen=True)
+class SnapshotBlocks:
+    """A snapshot as arrays: the same interactions by user and by item."""
+
+    users: BlockSet
+    items: BlockSet
 
 
 def take_snapshot(
@@ -174,7 +174,7 @@ def take_snapshot(
             run_id=run_id,
         )
         in_train = divided.where((F.col("weight") > 0) & (F.col("split") == "train")).count()
-        eligible = stored_users.where("eligible").count()
+        eligible = counts["users"] if since is None else stored_users.where("eligible").count()
     finally:
         opinions.unpersist()
     facts = SnapshotFacts(

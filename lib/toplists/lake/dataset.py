@@ -94,10 +94,11 @@ def create_table(path: str, table: Table) -> None:
         created.alter.add_constraint(dict(table.constraints))
 
 
-def holds(dataset: Dataset, table: Table, **partition: str) -> bool:
-    """Whether `table` has any file in the partition whose columns have the given values."""
+def partition_files(dataset: Dataset, table: Table, **partition: str) -> tuple[str, ...]:
+    """The Parquet files of the partition of `table` whose columns have the given values."""
     wanted = [(column, "=", value) for column, value in partition.items()]
-    return bool(DeltaTable(dataset.path(table)).file_uris(file_pruning_predicate=wanted))
+    opened = DeltaTable(dataset.path(table))
+    return tuple(sorted(opened.file_uris(file_pruning_predicate=wanted)))
 
 
 def list_datasets(lake_root: str) -> list[Dataset]:

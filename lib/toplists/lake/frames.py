@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from toplists.lake.dataset import Dataset, holds
+from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.schema import Table
 
 
@@ -41,7 +41,7 @@ def replace_part(frame: DataFrame, dataset: Dataset, table: Table, **equals: str
     for column, value in equals.items():
         frame = frame.withColumn(column, F.lit(value))
     writer = frame.select(*table.column_names).write.format("delta")
-    if holds(dataset, table, **equals):
+    if partition_files(dataset, table, **equals):
         quoted = [(column, value.replace("'", "''")) for column, value in equals.items()]
         predicate = " AND ".join(f"{column} = '{value}'" for column, value in quoted)
         writer = writer.mode("overwrite").option("replaceWhere", predicate)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from deltalake import DeltaTable
 
 from toplists.errors import ConfigurationError, ConflictError, GateRefusedError
-from toplists.lake.dataset import Dataset, holds
+from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.lease import Lease
 from toplists.lake.pointer import Pointer, Publication, move_pointer, read_pointer, write_current
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
@@ -128,7 +128,7 @@ def check_readable(dataset: Dataset, run_id: str) -> None:
                 "nothing, or nulls. Remove the table feature that was switched on; published tables "
                 "stay at reader version 1."
             )
-        if not holds(dataset, table, run_id=run_id):
+        if not partition_files(dataset, table, run_id=run_id):
             raise GateRefusedError(
                 f"Table {table.name} of dataset {dataset.name} has no rows of run {run_id}: the run "
                 "is incomplete or was pruned. Run nightly, or choose another run."

@@ -6,7 +6,7 @@ import shutil
 
 from deltalake import DeltaTable
 
-from toplists.lake.dataset import Dataset, holds
+from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
 from toplists.lake.tables import TABLES
@@ -50,5 +50,5 @@ def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str
 
 
 def _drop(dataset: Dataset, table: Table, column: str, value: str) -> None:
-    if holds(dataset, table, **{column: value}):
+    if partition_files(dataset, table, **{column: value}):
         DeltaTable(dataset.path(table)).delete(f"{column} = '{value}'")

@@ -78,7 +78,7 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
     gate = place.settings.gate
     totals = judge(
         place.spark,
-        snapshot.user_blocks(place.settings.engine.block_entries),
+        snapshot.blocks(place.settings.engine.block_entries).users,
         contenders,
         fallback,
         resamples=gate.resamples,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
-from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError
 from toplists.lake.ledger import Outcome, Run
 from toplists.pipeline.workplace import Workplace
@@ -27,8 +26,7 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         settings=place.settings.prepare,
         active_days=place.settings.recommend.active_days,
     )
-    entries = place.settings.engine.block_entries
-    at_once(lambda: snapshot.user_blocks(entries), lambda: snapshot.item_blocks(entries))
+    snapshot.blocks(place.settings.engine.block_entries)
     facts = snapshot.facts
     repeated = (
         f", {facts.surplus_events:,} repeats in {facts.repeated_pairs:,} pairs "

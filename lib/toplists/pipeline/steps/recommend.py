@@ -28,11 +28,11 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     spark, dataset, settings = place.spark, place.dataset, place.settings.recommend
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
-    entries = place.settings.engine.block_entries
+    blocks = snapshot.blocks(place.settings.engine.block_entries)
     lists = personal_lists(
         spark,
-        snapshot.user_blocks(entries),
-        snapshot.item_blocks(entries),
+        blocks.users,
+        blocks.items,
         stage_fit(place, run, snapshot, plan.published),
         stage_fit(place, run, snapshot, plan.fallback),
         settings.n,

@@ -19,5 +19,5 @@ def stage_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Stage
     model_id = fit.model_id(run)
     kind = require_model(place, model_id)["shape"]
     shape = load_shape(place.spark, place.dataset, kind, model_id, snapshot_axes(place, snapshot))
-    users = snapshot.user_blocks(place.settings.engine.block_entries)
+    users = snapshot.blocks(place.settings.engine.block_entries).users
     return stage(shape, users, snapshot.folder / "models" / model_id)

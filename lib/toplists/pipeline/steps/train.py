@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from toplists.config.settings import ModelSettings
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.blocks import Part
+from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError
 from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import Row, append_rows, read_rows
@@ -105,9 +106,14 @@ def train(place: Workplace, run: Run) -> Outcome:
     snapshot = open_snapshot(place, run)
     axes = snapshot_axes(place, snapshot)
     plan = plan_fits(place, run)
-    for fit in plan:
-        if find_model(place, fit.model_id(run)) is None:
-            _fit_and_save(place, run, snapshot, axes, fit)
+    missing = [fit for fit in plan if find_model(place, fit.model_id(run)) is None]
+
+    def fit_part(part: Part) -> None:
+        for fit in missing:
+            if fit.part == part:
+                _fit_and_save(place, run, snapshot, axes, fit)
+
+    at_once(lambda: fit_part("train"), lambda: fit_part("all"))
     against = " and the live configuration" if plan.live else ""
     return Outcome(
         detail=(
@@ -121,13 +127,12 @@ def train(place: Workplace, run: Run) -> Outcome:
 
 def _fit_and_save(place: Workplace, run: Run, snapshot: Snapshot, axes: Axes, fit: Fit) -> None:
     began = place.clock()
-    entries = place.settings.engine.block_entries
-    facts = snapshot.facts
+    blocks, facts = snapshot.blocks(place.settings.engine.block_entries), snapshot.facts
     data = TrainingData(
         spark=place.spark,
         interactions=snapshot.interactions,
-        users=snapshot.user_blocks(entries),
-        items=snapshot.item_blocks(entries),
+        users=blocks.users,
+        items=blocks.items,
         part=fit.part,
         size=facts.trained if fit.part == "all" else facts.trained_in_train_part,
         seed=fit.seed,
@@ -152,8 +157,8 @@ def _fit_and_save(place: Workplace, run: Run, snapshot: Snapshot, axes: Axes, fi
 
 def snapshot_axes(place: Workplace, snapshot: Snapshot) -> Axes:
     """Who stands where in the snapshot."""
-    items = snapshot.item_blocks(place.settings.engine.block_entries)
-    return Axes(snapshot.users, snapshot.items, items)
+    blocks = snapshot.blocks(place.settings.engine.block_entries)
+    return Axes(snapshot.users, snapshot.items, blocks.items)
 
 
 def find_model(place: Workplace, model_id: str) -> Row | None:

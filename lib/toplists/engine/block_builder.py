@@ -1,0 +1,242 @@
+"""Building a snapshot's blocks from its Parquet files, in Python tasks from end to end.
+
+Nothing crosses from the JVM: tasks read the columns they need, split them by block and write chunks,
+then one task per block puts its chunks in order. Both sides are built in the same two passes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from toplists.engine.blocks import (
+    BlockRef,
+    BlockSet,
+    Side,
+    commit_blocks,
+    open_blocks,
+    write_ids,
+)
+from toplists.engine.storage import Array, attempt_folder, open_array, save_arrays
+from toplists.engine.tasks import run_tasks
+
+SIDES: tuple[Side, Side] = ("users", "items")
+
+_CHUNKS = 4096  # granularity of the cut: rows are weighed in at most this many groups
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One side of a snapshot as it is stored.
+
+    `files` are Parquet files with the columns `position` (int, each value once), `id` (string),
+    `size` (long, entries of the row, at least 1) and, if named, `flag` (boolean; true without it).
+    `rows` is the number of positions.
+    """
+
+    files: tuple[str, ...]
+    position: str
+    id: str
+    size: str
+    flag: str | None
+    rows: int
+
+
+def build_blocks(
+    spark: SparkSession,
+    interactions: Sequence[str],
+    axes: Mapping[Side, Axis],
+    *,
+    block_entries: int,
+    folder: Path,
+) -> tuple[BlockSet, BlockSet]:
+    """The blocks of both sides, users first; built and committed unless they are there.
+
+    Args:
+        spark: The session.
+        interactions: Parquet files of `[<position of users>: int, <position of items>: int,
+            weight: float, split: string]`, each pair once.
+        axes: Both sides.
+        block_entries: Entries per block, about: blocks are cut by work, not by rows.
+        folder: The snapshot's folder for blocks; every executor sees it.
+    """
+    known = [open_blocks(folder, side) for side in SIDES]
+    if known[0] is not None and known[1] is not None:
+        return known[0], known[1]
+    starts = _cut(spark, axes, block_entries)
+    chunks = _split(spark, interactions, axes, starts, folder)
+    refs = _assemble(spark, axes, starts, chunks, folder)
+    users, items = (
+        BlockSet(tuple(refs[side]), axes[side].rows, axes[other].rows)
+        for side, other in zip(SIDES, reversed(SIDES), strict=True)
+    )
+    commit_blocks(folder, "users", users)
+    commit_blocks(folder, "items", items)
+    return users, items
+
+
+def _cut(
+    spark: SparkSession, axes: Mapping[Side, Axis], block_entries: int
+) -> dict[Side, list[int]]:
+    """First positions of each side's blocks of about `block_entries` entries."""
+    widths = {side: max(1, -(-axes[side].rows // _CHUNKS)) for side in SIDES}
+    pieces = [(side, file) for side in SIDES for file in axes[side].files]
+
+    def weigh(piece: tuple[Side, str]) -> Iterator[pa.RecordBatch]:
+        side, file = piece
+        axis = axes[side]
+        table = pq.read_table(file, columns=[axis.position, axis.size], partitioning=None)
+        chunk = table[axis.position].to_numpy() // widths[side]
+        sizes = np.bincount(chunk, weights=table[axis.size].to_numpy())
+        used = np.flatnonzero(sizes)
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array([side] * len(used), pa.string()),
+                pa.array(used.astype(np.int64)),
+                pa.array(sizes[used].astype(np.int64)),
+            ],
+            names=["side", "chunk", "size"],
+        )
+
+    sizes: dict[Side, dict[int, int]] = {side: defaultdict(int) for side in SIDES}
+    for side, chunk, size in run_tasks(
+        spark, pieces, weigh, "side string, chunk long, size long"
+    ).collect():
+        sizes[side][chunk] += size
+    return {side: _starts(sizes[side], widths[side], block_entries) for side in SIDES}
+
+
+def _starts(sizes: Mapping[int, int], width: int, block_entries: int) -> list[int]:
+    starts, filled = [0], 0
+    for chunk in sorted(sizes):
+        if filled and filled + sizes[chunk] > block_entries:
+            starts.append(chunk * width)
+            filled = 0
+        filled += sizes[chunk]
+    return starts
+
+
+def _split(
+    spark: SparkSession,
+    interactions: Sequence[str],
+    axes: Mapping[Side, Axis],
+    starts: Mapping[Side, list[int]],
+    folder: Path,
+) -> dict[tuple[Side, int], list[str]]:
+    """Write every file's entries as chunks by side and block; the chunks' folders by block."""
+    target = str(folder)
+    positions = {side: axes[side].position for side in SIDES}
+
+    def split(file: str) -> Iterator[pa.RecordBatch]:
+        columns = [*positions.values(), "weight", "split"]
+        table = pq.read_table(file, columns=columns, partitioning=None)
+        held_out = np.asarray(table["split"].to_numpy() == "holdout", dtype=np.bool_)
+        weights = table["weight"].to_numpy()
+        written = []
+        for side, other in zip(SIDES, reversed(SIDES), strict=True):
+            rows, others = (table[positions[name]].to_numpy() for name in (side, other))
+            block = np.searchsorted(starts[side], rows, side="right") - 1
+            for index in np.unique(block):
+                mine = np.flatnonzero(block == index)
+                path = attempt_folder(target, f"chunk-{side}-{index:05d}")
+                save_arrays(
+                    path,
+                    {
+                        "rows": rows[mine],
+                        "columns": others[mine],
+                        "weights": weights[mine],
+                        "holdout": held_out[mine],
+                    },
+                )
+                written.append((side, int(index), str(path)))
+        if written:
+            names, indices, paths = zip(*written, strict=True)
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(names), pa.array(indices, pa.int32()), pa.array(paths)],
+                names=["side", "block", "path"],
+            )
+
+    chunks: dict[tuple[Side, int], list[str]] = defaultdict(list)
+    for side, block, path in run_tasks(
+        spark, interactions, split, "side string, block int, path string"
+    ).collect():
+        chunks[side, block].append(path)
+    return chunks
+
+
+def _assemble(
+    spark: SparkSession,
+    axes: Mapping[Side, Axis],
+    starts: Mapping[Side, list[int]],
+    chunks: Mapping[tuple[Side, int], list[str]],
+    folder: Path,
+) -> dict[Side, list[BlockRef]]:
+    """Put each block's chunks in order and write the block."""
+    target = str(folder)
+
+    def assemble(piece: tuple[Side, int, list[str]]) -> Iterator[pa.RecordBatch]:
+        side, index, paths = piece
+        first = starts[side][index]
+        ends = [*starts[side][1:], axes[side].rows]
+        n_rows = ends[index] - first
+        path = attempt_folder(target, f"{side}-{index:05d}")
+        entries = {
+            name: np.concatenate([open_array(chunk, name) for chunk in paths])
+            for name in ("rows", "columns", "weights", "holdout")
+        }
+        order = np.lexsort((entries["columns"], entries["rows"]))
+        lengths = np.bincount(entries["rows"] - first, minlength=n_rows)
+        ids, flags = _labels(axes[side], first, n_rows)
+        save_arrays(
+            path,
+            {
+                "indptr": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
+                "indices": entries["columns"][order],
+                "weights": entries["weights"][order],
+                "holdout": entries["holdout"][order],
+                "flags": flags,
+            },
+        )
+        write_ids(path, ids)
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array([side], pa.string()),
+                pa.array([index], pa.int32()),
+                pa.array([first], pa.int32()),
+                pa.array([n_rows], pa.int32()),
+                pa.array([len(order)], pa.int64()),
+                pa.array([str(path)], pa.string()),
+            ],
+            names=["side", "index", "first", "rows", "entries", "path"],
+        )
+
+    pieces = [(side, index, sorted(paths)) for (side, index), paths in sorted(chunks.items())]
+    refs: dict[Side, list[BlockRef]] = {side: [] for side in SIDES}
+    schema = "side string, index int, first int, rows int, entries long, path string"
+    for side, *ref in run_tasks(spark, pieces, assemble, schema).collect():
+        refs[side].append(BlockRef(*ref))
+    return {side: sorted(refs[side], key=lambda ref: ref.index) for side in SIDES}
+
+
+def _labels(axis: Axis, first: int, n_rows: int) -> tuple[pa.StringArray, Array]:
+    """The ids and flags of `n_rows` consecutive positions."""
+    within = [(axis.position, ">=", first), (axis.position, "<", first + n_rows)]
+    columns = [axis.position, axis.id, *([axis.flag] if axis.flag else [])]
+    parts = [
+        pq.read_table(file, columns=columns, filters=within, partitioning=None)
+        for file in axis.files
+    ]
+    table = pa.concat_tables(parts).sort_by(axis.position).combine_chunks()
+    flags = (
+        table[axis.flag].to_numpy().astype(np.bool_)
+        if axis.flag
+        else np.ones(n_rows, dtype=np.bool_)
+    )
+    return table[axis.id].combine_chunks().cast(pa.string()), flags
