@@ -57,6 +57,12 @@ class World:
     dataset: Dataset
     spark: SparkSession
     folder: Path
+    printed: str = ""
+
+    @property
+    def first_feed(self) -> str:
+        """The feed of the first night, as a source."""
+        return f"csv:{self.folder / 'feed.csv'}"
 
     def feed(self, lines: Sequence[str], name: str = "feed.csv", header: str = HEADER) -> str:
         """Write a feed, and name it as a source."""

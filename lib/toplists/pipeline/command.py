@@ -21,6 +21,7 @@ from toplists.lake.pointer import read_pointer
 from toplists.lake.session import open_session
 from toplists.pipeline.console import Narrator, open_narrator
 from toplists.pipeline.log import log_path, start_log
+from toplists.pipeline.parent import end_with_parent
 from toplists.pipeline.workplace import Workplace
 
 CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
@@ -79,6 +80,7 @@ def run_job(parser: argparse.ArgumentParser, work: Work, argv: Sequence[str] | N
     log = log_path(os.environ)
     if log is not None:
         start_log(log)
+    end_with_parent()
     try:
         settings = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings
         dataset = _choose_dataset(settings, arguments)

@@ -1,0 +1,179 @@
+"""What no source of the library may do: bring data of unknown size into one process.
+
+Read from the syntax trees, so that a new use fails before anybody runs it on large input.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LIB = Path(__file__).resolve().parents[1] / "lib" / "toplists"
+COLLECTING = frozenset({"collect", "toPandas", "toLocalIterator"})
+SQL_WINDOW = re.compile(r"\bover\s*\((?!\s*partition\s+by\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """How often a function collects, and why what it collects is small."""
+
+    times: int
+    reason: str
+
+
+# (file in lib/toplists, function): what it may collect.
+ALLOWED: dict[tuple[str, str], Allowed] = {
+    ("dataset/positions.py", "add_positions"): Allowed(
+        1, "one count per bucket of consecutive ids, and a bucket holds many ids"
+    ),
+    ("dataset/positions.py", "_bounds"): Allowed(
+        1, "a sample of ids: a fixed number for each bucket, whatever the number of ids"
+    ),
+    ("engine/block_builder.py", "_cut"): Allowed(
+        1, "sums over chunks of positions: a bounded number of chunks per side and file"
+    ),
+    ("engine/block_builder.py", "_split"): Allowed(
+        1, "paths of the files written: one for each pair of snapshot file and block"
+    ),
+    ("engine/block_builder.py", "_assemble"): Allowed(
+        1, "one description per block: its path and five numbers"
+    ),
+    ("engine/exchange.py", "_write_parts"): Allowed(1, "one path per part that a task wrote"),
+    ("evaluation/measure.py", "judge"): Allowed(
+        1, "partial sums per block: resamples times figures, whatever the number of users"
+    ),
+    ("ingest/scan.py", "_count"): Allowed(1, "one number of lines per piece of a file"),
+    ("ingest/summary.py", "summarise"): Allowed(1, "an aggregate without groups: one row"),
+    ("ingest/summary.py", "require_enough"): Allowed(
+        2, "a count per reason code, of which there is a fixed list; and a few examples by limit"
+    ),
+}
+
+
+class Collecting(ast.NodeVisitor):
+    """Counts the collecting calls in a module by the outermost function that they are in."""
+
+    def __init__(self) -> None:
+        self.found: Counter[str] = Counter()
+        self._function: str | None = None
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        outer, self._function = self._function, self._function or node.name
+        self.generic_visit(node)
+        self._function = outer
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        # Not only calls: `gather = frame.collect` would be one later.
+        if node.attr in COLLECTING:
+            self.found[self._function or "<module>"] += 1
+        self.generic_visit(node)
+
+
+def collecting(source: str) -> Counter[str]:
+    visitor = Collecting()
+    visitor.visit(ast.parse(source))
+    return visitor.found
+
+
+def unpartitioned_windows(source: str) -> list[int]:
+    """Lines with a window over all rows, which Spark puts into one task."""
+    tree = ast.parse(source)
+    names = {"Window"} | {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == "Window" and alias.asname
+    }
+    return sorted(
+        node.lineno for node in ast.walk(tree) if _begins_window(node, names) or _is_sql(node)
+    )
+
+
+def _begins_window(node: ast.AST, names: set[str]) -> bool:
+    """Whether `node` is `Window.…` with anything but `partitionBy` of at least one column."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    base = node.func.value
+    name = base.id if isinstance(base, ast.Name) else getattr(base, "attr", None)
+    return name in names and not (node.func.attr == "partitionBy" and node.args)
+
+
+def _is_sql(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and SQL_WINDOW.search(node.value) is not None
+    )
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    for file in sorted(LIB.rglob("*.py")):
+        yield file.relative_to(LIB).as_posix(), file.read_text(encoding="utf-8")
+
+
+def test_nothing_is_collected_but_what_is_known_to_be_small() -> None:
+    found = {
+        (file, function): times
+        for file, source in sources()
+        for function, times in collecting(source).items()
+    }
+    allowed = {place: entry.times for place, entry in ALLOWED.items()}
+    # A new use is to be avoided, or entered above with a reason; a stale entry is to be removed.
+    assert found == allowed
+
+
+def test_no_window_spans_all_rows() -> None:
+    found = {file: lines for file, source in sources() if (lines := unpartitioned_windows(source))}
+    assert found == {}
+
+
+def test_every_entry_has_a_reason() -> None:
+    assert [place for place, entry in ALLOWED.items() if not entry.reason.strip()] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f(d):\n return d.collect()", {"f": 1}),
+        ("def f(d):\n return d.toPandas()", {"f": 1}),
+        ("def f(d):\n return list(d.toLocalIterator())", {"f": 1}),
+        ("def f(d):\n return d.collect() + d.collect()", {"f": 2}),  # each use counts
+        ("def f(d):\n def g():\n  return d.collect()\n return g()", {"f": 1}),  # in the outer one
+        ("class A:\n def f(self, d):\n  return d.collect()", {"f": 1}),  # in a method
+        ("rows = frame.collect()", {"<module>": 1}),  # in no function
+        ("def f(d):\n gather = d.collect\n return gather()", {"f": 1}),  # not called at once
+        ("def f(d):\n return d.first(), 'd.collect()'", {}),  # one row; a text
+    ],
+)
+def test_collecting_is_recognised(source: str, expected: dict[str, int]) -> None:
+    assert collecting(source) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from pyspark.sql import Window\nw = Window.orderBy('a')", [2]),
+        ("from pyspark.sql import Window as W\nw = W.orderBy('a')", [2]),  # under another name
+        ("from pyspark.sql import window\nw = window.Window.orderBy('a')", [2]),  # through a module
+        (
+            "from pyspark.sql import Window\nw = Window.partitionBy().orderBy('a')",
+            [2],
+        ),  # by nothing
+        ("from pyspark.sql import Window\nw = Window.rowsBetween(-1, 0)", [2]),  # no order either
+        ("q = 'SELECT row_number() OVER (ORDER BY a) FROM t'", [1]),  # in SQL
+        ("q = 'SELECT sum(a) over () FROM t'", [1]),
+        ("from pyspark.sql import Window\nw = Window.partitionBy('a').orderBy('b')", []),
+        ("from pyspark.sql import Window\nw = Window.partitionBy(*ids)", []),
+        ("q = 'SELECT sum(a) OVER (PARTITION BY b) FROM t'", []),
+        ("d = frame.orderBy('a')", []),  # not a window
+    ],
+)
+def test_windows_over_all_rows_are_recognised(source: str, expected: list[int]) -> None:
+    assert unpartitioned_windows(source) == expected
