@@ -59,7 +59,7 @@ print(*difflib.get_close_matches(sys.argv[1], sys.argv[2].split(), 1))' \
 }
 
 # drop_noise: passes on lines, but for two things that neither the JVM nor PySpark has a switch for: a
-# warning on every start, and the traceback of an idle worker that sees its JVM go; that is logged.
+# warning on every start, and the last words of an idle worker that sees its JVM go; those are logged.
 drop_noise() {
     trap '' INT TERM HUP # outlive a Ctrl-C, to pass on the last words of what it stopped
     local line start="" in_traceback=""
@@ -75,6 +75,8 @@ drop_noise() {
         fi
         if [[ "$line" == "WARNING: Using incubator modules: jdk.incubator.vector" ]]; then
             continue
+        elif [[ "$line" == "terminate called without an active exception" ]]; then
+            printf '%s\n' "$line" >>"$TOPLISTS_LOG"
         elif [[ "$line" == "Traceback (most recent call last):" ]]; then
             start="$line"
         elif [[ -n "$in_traceback" ]]; then

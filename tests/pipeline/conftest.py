@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def world(spark: SparkSession, tmp_path: Path) -> World:
     """An empty dataset."""
-    return World(Dataset(tmp_path / "lake" / "world"), spark, tmp_path)
+    return World(Dataset(tmp_path / "läke of ours" / "world"), spark, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,6 @@ def first_night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def second_day(first_night: World, tmp_path: Path) -> World:
     """A copy of the dataset after the first night, to go on with."""
-    shutil.copytree(first_night.dataset.root, tmp_path / "lake" / "world")
+    shutil.copytree(first_night.dataset.root, tmp_path / "läke of ours" / "world")
     shutil.copy(first_night.folder / "feed.csv", tmp_path / "feed.csv")
-    return World(Dataset(tmp_path / "lake" / "world"), first_night.spark, tmp_path)
+    return World(Dataset(tmp_path / "läke of ours" / "world"), first_night.spark, tmp_path)

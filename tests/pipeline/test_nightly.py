@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from worlds import HEADER, LIST_LENGTH, N_USERS, World, assert_identical, two_tastes
 
-from toplists.errors import ConflictError, GateRefusedError
+from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import (
     INTERACTIONS,
@@ -181,7 +181,7 @@ def test_an_older_as_of_needs_force(second_day: World) -> None:
     world, newer = second_day, second_day.live()
     unjudged = {"min_users": 1000}  # half of the events make a poor model, which is not the point
     earlier = date(2024, 1, 11)
-    with pytest.raises(ConflictError, match="--force"):
+    with pytest.raises(ConfigurationError, match="--force"):
         world.night(world.first_feed, as_of=earlier, gate=unjudged)
     assert world.live() == newer
     world.night(world.first_feed, as_of=earlier, gate=unjudged, force=True)

@@ -30,7 +30,8 @@ def add_positions(rows: DataFrame, id_column: str, position: str, size: int) -> 
         reached = F.filter(F.array(*map(F.lit, bounds)), lambda b: b <= F.col(id_column))
         bucket = F.array_size(reached)
     else:
-        bucket = F.lit(0)
+        # Few enough for one task. Not a literal, which the planner would fold away.
+        bucket = F.col(id_column).isNull().cast("int")
     placed = rows.withColumn("bucket", bucket)
     rank = F.row_number().over(W.partitionBy("bucket").orderBy(id_column)) - 1
     if not bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -125,6 +126,7 @@ def take_snapshot(
     run_id: str,
     *,
     as_of: date,
+    loads: Sequence[str],
     settings: PrepareSettings,
     active_days: int | None,
 ) -> Snapshot:
@@ -135,13 +137,14 @@ def take_snapshot(
         dataset: Where events come from and the snapshot goes.
         run_id: The run.
         as_of: End of what is known.
+        loads: The loads that the run is over.
         settings: What counts as a liking, filters, split.
         active_days: Users without an event in this many days get no list; `None` = all do.
 
     Raises:
         InputRefusedError: nothing is known before `as_of`.
     """
-    opinions = _opinions(load_events(spark, dataset, as_of), settings).persist(
+    opinions = _opinions(load_events(spark, dataset, as_of, loads), settings).persist(
         StorageLevel.MEMORY_AND_DISK
     )
     try:

@@ -7,6 +7,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from deltalake import DeltaTable, Schema
 
@@ -40,12 +41,17 @@ class Dataset:
                 f"lake.root = {lake_root} is not a folder: this release keeps a lake on a local disk "
                 "or a mount that all machines share. Set lake.root to such a folder."
             )
+        if "%" in lake_root:
+            raise ConfigurationError(
+                f"lake.root = {lake_root} contains a %, which Delta readers take for an escape. "
+                "Choose a folder without one."
+            )
         if not _NAME.fullmatch(name):
             raise ConfigurationError(
                 f"{name!r} is not a dataset name: use lower-case letters, digits, '.', '_' and '-', "
                 "beginning with a letter or digit."
             )
-        return cls(Path(lake_root.removeprefix("file://")).expanduser().resolve() / name)
+        return cls(_folder(lake_root) / name)
 
     @property
     def name(self) -> str:
@@ -98,12 +104,17 @@ def partition_files(dataset: Dataset, table: Table, **partition: str) -> tuple[s
     """The Parquet files of the partition of `table` whose columns have the given values."""
     wanted = [(column, "=", value) for column, value in partition.items()]
     opened = DeltaTable(dataset.path(table))
-    return tuple(sorted(opened.file_uris(file_pruning_predicate=wanted)))
+    uris = opened.file_uris(file_pruning_predicate=wanted)
+    return tuple(sorted(unquote(uri).removeprefix("file://") for uri in uris))
+
+
+def _folder(lake_root: str) -> Path:
+    return Path(lake_root.removeprefix("file://")).expanduser().resolve()
 
 
 def list_datasets(lake_root: str) -> list[Dataset]:
     """Every dataset under `lake_root`, by name; none where the folder does not exist."""
-    root = Path(lake_root).expanduser().resolve()
+    root = _folder(lake_root)
     if not root.is_dir():
         return []
     datasets = map(Dataset, sorted(root.iterdir()))

@@ -26,6 +26,11 @@ class Run:
     configuration_hash: str
     code_version: str
 
+    @property
+    def loads(self) -> list[str]:
+        """The loads that the run is over."""
+        return list(json.loads(self.inputs)["loads"])
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -103,12 +108,15 @@ class Ledger:
         rows = read_rows(self._dataset, RUNS, run_id=run_id)
         return _run(rows[0]) if rows else None
 
-    def newest_run(self, as_of: date | None) -> Run | None:
-        """The run prepared last, of that `as_of` if one is given."""
+    def newest_run(self, as_of: date | None, like: Run) -> Run | None:
+        """The run prepared last under the settings and code of `like`, of that `as_of` if given."""
         rows = [
             row
             for row in read_rows(self._dataset, RUNS, step="prepare")
-            if as_of is None or row["as_of"] == as_of
+            if row["state"] == "done"
+            and (as_of is None or row["as_of"] == as_of)
+            and row["configuration"] == like.configuration
+            and row["code_version"] == like.code_version
         ]
         return _run(max(rows, key=lambda row: row["at"])) if rows else None
 

@@ -108,7 +108,6 @@ def _work_on(
     dataset: Dataset, settings: Settings, command: str, work: Callable[[Workplace], None]
 ) -> None:
     with hold_lease(dataset, command, wait_seconds=settings.lake.lease_seconds) as lease:
-        dataset.create_tables()
         work(
             Workplace(
                 settings=settings,

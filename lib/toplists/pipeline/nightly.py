@@ -10,9 +10,10 @@ from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.ingest.load import LoadReport
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import read_rows
+from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer, write_current
-from toplists.lake.tables import LOADS
+from toplists.lake.tables import INTERACTIONS, LOADS
 from toplists.pipeline.closing import summarise
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.identity import default_as_of, identify_run
@@ -24,6 +25,7 @@ from toplists.pipeline.steps.publish import publish
 from toplists.pipeline.steps.recommend import recommend
 from toplists.pipeline.steps.train import train
 from toplists.pipeline.workplace import Workplace
+from toplists.publish.publication import require_newer
 
 Step = Callable[[Workplace, Run], Outcome]
 
@@ -55,7 +57,7 @@ def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> No
     Raises:
         InputRefusedError: the input cannot be taken in.
         GateRefusedError: the lists are not fit to be published.
-        ConflictError: something newer is live.
+        ConfigurationError: something newer is live, and `force` is not given.
     """
     verbs = ["ingest", *STEPS, *(["publish"] if options.publish else [])]
     total = len(verbs)
@@ -63,6 +65,8 @@ def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> No
     run = begin_run(place, options.as_of)
     if _named_before(place, narrator, run):
         return
+    if options.publish:
+        require_newer(read_pointer(place.dataset), run, force=options.force)
     for number, verb in enumerate(STEPS, start=2):
         perform(place, narrator, run, verb, number, total)
     if options.publish:
@@ -103,13 +107,14 @@ def find_run(place: Workplace, as_of: date | None, run_id: str | None) -> Run:
     Raises:
         ConfigurationError: there is none, or it was begun under other settings or code.
     """
-    run = place.ledger.find_run(run_id) if run_id else place.ledger.newest_run(as_of)
+    expected = identify_run(as_of or date.min, [], place.settings)
+    run = place.ledger.find_run(run_id) if run_id else place.ledger.newest_run(as_of, like=expected)
     if run is None:
         wanted = run_id or (f"as of {as_of}" if as_of else "any")
         raise ConfigurationError(
-            f"No run ({wanted}) was prepared in dataset {place.dataset.name}. Run prepare first."
+            f"No run ({wanted}) was prepared in dataset {place.dataset.name} under the present "
+            "settings and code. Run prepare first."
         )
-    expected = identify_run(run.as_of or date.min, [], place.settings)
     if run.configuration != expected.configuration:
         raise ConfigurationError(
             f"Run {run.run_id} was begun under other settings than the present ones. Go on with the "
@@ -133,7 +138,9 @@ def perform(
     """
     with narrator.step(number, total, verb) as step:
         finished = place.ledger.facts(run.run_id, verb)
-        if finished is not None:
+        if finished is not None and partition_files(
+            place.dataset, INTERACTIONS, run_id=run.run_id
+        ):  # else it was pruned since
             step.detail(f"{finished['detail']} (done before)")
             return
         step.detail(f"run {run.run_id}")

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from deltalake import DeltaTable
 
-from toplists.errors import ConfigurationError, ConflictError, GateRefusedError
+from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.lease import Lease
+from toplists.lake.ledger import Run
 from toplists.lake.pointer import Pointer, Publication, move_pointer, read_pointer, write_current
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
 
 PUBLISHED_TABLES = (RECOMMENDATIONS, SIMILAR_ITEMS, POPULAR_ITEMS)
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A run that is to become live."""
-
-    run_id: str
-    as_of: date
-
-
 def publish(
-    dataset: Dataset, candidate: Candidate, lease: Lease, *, now: datetime, force: bool
+    dataset: Dataset, candidate: Run, lease: Lease, *, now: datetime, force: bool
 ) -> Publication:
     """Make a run live, for all published tables at once.
 
@@ -39,7 +31,8 @@ def publish(
         force: Publish although the live run has a later `as_of`.
 
     Raises:
-        ConflictError: a newer `as_of` is live, or somebody else moved the pointer.
+        ConfigurationError: a newer `as_of` is live.
+        ConflictError: somebody else moved the pointer.
         GateRefusedError: the run was declared bad, or its tables are not fit to be read.
     """
     pointer = read_pointer(dataset)
@@ -52,21 +45,42 @@ def publish(
             f"Run {candidate.run_id} was declared bad and is never published again. "
             "Run nightly over changed input or configuration."
         )
-    if live is not None and live.as_of > candidate.as_of and not force:
-        raise ConflictError(
-            f"Run {candidate.run_id} is older than what is live (as_of {candidate.as_of}, live "
-            f"{live.as_of}); nothing was published. Add --force to put the older lists live."
-        )
+    require_newer(pointer, candidate, force=force)
     check_readable(dataset, candidate.run_id)
     return move_pointer(
         dataset,
         pointer,
         lease,
         run_id=candidate.run_id,
-        as_of=candidate.as_of,
+        as_of=as_of_of(candidate),
         action="publish",
         now=now,
     )
+
+
+def require_newer(pointer: Pointer, candidate: Run, *, force: bool) -> None:
+    """Refuse to put an older `as_of` over a newer one, unless that is wanted.
+
+    Raises:
+        ConfigurationError: a newer `as_of` is live, and `force` is not given.
+    """
+    live = pointer.live
+    if live is not None and live.as_of > as_of_of(candidate) and not force:
+        raise ConfigurationError(
+            f"Run {candidate.run_id} is older than what is live (as_of {candidate.as_of}, live "
+            f"{live.as_of}); nothing was published. Add --force to put the older lists live."
+        )
+
+
+def as_of_of(run: Run) -> date:
+    """The run's `as_of`.
+
+    Raises:
+        ConfigurationError: it is a load, which has none.
+    """
+    if run.as_of is None:
+        raise ConfigurationError(f"{run.run_id} is a load, not a run.")
+    return run.as_of
 
 
 def rollback(
@@ -137,9 +151,10 @@ def check_readable(dataset: Dataset, run_id: str) -> None:
 
 def _before(dataset: Dataset, pointer: Pointer, live: str) -> str:
     targets = _targets(dataset, pointer, live)
-    # Going back twice leads further back, not to and fro: look behind the live run's first day.
-    first = next(i for i, p in enumerate(pointer.history) if p.run_id == live)
-    earlier = [p.run_id for p in reversed(pointer.history[:first]) if p.run_id in targets]
+    # Going back twice leads further back, not to and fro: rollbacks themselves are not looked at.
+    published = [p.run_id for p in pointer.history if p.action == "publish"]
+    behind = published[: len(published) - 1 - published[::-1].index(live)]
+    earlier = [run_id for run_id in reversed(behind) if run_id in targets]
     if earlier:
         return earlier[0]
     raise ConfigurationError(

@@ -6,10 +6,11 @@ import shutil
 
 from deltalake import DeltaTable
 
+from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
-from toplists.lake.tables import TABLES
+from toplists.lake.tables import MODELS, RUNS, TABLES
 
 _BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
 _BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
@@ -27,18 +28,30 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
     """
     stored = _stored(dataset, "run_id", _BY_RUN)
     published = pointer.runs_newest_first()
-    waiting = sorted(stored - set(published))
-    kept = {*published[:keep_runs], *waiting[-keep_runs:]}
+    good = [run_id for run_id in published if run_id not in pointer.bad_runs]
+    last_touched = {row["run_id"]: row["at"] for row in _by_time(read_rows(dataset, RUNS))}
+    waiting = sorted(stored - set(published), key=last_touched.__getitem__)
+    kept = {*published[:1], *good[:keep_runs], *waiting[-keep_runs:]}
     removed = sorted(stored - kept)
     for run_id in removed:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
+        _forget_models(dataset, run_id)
         shutil.rmtree(dataset.work / run_id, ignore_errors=True)
     for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
         if model_id.split(".")[0] not in kept:
             for table in _BY_MODEL:
                 _drop(dataset, table, "model_id", model_id)
     return removed
+
+
+def _by_time(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row["at"])
+
+
+def _forget_models(dataset: Dataset, run_id: str) -> None:
+    """Take the run's fits out of the registry, so that a repeated run fits them again."""
+    DeltaTable(dataset.path(MODELS)).delete(f"run_id = '{run_id}'")
 
 
 def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str]:

@@ -23,7 +23,7 @@ from toplists.lake.tables import METRICS as METRICS_TABLE
 from toplists.lake.tables import RECOMMENDATIONS
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.steps.staging import stage_fit
-from toplists.pipeline.steps.train import FitPlan, plan_fits
+from toplists.pipeline.steps.train import FitPlan, fit_missing, plan_fits
 from toplists.pipeline.workplace import Workplace
 
 
@@ -37,13 +37,16 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
         raise ConfigurationError(f"Run {run.run_id} has no lists yet. Run recommend first.")
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
+    # Another configuration may have become live since `train`.
+    fit_missing(place, run, snapshot, plan)
+    live = read_pointer(place.dataset).live
     figures = _measure(place, run, snapshot, plan)
     checks = _check(place, run, snapshot, plan)
     rows = figure_rows(figures, run.run_id, snapshot.facts.protocol) + check_rows(
         checks, run.run_id
     )
     replace_rows(place.dataset, METRICS_TABLE, rows, where=f"run_id = '{run.run_id}'")
-    verdict = decide(figures, checks, place.settings.gate, has_live=plan.live is not None)
+    verdict = decide(figures, checks, place.settings.gate, has_live=live is not None)
     users = figures[0].users if figures else 0
     return Outcome(
         detail=f"{plan.candidate.model.name} on {users:,} held-out users: "
@@ -97,7 +100,9 @@ def _check(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> lis
         catalogue=snapshot.facts.trained_items,
     )
     live = read_pointer(place.dataset).live
-    facts = place.ledger.facts(live.run_id, "prepare") if live else None
+    # An older as_of, put live by force, may well have fewer users.
+    comparable = live is not None and run.as_of is not None and live.as_of <= run.as_of
+    facts = place.ledger.facts(live.run_id, "prepare") if live and comparable else None
     return check_lists(
         counts,
         place.settings.gate,

@@ -18,6 +18,8 @@ def ingest_source(place: Workplace, source: Source) -> tuple[LoadReport, Outcome
         InputRefusedError: the input is not what it should be; nothing was written.
     """
     recognised = recognise(source, place.settings.ingest)
+    # Not before: a mistyped path makes no dataset.
+    place.dataset.create_tables()
     load_id = recognised.load_id
     known = known_load(place.dataset, load_id)
     if known is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
@@ -18,11 +19,14 @@ def prepare(place: Workplace, run: Run) -> Outcome:
     """
     if run.as_of is None:
         raise ConfigurationError(f"{run.run_id} is a load, not a run: it has nothing to prepare.")
+    # Files of an earlier attempt belong to tables that are about to be replaced.
+    shutil.rmtree(place.dataset.work / run.run_id, ignore_errors=True)
     snapshot = take_snapshot(
         place.spark,
         place.dataset,
         run.run_id,
         as_of=run.as_of,
+        loads=run.loads,
         settings=place.settings.prepare,
         active_days=place.settings.recommend.active_days,
     )

@@ -7,7 +7,6 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
 from toplists.pipeline.steps.evaluate import refusal, stored_verdict
 from toplists.pipeline.workplace import Workplace
-from toplists.publish.publication import Candidate
 from toplists.publish.publication import publish as publish_run
 from toplists.publish.retention import prune
 
@@ -18,16 +17,16 @@ def publish(place: Workplace, run: Run, *, force: bool = False) -> Outcome:
     Raises:
         ConfigurationError: the run was not evaluated.
         GateRefusedError: the gate refused it.
-        ConflictError: something newer is live, and `force` is not given.
+        ConfigurationError: or something newer is live, and `force` is not given.
     """
     verdict = stored_verdict(place, run)
-    if verdict is None or run.as_of is None:
+    if verdict is None:
         raise ConfigurationError(f"Run {run.run_id} is not evaluated yet. Run evaluate first.")
     if not verdict.passed:
         raise refusal(run, verdict.reasons)
     publication = publish_run(
         place.dataset,
-        Candidate(run.run_id, run.as_of),
+        run,
         place.lease,
         now=place.clock(),
         force=force,

@@ -7,8 +7,11 @@ configuration where it differs. The publication fits learn from everything befor
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from toplists.config.settings import ModelSettings
 from toplists.dataset.snapshot import Snapshot
@@ -25,6 +28,8 @@ from toplists.models.registry import make_model
 from toplists.models.store import Axes, save_shape
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.workplace import Workplace
+
+_LOG = logging.getLogger(__name__)
 
 SIMILAR = "item_cosine"
 """The model behind the lists of similar items."""
@@ -75,8 +80,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
     """What has to be fitted for the run."""
     settings = ModelSettings(**json.loads(run.configuration)["model"])
     candidate = _fit(place, settings.name, settings, "train")
-    live = _live_settings(place)
-    contender = None if live is None else _fit(place, live.name, live, "train", role=LIVE)
+    contender = _live_fit(place)
     if contender is not None and contender.same_as(candidate):
         contender = None
     return FitPlan(
@@ -95,25 +99,25 @@ def _fit(
     return Fit(role, make_model(name, settings, place.settings.engine), settings.seed, part)
 
 
-def _live_settings(place: Workplace) -> ModelSettings | None:
+def _live_fit(place: Workplace) -> Fit | None:
+    """The live run's configuration; its role names it, since another may be live in a minute."""
     live = read_pointer(place.dataset).live
     run = place.ledger.find_run(live.run_id) if live else None
-    return ModelSettings(**json.loads(run.configuration)["model"]) if run else None
+    if run is None:
+        return None
+    try:
+        settings = ModelSettings(**json.loads(run.configuration)["model"])
+    except ValidationError:
+        _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
+        return None
+    return _fit(place, settings.name, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
 
 
 def train(place: Workplace, run: Run) -> Outcome:
     """Fit and save every model of the run that is not saved yet."""
     snapshot = open_snapshot(place, run)
-    axes = snapshot_axes(place, snapshot)
     plan = plan_fits(place, run)
-    missing = [fit for fit in plan if find_model(place, fit.model_id(run)) is None]
-
-    def fit_part(part: Part) -> None:
-        for fit in missing:
-            if fit.part == part:
-                _fit_and_save(place, run, snapshot, axes, fit)
-
-    at_once(lambda: fit_part("train"), lambda: fit_part("all"))
+    fit_missing(place, run, snapshot, plan)
     against = " and the live configuration" if plan.live else ""
     return Outcome(
         detail=(
@@ -123,6 +127,21 @@ def train(place: Workplace, run: Run) -> Outcome:
         facts={"models": [fit.model_id(run) for fit in plan]},
         rows_in=snapshot.facts.interactions,
     )
+
+
+def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> None:
+    """Fit and save what the plan asks for and is not saved yet."""
+    missing = [fit for fit in plan if find_model(place, fit.model_id(run)) is None]
+    if not missing:
+        return
+    axes = snapshot_axes(place, snapshot)
+
+    def fit_part(part: Part) -> None:
+        for fit in missing:
+            if fit.part == part:
+                _fit_and_save(place, run, snapshot, axes, fit)
+
+    at_once(lambda: fit_part("train"), lambda: fit_part("all"))
 
 
 def _fit_and_save(place: Workplace, run: Run, snapshot: Snapshot, axes: Axes, fit: Fit) -> None:
