@@ -30,6 +30,6 @@ class ConflictError(ToplistsError):
 
 
 class InputRefusedError(ToplistsError):
-    """The input cannot be taken in as it is; nothing was written (exit code 5)."""
+    """The input cannot be taken in as it is; nothing of it was taken in (exit code 5)."""
 
     exit_code = 5

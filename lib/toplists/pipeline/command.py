@@ -44,7 +44,7 @@ def job_parser(verb: str, purpose: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dataset",
         metavar="D",
-        help="default: named after the source, else the dataset published last",
+        help="default: named after the source; for verbs without one, the dataset published last",
     )
     return parser
 

@@ -73,8 +73,7 @@ class LiveLists:
     def history(self, user_id: str, limit: int) -> list[Interaction]:
         """At most `limit` interactions of a user that the run knew, newest first, by item id last.
 
-        Interactions without a time come last. Empty for an unknown user, and once the snapshot of
-        the run has been pruned, which happens before its lists are.
+        Interactions without a time come last. Empty for an unknown user.
         """
         rows = self._snapshot.select(
             "item_id, value, event_time",
