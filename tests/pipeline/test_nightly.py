@@ -96,7 +96,7 @@ def test_more_ratings_make_a_new_run_and_rollback_brings_the_old_one_back(
     assert world.live() == first
 
 
-def test_neither_partitions_nor_order_of_rows_and_columns_change_a_list(
+def test_neither_partitions_nor_blocks_nor_order_of_rows_and_columns_change_a_list(
     first_night: World, world: World
 ) -> None:
     lines = (first_night.folder / "feed.csv").read_text().splitlines()[1:]
@@ -106,7 +106,8 @@ def test_neither_partitions_nor_order_of_rows_and_columns_change_a_list(
     assert partitions is not None
     world.spark.conf.set("spark.sql.shuffle.partitions", "32")
     try:
-        world.night(world.feed(shuffled, header=",".join(reversed(HEADER.split(",")))))
+        feed = world.feed(shuffled, header=",".join(reversed(HEADER.split(","))))
+        world.night(feed, engine={"block_entries": 100})  # seven blocks instead of one
     finally:
         world.spark.conf.set("spark.sql.shuffle.partitions", partitions)
     assert_identical(world.lists(), first_night.lists())

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.config.settings import AlsSettings
+from toplists.engine.blocks import Part
 from toplists.engine.shapes import Factors
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import TrainingData
@@ -48,16 +49,10 @@ class Als:
         implicit = settings.feedback == "implicit"
         pairs = data.trained() if implicit else data.rated()
         rating = F.col("weight") if implicit else F.col("value")
-        if data.size == 0 or (not implicit and pairs.isEmpty()):
-            raise InputRefusedError(
-                "There is nothing for als to learn from: "
-                + (
-                    "no interaction counts as positive. Lower prepare.positive_from."
-                    if implicit
-                    else "no interaction has a value. Use model.als.feedback=implicit."
-                )
-            )
-        blocks = max(2, -(-data.size // _PAIRS_PER_BLOCK))
+        size = data.size if implicit else pairs.count()
+        if size == 0:
+            raise InputRefusedError(_nothing_to_learn(settings.feedback, data.part))
+        blocks = max(2, -(-size // _PAIRS_PER_BLOCK))
         als = ALS(
             rank=settings.rank,
             maxIter=settings.iterations,
@@ -74,11 +69,21 @@ class Als:
         )
         ordered = (
             pairs.select("user_pos", "item_pos", rating.cast("float").alias("rating"))
-            .repartition(max(1, -(-data.size // _PAIRS_PER_PARTITION)), "user_pos")
+            .repartition(max(1, -(-size // _PAIRS_PER_PARTITION)), "user_pos")
             .sortWithinPartitions("user_pos", "item_pos")
         )
         model = als.fit(ordered)
         return Factors(users=_vectors(model.userFactors), items=_vectors(model.itemFactors))
+
+
+def _nothing_to_learn(feedback: str, part: Part) -> str:
+    if part == "train":
+        what = "the holdout took every interaction it could learn from. Change prepare.split."
+    elif feedback == "implicit":
+        what = "no interaction counts as positive. Lower prepare.positive_from."
+    else:
+        what = "no interaction has a value. Use model.als.feedback=implicit."
+    return f"There is nothing for als to learn from: {what}"
 
 
 def _vectors(factors: DataFrame) -> DataFrame:
