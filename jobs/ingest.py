@@ -5,12 +5,12 @@ A source that was taken in before adds nothing.
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from toplists.pipeline.command import add_as_of, add_source, chosen_source, job_parser, run_job
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import begin_run, ingest_step
+from toplists.pipeline.process import leave
 from toplists.pipeline.workplace import Workplace
 
 
@@ -25,4 +25,4 @@ if __name__ == "__main__":
     parser = job_parser("ingest", "Take one source into the events.")
     add_source(parser)
     add_as_of(parser, "the day after the newest event")
-    sys.exit(run_job(parser, work))
+    leave(run_job(parser, work))

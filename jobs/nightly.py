@@ -6,12 +6,12 @@ all readers at once, or (exit 3) untouched. What is done already is not repeated
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from toplists.pipeline.command import add_as_of, add_source, chosen_source, job_parser, run_job
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import NightlyOptions, nightly
+from toplists.pipeline.process import leave
 from toplists.pipeline.workplace import Workplace
 
 
@@ -34,4 +34,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--force", action="store_true", help="publish although a newer as_of is live"
     )
-    sys.exit(run_job(parser, work))
+    leave(run_job(parser, work))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from toplists.pipeline.command import add_as_of, job_parser, run_job
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import begin_run, perform
+from toplists.pipeline.process import leave
 from toplists.pipeline.workplace import Workplace
 
 
@@ -21,4 +21,4 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
 if __name__ == "__main__":
     parser = job_parser("prepare", "Freeze what is known at as_of into a new run's snapshot.")
     add_as_of(parser, "the day after the newest event")
-    sys.exit(run_job(parser, work))
+    leave(run_job(parser, work))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from toplists.pipeline.command import add_as_of, add_run_id, job_parser, run_job
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import find_run, publish_step
+from toplists.pipeline.process import leave
 from toplists.pipeline.workplace import Workplace
 
 
@@ -24,4 +24,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--force", action="store_true", help="publish although a newer as_of is live"
     )
-    sys.exit(run_job(parser, work))
+    leave(run_job(parser, work))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from toplists.pipeline.command import add_as_of, add_run_id, job_parser, run_job
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import find_run, perform
+from toplists.pipeline.process import leave
 from toplists.pipeline.workplace import Workplace
 
 
@@ -20,4 +20,4 @@ if __name__ == "__main__":
     parser = job_parser("recommend", "Write the run's lists, where no reader looks before publish.")
     add_as_of(parser, "that of the run prepared last")
     add_run_id(parser)
-    sys.exit(run_job(parser, work))
+    leave(run_job(parser, work))

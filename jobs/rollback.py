@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from toplists.pipeline.command import job_parser, run_job
 from toplists.pipeline.console import Narrator
+from toplists.pipeline.process import leave
 from toplists.pipeline.steps.rollback import rollback_step
 from toplists.pipeline.workplace import Workplace
 
@@ -24,4 +24,4 @@ if __name__ == "__main__":
         action="store_true",
         help="never publish or compare with the present run again",
     )
-    sys.exit(run_job(parser, work))
+    leave(run_job(parser, work))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from subprocess import CompletedProcess
+
 from operators import Operator
 
 from toplists.reader import open_lists
+
+
+def said(job: CompletedProcess[str]) -> str:
+    """All that a job told, on one line: spark-submit joins a Python job's two streams."""
+    return " ".join((job.stdout + job.stderr).split())
 
 
 def test_the_first_night_the_second_and_a_look_at_the_lists(operator: Operator) -> None:
@@ -32,7 +39,7 @@ def test_the_first_night_the_second_and_a_look_at_the_lists(operator: Operator) 
 
     alone = operator.submit("rollback")
     assert alone.returncode == 2
-    assert "no earlier publication" in " ".join(alone.stderr.split())
+    assert "no earlier publication" in said(alone)
 
 
 def test_wrong_input_is_refused_in_a_sentence_and_writes_nothing(operator: Operator) -> None:
@@ -40,9 +47,9 @@ def test_wrong_input_is_refused_in_a_sentence_and_writes_nothing(operator: Opera
     feed.write_text("user;item;rating\n1;2;3\n")
     refused = operator.submit("ingest", "--source", f"csv:{feed}")
     assert refused.returncode == 5
-    assert "expected columns separated by ','" in " ".join(refused.stderr.split())
-    assert "Traceback" not in refused.stdout + refused.stderr
+    assert "expected columns separated by ','" in said(refused)
+    assert "Traceback" not in said(refused)
 
     unknown = operator.submit("nightly", "--set", "model.als.ranks=3")
     assert unknown.returncode == 2
-    assert "model.als.rank" in unknown.stderr
+    assert "model.als.rank" in said(unknown)

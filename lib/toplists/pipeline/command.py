@@ -21,7 +21,7 @@ from toplists.lake.pointer import read_pointer
 from toplists.lake.session import open_session
 from toplists.pipeline.console import Narrator, open_narrator
 from toplists.pipeline.log import log_path, start_log
-from toplists.pipeline.parent import end_with_parent
+from toplists.pipeline.process import end_with_parent
 from toplists.pipeline.workplace import Workplace
 
 CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
