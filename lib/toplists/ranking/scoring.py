@@ -18,7 +18,6 @@ from toplists.engine.exchange import StagedShape, ranking_scores
 from toplists.engine.kernels.topk import mask_rows, round_scores, top_k
 from toplists.engine.scorers import TILE_ROWS, open_scorer
 
-PERSONAL, POPULARITY = 0, 1
 SOURCES = ("personal", "popularity")
 
 
