@@ -185,8 +185,9 @@ fi
 ensure_java
 ensure_spark runtime
 if [[ -n "$here" ]]; then
-    archive="$(class_archive)"
-    export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -XX:SharedArchiveFile=\"$archive\" -Xlog:disable -Xlog:all=error:stderr"
+    # What the caller has set comes last, and wins.
+    SPARK_SUBMIT_OPTS="$(local_jvm_options) ${SPARK_SUBMIT_OPTS:-}"
+    export SPARK_SUBMIT_OPTS
 fi
 
 logs="${TOPLISTS_LOGS:-$ROOT/logs}"

@@ -85,6 +85,8 @@ install_environment() {
     fi
     # The real place of Spark depends on Python's version; the scripts need one that does not.
     (cd "$VENV" && ln -sfn lib/python3.*/site-packages/pyspark spark)
+    "$VENV/bin/python" "$ROOT/conf/compile_pyspark.py" "$VENV/spark/python/lib/pyspark.zip" \
+        >>"$log" 2>&1 || true # it is only slower without
     cp "$lock" "$VENV/installed-$1.lock"
 }
 
@@ -93,7 +95,9 @@ install_packages() {
     rm -f "$VENV"/installed-*.lock "$VENV"/classes-*
     if command -v uv >/dev/null; then
         [[ -x "$VENV/bin/python" ]] || uv venv --python "$2" "$VENV" || return
-        uv pip install --python "$VENV/bin/python" --require-hashes --no-deps -r "$1"
+        # As pip does: workers start by the dozen, and some machines forbid Python to keep bytecode.
+        uv pip install --python "$VENV/bin/python" --compile-bytecode --require-hashes --no-deps \
+            -r "$1"
         return
     fi
     if ! "$VENV/bin/python" -m pip --version 2>/dev/null; then
@@ -153,6 +157,16 @@ class_archive() {
     local key
     key="$({ java_version; cat "$ROOT/conf/delta-jars.lock"; } | cksum)"
     printf '%s' "$VENV/classes-${key%% *}.jsa"
+}
+
+# local_jvm_options: how the one JVM of a local run is started.
+local_jvm_options() {
+    printf '%s' "-XX:SharedArchiveFile=\"$(class_archive)\" -Xlog:disable -Xlog:all=error:stderr"
+    # On two cores a concurrent collector and the optimizing compiler take the core that the work
+    # needs: a night on 100,000 ratings takes a quarter less without them, on a million as long.
+    if (($(getconf _NPROCESSORS_ONLN) <= 2)); then
+        printf '%s' " -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+    fi
 }
 
 # ensure_class_archive: needs the environment and the jars. Where it cannot be made, an empty file says

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 import pytest
 
@@ -37,10 +38,11 @@ def delta_jars() -> list[Path]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The Spark session of this test process: a nightly's on one machine, made smaller."""
     folder = tmp_path_factory.mktemp("spark")
+    (folder / "events").mkdir()
     jars = delta_jars()
-    options = f'-Dlog4j2.configurationFile="{ROOT / "conf/spark/log4j2.properties"}" -Xlog:disable'
-    if archive := os.environ.get("CLASS_ARCHIVE"):  # tests/run names it; Spark starts faster
-        options += f' -XX:SharedArchiveFile="{archive}"'
+    options = f'-Dlog4j2.configurationFile="{ROOT / "conf/spark/log4j2.properties"}"'
+    # tests/run gives them; Spark starts faster.
+    options += " " + os.environ.get("LOCAL_JVM_OPTIONS", "-Xlog:disable")
     settings = {
         "spark.driver.memory": "2g",
         "spark.driver.extraClassPath": ":".join(map(str, jars)),
@@ -49,6 +51,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.checkpoint.dir": str(folder / "checkpoints"),
         "spark.local.dir": str(folder / "local"),
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": (folder / "events").as_uri(),
     }
     command = ["--master", "local[2]", "--properties-file", str(ROOT / "conf/spark/local.conf")]
     for key, value in settings.items():
@@ -68,6 +73,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         session = open_session("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def event_log(spark: SparkSession) -> Path:
+    """Where the session notes what it does."""
+    return Path(urlparse(spark.conf.get("spark.eventLog.dir")).path)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_the_session_has_the_settings_of_a_local_nightly(spark: SparkSession) -> None:
     assert spark.conf.get("spark.sql.shuffle.partitions") == "2"
-    assert spark.conf.get("spark.databricks.delta.snapshotPartitions") == "2"
+    assert spark.conf.get("spark.databricks.delta.snapshotPartitions") == "1"
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
