@@ -44,7 +44,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("engine/block_builder.py", "_assemble"): Allowed(
         1, "one description per block: its path and five numbers"
     ),
-    ("engine/exchange.py", "_write_parts"): Allowed(1, "one path per part that a task wrote"),
+    ("engine/exchange.py", "_collect"): Allowed(1, "one path per part that a task wrote"),
     ("evaluation/measure.py", "judge"): Allowed(
         1, "partial sums per block: resamples times figures, whatever the number of users"
     ),

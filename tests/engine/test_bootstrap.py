@@ -13,8 +13,8 @@ from toplists.engine.kernels.bootstrap import (
     partial_sums,
     poisson_weights,
     resampled_means,
-    user_hashes,
 )
+from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metrics import list_metrics
 
 MASK = 2**64 - 1
@@ -51,7 +51,7 @@ def test_the_generator_is_split_mix_64() -> None:
 
 
 def test_weights_are_poisson_and_independent() -> None:
-    weights = poisson_weights(user_hashes(str(i) for i in range(2000)), 1000, seed=7)
+    weights = poisson_weights(hash_ids(str(i) for i in range(2000)), 1000, seed=7)
     shares = np.bincount(weights.ravel(), minlength=9) / weights.size
     assert shares[:9] == pytest.approx(poisson.pmf(range(9), 1.0), abs=6e-4)
     # Correlations of neighbours scatter around 0 with 1/sqrt(2 million).
@@ -59,26 +59,26 @@ def test_weights_are_poisson_and_independent() -> None:
     assert abs(np.mean(centred[:-1] * centred[1:])) < 0.004, "users"
     assert abs(np.mean(centred[:, :-1] * centred[:, 1:])) < 0.004, "resamples"
     assert (
-        abs(np.mean(centred * (poisson_weights(user_hashes(map(str, range(2000))), 1000, 8) - 1.0)))
+        abs(np.mean(centred * (poisson_weights(hash_ids(map(str, range(2000))), 1000, 8) - 1.0)))
         < 0.004
     ), "seeds"
 
 
 def test_more_resamples_continue_the_series() -> None:
-    hashes = user_hashes(["ada", "bob"])
+    hashes = hash_ids(["ada", "bob"])
     assert np.array_equal(poisson_weights(hashes, 10, 1), poisson_weights(hashes, 101, 1)[:, :10])
 
 
 def test_hashes_depend_on_the_whole_id() -> None:
     # Leading zeros, case, quotes and letters outside ASCII are different people.
     ids = ["1", "01", "a", "A", "o'neill", "é", "😀"]
-    assert len(np.unique(user_hashes(ids))) == len(ids)
-    assert user_hashes([]).shape == (0,)
+    assert len(np.unique(hash_ids(ids))) == len(ids)
+    assert hash_ids([]).shape == (0,)
 
 
 def random_users(n_users: int, n_columns: int = 3) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(n_users)
-    return rng.uniform(-1, 1, (n_users, n_columns)), user_hashes(map(str, range(n_users)))
+    return rng.uniform(-1, 1, (n_users, n_columns)), hash_ids(map(str, range(n_users)))
 
 
 def test_sums_are_those_of_the_weights() -> None:
@@ -115,23 +115,23 @@ def test_blocks_larger_than_a_chunk_are_summed_whole() -> None:
 @pytest.mark.parametrize("value", [1.5, -1.5, np.nan, np.inf])
 def test_refuses_values_that_are_not_shares(value: float) -> None:
     with pytest.raises(ValueError, match="between -1 and 1"):
-        partial_sums(np.array([[value]]), user_hashes(["a"]), 10, seed=1)
+        partial_sums(np.array([[value]]), hash_ids(["a"]), 10, seed=1)
 
 
 def test_refuses_values_of_other_users() -> None:
     with pytest.raises(ValueError, match="2 users, but hashes of 1"):
-        partial_sums(np.zeros((2, 1)), user_hashes(["a"]), 10, seed=1)
+        partial_sums(np.zeros((2, 1)), hash_ids(["a"]), 10, seed=1)
 
 
 def test_no_users_have_no_mean() -> None:
     with pytest.raises(ValueError, match="no users"):
-        resampled_means(*partial_sums(np.zeros((0, 2)), user_hashes([]), 10, seed=1))
+        resampled_means(*partial_sums(np.zeros((0, 2)), hash_ids([]), 10, seed=1))
 
 
 def test_one_user_is_its_own_interval() -> None:
     # About 370 of the 1,000 resamples draw nobody; they say nothing.
     mean, resampled = resampled_means(
-        *partial_sums(np.array([[0.25]]), user_hashes(["a"]), 1000, seed=1)
+        *partial_sums(np.array([[0.25]]), hash_ids(["a"]), 1000, seed=1)
     )
     assert mean[0] == 0.25
     assert 580 < len(resampled) < 690

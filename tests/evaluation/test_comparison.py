@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toplists.engine.kernels.bootstrap import partial_sums, user_hashes
+from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.draws import hash_ids
 from toplists.evaluation.comparison import Figure, compare, to_rows, value_columns
 from toplists.lake.tables import METRICS as METRICS_TABLE
 
@@ -16,7 +17,7 @@ CONTENDERS = ("als", "popularity", "live")
 def figures_of(*contenders: dict[str, np.ndarray]) -> dict[tuple[str, str, str], Figure]:
     """Figures by (subject, metric, versus)."""
     values = value_columns(contenders, METRICS)
-    hashes = user_hashes(map(str, range(len(values))))
+    hashes = hash_ids(map(str, range(len(values))))
     names = CONTENDERS[: len(contenders)]
     figures = compare(names, METRICS, *partial_sums(values, hashes, 500, seed=1), 0.95)
     return {(figure.subject, figure.metric, figure.versus): figure for figure in figures}
@@ -76,7 +77,7 @@ def test_without_users_there_are_no_figures() -> None:
 
 
 def test_refuses_sums_of_other_contenders() -> None:
-    sums, counts = partial_sums(np.zeros((1, 3)), user_hashes(["a"]), 10, seed=1)
+    sums, counts = partial_sums(np.zeros((1, 3)), hash_ids(["a"]), 10, seed=1)
     with pytest.raises(ValueError, match="3 columns are not 2 contenders x 2 metrics"):
         compare(("als", "popularity"), METRICS, sums, counts, 0.95)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from toplists.config.settings import GateSettings
-from toplists.engine.kernels.bootstrap import partial_sums, user_hashes
+from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metrics import METRICS, list_metrics
 from toplists.evaluation.comparison import Figure, compare, value_columns
 from toplists.evaluation.gate import Verdict, decide
@@ -192,7 +193,7 @@ class TestPlanted:
             listed = np.where(np.isfinite(np.take_along_axis(scores, order, axis=1)), order, -1)
             measured.append(list_metrics(listed.astype(np.int32), indptr, truth))
         sums, counts = partial_sums(
-            value_columns(measured, METRICS), user_hashes(map(str, range(self.users))), 1000, seed=1
+            value_columns(measured, METRICS), hash_ids(map(str, range(self.users))), 1000, seed=1
         )
         return compare([name for name, _ in contenders], METRICS, sums, counts, 0.95)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import defaultdict
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from plans import executed_plans, has_windows, windows_over_all_rows
 from worlds import HEADER, LIST_LENGTH, N_USERS, World, assert_identical, two_tastes
 
+from toplists.engine.shapes import Factors
+from toplists.engine.storage import open_array, save_arrays
 from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import (
@@ -61,6 +67,15 @@ def test_every_item_has_its_own_neighbours(first_night: World) -> None:
         assert all(int(other[1:]) % 2 == int(item[1:]) % 2 for other in neighbours)
     (popular,) = first_night.rows(POPULAR_ITEMS, run_id=run_id)
     assert len(popular["items"]) == LIST_LENGTH
+
+
+def test_no_window_of_a_night_spans_all_rows(first_night: World, event_log: Path) -> None:
+    assert first_night.live()
+    plans = list(executed_plans(event_log))
+    assert any(map(has_windows, plans))
+    # Delta numbers the files of its log, which are few.
+    ours = [plan for plan in plans if "_delta_log" not in plan]
+    assert [window for plan in ours for window in windows_over_all_rows(plan)] == []
 
 
 def test_the_same_night_again_changes_nothing_and_starts_no_spark(second_day: World) -> None:
@@ -158,11 +173,19 @@ def test_a_bad_model_is_not_published(second_day: World) -> None:
     assert "ndcg@10" in refuse(second_day, model=bad)
 
 
+def forget_users(factors: Factors) -> Factors:
+    for part in factors.users:
+        known = open_array(part, "known")
+        save_arrays(Path(part), {"known": np.zeros(len(known), dtype=np.bool_)})
+    return factors
+
+
 def test_an_empty_model_is_not_published(
     second_day: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = als._vectors
-    monkeypatch.setattr(als, "_vectors", lambda factors: whole(factors).limit(0))
+    # All users without a vector, as if the fit had found nothing.
+    whole = als.alternate
+    monkeypatch.setattr(als, "alternate", lambda *arguments: forget_users(whole(*arguments)))
     assert "gate.min_personal_share" in refuse(second_day, model={"seed": 1})
 
 
@@ -176,6 +199,26 @@ def test_lists_for_nine_tenths_of_the_users_are_not_published(
         lambda *arguments: whole(*arguments).where("user_id not like 'u0%'"),
     )
     assert "without a list" in refuse(second_day, model={"seed": 1})
+
+
+def test_a_run_goes_on_without_the_files_of_its_work_folder(
+    second_day: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = second_day
+
+    def dies(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recommend, "personal_lists", dies)
+        with pytest.raises(KeyboardInterrupt):
+            world.night(world.first_feed, model={"seed": 1})
+    # Snapshot and publication fits are in tables; the evaluation fits are made again.
+    shutil.rmtree(world.dataset.work)
+    world.night(world.first_feed, model={"seed": 1})
+    expected = world.lists()
+    world.night(world.first_feed, model={"seed": 1}, recommend={"n": LIST_LENGTH, "similar_n": 3})
+    assert_identical(world.lists(), expected)
 
 
 def test_an_older_as_of_needs_force(second_day: World) -> None:

@@ -6,9 +6,9 @@ The tree mirrors the rooms of the pipeline. Values come from the YAML layers (se
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -91,17 +91,36 @@ class PrepareSettings(Section):
 class AlsSettings(Section):
     rank: int = Field(32, ge=1, le=1024, description="Number of latent factors.")
     iterations: int = Field(10, ge=1, le=500, description="Passes over both sides.")
-    regularization: float = Field(
-        0.05, ge=0.0, description="Penalty on the factors, times a row's number of interactions."
+    regularization: float = Field(0.05, gt=0.0, description="Penalty on the factors.")
+    regularization_scaling: Literal["by_count", "plain"] = Field(
+        "by_count",
+        description="Whether the penalty is multiplied by a row's number of interactions.",
     )
     alpha: float = Field(
         10.0,
         ge=0.0,
         description="Implicit feedback: how much more an interaction counts than none.",
     )
+    unobserved_weight: float = Field(
+        1.0, gt=0.0, le=1.0, description="Implicit feedback: how much no interaction counts."
+    )
     feedback: Literal["implicit", "explicit"] = Field(
         "implicit", description="Rank by preference (`implicit`) or predict the value (`explicit`)."
     )
+    solver: Literal["exact", "cg"] = Field(
+        "exact", description="Solve every row exactly, or by three steps of conjugate gradients."
+    )
+    engine: Literal["kernels", "mllib"] = Field(
+        "kernels", description="Compiled kernels in Spark tasks, or Spark MLlib's ALS."
+    )
+
+    @model_validator(mode="after")
+    def _mllib_has_fewer_settings(self) -> Self:
+        if self.engine == "mllib":
+            for name in ("regularization_scaling", "unobserved_weight", "solver"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"engine mllib has no choice of {name}: leave it out")
+        return self
 
 
 class ItemCosineSettings(Section):

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
-_IDS_PER_BUCKET = 500_000
+IDS_PER_BUCKET = 500_000
 _SAMPLES_PER_BUCKET = 64
 
 
@@ -25,13 +25,13 @@ def add_positions(rows: DataFrame, id_column: str, position: str, size: int) -> 
         position: Name of the new column, int from 0.
         size: Number of rows.
     """
-    bounds = _bounds(rows, id_column, max(1, -(-size // _IDS_PER_BUCKET)), size)
+    bounds = _bounds(rows, id_column, max(1, -(-size // IDS_PER_BUCKET)), size)
     if bounds:
         reached = F.filter(F.array(*map(F.lit, bounds)), lambda b: b <= F.col(id_column))
         bucket = F.array_size(reached)
     else:
-        # Few enough for one task. Not a literal, which the planner would fold away.
-        bucket = F.col(id_column).isNull().cast("int")
+        # Few enough for one task: bucket 0, in words that the planner does not fold into a literal.
+        bucket = F.least(F.length(id_column), F.lit(0))
     placed = rows.withColumn("bucket", bucket)
     rank = F.row_number().over(W.partitionBy("bucket").orderBy(id_column)) - 1
     if not bounds:

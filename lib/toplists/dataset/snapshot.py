@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.config.settings import PrepareSettings
 from toplists.dataset.feedback import is_positive, last_opinions, weigh
 from toplists.dataset.loader import known_before, load_events
-from toplists.dataset.positions import add_positions
-from toplists.dataset.splits import choose_split
+from toplists.dataset.positions import IDS_PER_BUCKET, add_positions
+from toplists.dataset.splits import Survey, choose_split, survey
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet
 from toplists.engine.tasks import at_once
@@ -24,6 +24,8 @@ from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, SNAPSHOT_ITEMS, SNAPSHOT_USERS
+
+_KEPT = StorageLevel.MEMORY_AND_DISK
 
 
 @dataclass(frozen=True)
@@ -144,46 +146,52 @@ def take_snapshot(
     Raises:
         InputRefusedError: nothing is known before `as_of`.
     """
-    opinions = _opinions(load_events(spark, dataset, as_of, loads), settings).persist(
-        StorageLevel.MEMORY_AND_DISK
-    )
-    try:
-        counts = _count(opinions)
-        if counts["interactions"] == 0:
-            raise InputRefusedError(
-                f"No event of dataset {dataset.name} happened before {as_of}: there is nothing to "
-                "recommend from. Choose a later --as-of, or ingest earlier events."
-            )
-        split = choose_split(opinions, settings.split, as_of)
-        divided = opinions.withColumn("split", F.when(split.holdout, "holdout").otherwise("train"))
-        users = _axis(opinions, "user_id", "user_pos", counts["users"])
-        since = None if active_days is None else known_before(as_of - timedelta(days=active_days))
-        active = F.lit(True) if since is None else F.col("last_time") >= F.lit(since)
-        users = users.withColumn("eligible", F.coalesce(active, F.lit(True)))
-        items = _axis(opinions, "item_id", "item_pos", counts["items"])
-        at_once(
-            lambda: replace_part(users, dataset, SNAPSHOT_USERS, run_id=run_id),
-            lambda: replace_part(items, dataset, SNAPSHOT_ITEMS, run_id=run_id),
+    opinions = _opinions(load_events(spark, dataset, as_of, loads), settings).persist(_KEPT)
+    seen = survey(opinions, settings.split, as_of)
+    if seen.interactions == 0:
+        raise InputRefusedError(
+            f"No event of dataset {dataset.name} happened before {as_of}: there is nothing to "
+            "recommend from. Choose a later --as-of, or ingest earlier events."
         )
-        stored_users = read_frame(spark, dataset, SNAPSHOT_USERS, run_id=run_id)
-        stored_items = read_frame(spark, dataset, SNAPSHOT_ITEMS, run_id=run_id)
-        placed = divided.join(stored_users.select("user_id", "user_pos"), "user_id").join(
-            stored_items.select("item_id", "item_pos"), "item_id"
+    split = choose_split(seen, settings.split, as_of)
+    since = None if active_days is None else known_before(as_of - timedelta(days=active_days))
+    active = F.lit(True) if since is None else F.col("last_time") >= F.lit(since)
+    users = _axis(opinions, "user_id", "user_pos", seen.users)
+    users = users.withColumn("eligible", F.coalesce(active, F.lit(True))).persist(_KEPT)
+    items = _axis(opinions, "item_id", "item_pos", _items_at_most(opinions, seen)).persist(_KEPT)
+    placed = (
+        opinions.withColumn("split", F.when(split.holdout, "holdout").otherwise("train"))
+        .join(users.select("user_id", "user_pos"), "user_id")
+        .join(items.select("item_id", "item_pos"), "item_id")
+        .sortWithinPartitions("user_pos", "item_pos")
+    )
+    counts = {name: Observation(name) for name in ("users", "items", "interactions")}
+    try:
+        at_once(
+            lambda: replace_part(
+                users.observe(counts["users"], *_count_users()),
+                dataset,
+                SNAPSHOT_USERS,
+                run_id=run_id,
+            ),
+            lambda: replace_part(
+                items.observe(counts["items"], *_count_items()),
+                dataset,
+                SNAPSHOT_ITEMS,
+                run_id=run_id,
+            ),
         )
         replace_part(
-            placed.sortWithinPartitions("user_pos", "item_pos"),
+            placed.observe(counts["interactions"], *_count_interactions()),
             dataset,
             INTERACTIONS,
             run_id=run_id,
         )
-        in_train = divided.where((F.col("weight") > 0) & (F.col("split") == "train")).count()
-        eligible = counts["users"] if since is None else stored_users.where("eligible").count()
     finally:
-        opinions.unpersist()
-    facts = SnapshotFacts(
-        **counts, protocol=split.protocol, trained_in_train_part=in_train, eligible=eligible
-    )
-    return Snapshot(spark, dataset, run_id, facts)
+        for frame in (users, items, opinions):
+            frame.unpersist()
+    counted = {name: int(n) for of in counts.values() for name, n in of.get.items()}
+    return Snapshot(spark, dataset, run_id, SnapshotFacts(**counted, protocol=split.protocol))
 
 
 def _opinions(events: DataFrame, settings: PrepareSettings) -> DataFrame:
@@ -196,20 +204,38 @@ def _opinions(events: DataFrame, settings: PrepareSettings) -> DataFrame:
     )
 
 
-def _count(opinions: DataFrame) -> dict[str, int]:
-    repeated = F.col("events") > 1
-    row = opinions.agg(
-        F.coalesce(F.sum("events"), F.lit(0)).alias("events"),
+# What is counted while rows are written: facts of the snapshot without a pass of their own.
+
+
+def _count_users() -> list[Column]:
+    return [F.count(F.lit(1)).alias("users"), F.count_if("eligible").alias("eligible")]
+
+
+def _count_items() -> list[Column]:
+    return [
+        F.count(F.lit(1)).alias("items"),
+        F.count_if(F.col("trained") > 0).alias("trained_items"),
+    ]
+
+
+def _count_interactions() -> list[Column]:
+    trained = F.col("weight") > 0
+    return [
+        F.sum("events").alias("events"),
         F.count(F.lit(1)).alias("interactions"),
-        F.count_if(F.col("weight") > 0).alias("trained"),
-        F.count_distinct("user_id").alias("users"),
-        F.count_distinct("item_id").alias("items"),
-        F.count_distinct(F.when(F.col("weight") > 0, F.col("item_id"))).alias("trained_items"),
-        F.count_if(repeated).alias("repeated_pairs"),
-        F.coalesce(F.sum(F.col("events") - 1), F.lit(0)).alias("surplus_events"),
+        F.count_if(trained).alias("trained"),
+        F.count_if(trained & (F.col("split") == "train")).alias("trained_in_train_part"),
+        F.count_if(F.col("events") > 1).alias("repeated_pairs"),
+        F.sum(F.col("events") - 1).alias("surplus_events"),
         F.count_if("contradicted").alias("contradicted_pairs"),
-    ).first()
-    return {name: int(value) for name, value in row.asDict().items()} if row else {}
+    ]
+
+
+def _items_at_most(opinions: DataFrame, seen: Survey) -> int:
+    """How many items there are, or a few more where it does not matter for their positions."""
+    if seen.interactions <= IDS_PER_BUCKET:
+        return seen.interactions
+    return opinions.select("item_id").distinct().count()
 
 
 def _axis(opinions: DataFrame, id_column: str, position: str, size: int) -> DataFrame:

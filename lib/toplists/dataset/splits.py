@@ -46,43 +46,65 @@ def by_hash(share: float) -> Split:
     return Split(f"{share:.0%} by hash", bucket < round(share * _HASH_BUCKETS))
 
 
-def choose_split(opinions: DataFrame, settings: SplitSettings, as_of: date) -> Split:
-    """The split that the settings name, or under `auto` the first that serves.
+@dataclass(frozen=True)
+class Survey:
+    """What a split is chosen by.
 
-    `auto` takes the last days if that leaves at least `min_warm_users` users to judge on (a liking
-    before the cut and one after it), else the last per user, else, without times, a hash.
+    `timed` says whether any interaction has a time, `warm_users` how many users the last
+    `holdout_days` would leave to judge on: a liking before the cut and one after it.
+    """
+
+    interactions: int
+    users: int
+    timed: bool
+    warm_users: int
+
+
+def survey(opinions: DataFrame, settings: SplitSettings, as_of: date) -> Survey:
+    """Look at all opinions once.
 
     Args:
-        opinions: `[user_id, item_id, event_time, event_id, weight: float]`.
-        settings: Which method, and its parameters.
+        opinions: `[user_id, event_time, weight: float, …]`, a user's interactions with an item each.
+        settings: How many days would be held out.
         as_of: End of what is known.
+    """
+    recent = by_days(as_of, settings.holdout_days).holdout
+    liked = F.col("weight") > 0
+    per_user = opinions.groupBy("user_id").agg(
+        F.count(F.lit(1)).alias("interactions"),
+        F.max(F.col("event_time").isNotNull()).alias("timed"),
+        (F.max(liked & recent) & F.max(liked & ~recent)).alias("warm"),
+    )
+    row = per_user.agg(
+        F.coalesce(F.sum("interactions"), F.lit(0)),
+        F.count(F.lit(1)),
+        F.coalesce(F.max("timed"), F.lit(False)),
+        F.count_if("warm"),
+    ).first()
+    if row is None:
+        raise RuntimeError("an aggregate without groups returned no row")
+    return Survey(*row)
+
+
+def choose_split(seen: Survey, settings: SplitSettings, as_of: date) -> Split:
+    """The split that the settings name, or under `auto` the first that serves.
+
+    `auto` takes the last days if that leaves at least `min_warm_users` users to judge on, else the
+    last per user, else, without times, a hash.
 
     Raises:
         InputRefusedError: a method by time was asked for, and no interaction has one.
     """
-    days = by_days(as_of, settings.holdout_days)
     if settings.method == "hash":
         return by_hash(settings.holdout_share)
-    timed, warm = _warm_users(opinions, days)
-    if settings.method != "auto" and not timed:
+    if settings.method != "auto" and not seen.timed:
         raise InputRefusedError(
             f"prepare.split.method={settings.method} needs times, and no event has one. "
             "Use prepare.split.method=hash, or auto."
         )
-    if not timed:
+    if not seen.timed:
         return by_hash(settings.holdout_share)
-    if settings.method == "days" or (settings.method == "auto" and warm >= settings.min_warm_users):
-        return days
+    enough = seen.warm_users >= settings.min_warm_users
+    if settings.method == "days" or (settings.method == "auto" and enough):
+        return by_days(as_of, settings.holdout_days)
     return by_last(settings.holdout_last)
-
-
-def _warm_users(opinions: DataFrame, split: Split) -> tuple[bool, int]:
-    """Whether any interaction has a time, and how many users `split` leaves to judge on."""
-    liked = F.col("weight") > 0
-    per_user = opinions.groupBy("user_id").agg(
-        F.max(F.col("event_time").isNotNull()).alias("timed"),
-        F.max(liked & split.holdout).alias("tested"),
-        F.max(liked & ~split.holdout).alias("trained"),
-    )
-    row = per_user.agg(F.max("timed"), F.count_if(F.col("tested") & F.col("trained"))).first()
-    return (bool(row[0]), int(row[1])) if row else (False, 0)

@@ -62,7 +62,7 @@ def build_blocks(
     Args:
         spark: The session.
         interactions: Parquet files of `[<position of users>: int, <position of items>: int,
-            weight: float, split: string]`, each pair once.
+            weight: float, value: double, split: string]`, each pair once.
         axes: Both sides.
         block_entries: Entries per block, about: blocks are cut by work, not by rows.
         folder: The snapshot's folder for blocks; every executor sees it.
@@ -135,10 +135,12 @@ def _split(
     positions = {side: axes[side].position for side in SIDES}
 
     def split(file: str) -> Iterator[pa.RecordBatch]:
-        columns = [*positions.values(), "weight", "split"]
+        columns = [*positions.values(), "weight", "value", "split"]
         table = pq.read_table(file, columns=columns, partitioning=None)
         held_out = np.asarray(table["split"].to_numpy() == "holdout", dtype=np.bool_)
         weights = table["weight"].to_numpy()
+        # A null becomes NaN.
+        values = table["value"].to_numpy().astype(np.float32)
         written = []
         for side, other in zip(SIDES, reversed(SIDES), strict=True):
             rows, others = (table[positions[name]].to_numpy() for name in (side, other))
@@ -152,6 +154,7 @@ def _split(
                         "rows": rows[mine],
                         "columns": others[mine],
                         "weights": weights[mine],
+                        "values": values[mine],
                         "holdout": held_out[mine],
                     },
                 )
@@ -189,7 +192,7 @@ def _assemble(
         path = attempt_folder(target, f"{side}-{index:05d}")
         entries = {
             name: np.concatenate([open_array(chunk, name) for chunk in paths])
-            for name in ("rows", "columns", "weights", "holdout")
+            for name in ("rows", "columns", "weights", "values", "holdout")
         }
         order = np.lexsort((entries["columns"], entries["rows"]))
         lengths = np.bincount(entries["rows"] - first, minlength=n_rows)
@@ -200,6 +203,7 @@ def _assemble(
                 "indptr": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
                 "indices": entries["columns"][order],
                 "weights": entries["weights"][order],
+                "values": entries["values"][order],
                 "holdout": entries["holdout"][order],
                 "flags": flags,
             },

@@ -59,8 +59,8 @@ class BlockSet:
 class Block:
     """An open block: `rows` rows of sorted column positions with weight and holdout flag.
 
-    `indptr` int64[rows + 1], `indices` int32[entries], `weights` float32[entries],
-    `holdout` bool[entries], `ids` string[rows], `flags` bool[rows] (for users: gets a list).
+    `indptr` int64[rows + 1], `indices` int32[entries], `weights` float32[entries], `values`
+    float32[entries] (NaN = feedback without a value), `holdout` bool[entries], `ids` string[rows], `flags` bool[rows] (for users: gets a list).
     """
 
     def __init__(self, ref: BlockRef) -> None:
@@ -69,6 +69,7 @@ class Block:
         self.indptr: npt.NDArray[np.int64] = open_array(ref.path, "indptr")
         self.indices: npt.NDArray[np.int32] = open_array(ref.path, "indices")
         self.weights: npt.NDArray[np.float32] = open_array(ref.path, "weights")
+        self.values: npt.NDArray[np.float32] = open_array(ref.path, "values")
         self.holdout: npt.NDArray[np.bool_] = open_array(ref.path, "holdout")
         self.flags: npt.NDArray[np.bool_] = open_array(ref.path, "flags")
 
@@ -85,12 +86,23 @@ class Block:
 
     def trained(self, part: Part, columns: int) -> sp.csr_array:
         """The weights trained on in `part`, as a sparse matrix of shape (rows, columns)."""
-        keep = self.weights > 0
+        return self._matrix(self.weights, self.weights > 0, part, columns)
+
+    def rated(self, part: Part, columns: int) -> sp.csr_array:
+        """The values in `part`, liked or not, as a sparse matrix of shape (rows, columns)."""
+        return self._matrix(self.values, ~np.isnan(self.values), part, columns)
+
+    def _matrix(
+        self,
+        data: npt.NDArray[np.float32],
+        keep: npt.NDArray[np.bool_],
+        part: Part,
+        columns: int,
+    ) -> sp.csr_array:
         if part == "train":
-            keep &= ~self.holdout
+            keep = keep & ~self.holdout
         indptr, indices = _select(self.indptr, self.indices, keep)
-        shape = (self.ref.rows, columns)
-        return sp.csr_array((self.weights[keep], indices, indptr), shape=shape)
+        return sp.csr_array((data[keep], indices, indptr), shape=(self.ref.rows, columns))
 
     def truth(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """The held-out likings of each row's owner: `(indptr, indices)`."""

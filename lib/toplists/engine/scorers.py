@@ -9,17 +9,17 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from toplists.engine.blocks import Block, Part
-from toplists.engine.exchange import (
-    StagedShape,
+from toplists.engine.kernels.products import multiply_rows
+from toplists.engine.shapes import (
+    Factors,
+    ItemWeights,
+    Ranking,
+    Shape,
     item_factors,
     item_weights,
+    open_vectors,
     ranking_scores,
-    user_factors,
 )
-
-TILE_ROWS = 128
-"""Rows of a matrix product. Always the same, padded where needed: a product's rounding depends on its
-shape, and a user's scores must not depend on who shares the tile."""
 
 
 class Scorer(Protocol):
@@ -33,21 +33,16 @@ class Scorer(Protocol):
 class FactorScorer:
     """Scores by product of user and item vectors."""
 
-    def __init__(self, staged: StagedShape, block: Block) -> None:
+    def __init__(self, shape: Factors, block: Block) -> None:
         """Open the item vectors, and the user vectors of `block`."""
-        ref = block.ref
-        self._users, self._known_users = user_factors(staged, ref.index, ref.first, ref.rows)
-        self._items, self._known_items = item_factors(staged)
+        self._users, self._known_users = open_vectors(shape.users[block.ref.index])
+        self._items, self._known_items = item_factors(shape)
 
     def scores(self, rows: slice) -> npt.NDArray[np.float32]:
         """See `Scorer`."""
         users = self._users[rows]
         known = self._known_users[rows]
-        if users.shape[1] != self._items.shape[1]:
-            return np.full((len(users), len(self._items)), -np.inf, dtype=np.float32)
-        tile = np.zeros((TILE_ROWS, users.shape[1]), dtype=np.float32)
-        tile[: len(users)] = users
-        scores: npt.NDArray[np.float32] = (tile @ self._items.T)[: len(users)]
+        scores = multiply_rows(users, self._items.T)
         scores[:, ~self._known_items] = -np.inf
         scores[~known] = -np.inf
         return scores
@@ -56,10 +51,10 @@ class FactorScorer:
 class ItemWeightsScorer:
     """Scores by the weighted neighbours of what the user liked."""
 
-    def __init__(self, staged: StagedShape, block: Block, part: Part) -> None:
+    def __init__(self, shape: ItemWeights, block: Block, part: Part) -> None:
         """Open the weights, and the history of `block`'s users in `part`."""
-        self._weights = item_weights(staged)
-        self._history: sp.csr_array = block.trained(part, staged.n_items)
+        self._weights = item_weights(shape)
+        self._history: sp.csr_array = block.trained(part, self._weights.shape[0])
 
     def scores(self, rows: slice) -> npt.NDArray[np.float32]:
         """See `Scorer`."""
@@ -71,22 +66,21 @@ class ItemWeightsScorer:
 class RankingScorer:
     """The same scores for everybody."""
 
-    def __init__(self, staged: StagedShape) -> None:
+    def __init__(self, shape: Ranking) -> None:
         """Open the ranking."""
-        self._scores = ranking_scores(staged)
+        self._scores = ranking_scores(shape)
 
     def scores(self, rows: slice) -> npt.NDArray[np.float32]:
         """See `Scorer`."""
         return np.tile(self._scores, (rows.stop - rows.start, 1))
 
 
-def open_scorer(staged: StagedShape, block: Block, part: Part) -> Scorer:
-    """The scorer of a staged model for one block of users."""
-    match staged.kind:
-        case "factors":
-            return FactorScorer(staged, block)
-        case "item_weights":
-            return ItemWeightsScorer(staged, block, part)
-        case "ranking":
-            return RankingScorer(staged)
-    raise ValueError(f"unknown shape {staged.kind}")
+def open_scorer(shape: Shape, block: Block, part: Part) -> Scorer:
+    """The scorer of a fitted model for one block of users."""
+    match shape:
+        case Factors():
+            return FactorScorer(shape, block)
+        case ItemWeights():
+            return ItemWeightsScorer(shape, block, part)
+        case Ranking():
+            return RankingScorer(shape)

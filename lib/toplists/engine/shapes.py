@@ -1,46 +1,108 @@
 """The three shapes of answer a fitted model may have; the ranking code knows only these.
 
-Rows refer to users and items by their positions in the run's snapshot.
+A shape lies in files of the run's work folder, one part per block of the snapshot, so that a row of a
+part belongs to the position at which it stands. What is kept by user is opened by the task that needs
+it; everything by item is needed whole by every task and is put together once per worker process.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from pyspark.sql import DataFrame
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from toplists.engine.storage import commit_manifest, open_array, read_manifest
 
 
 @dataclass(frozen=True)
 class Factors:
     """Score of item i for user u: the product of their vectors.
 
-    `users` and `items` are `[pos: int, vector: array<float>]`; who has no row cannot be scored.
+    A part holds `vectors` float32[rows, rank] and `known` bool[rows]: who has none cannot be scored.
     """
 
     kind: ClassVar[str] = "factors"
-    users: DataFrame
-    items: DataFrame
+    users: tuple[str, ...]
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ItemWeights:
     """Score of item i for user u: the sum over u's items j of weight(i, j) times u's weight of j.
 
-    `rows` is `[pos: int, neighbours: array<int>, weights: array<float>]`: each item's neighbours by
-    position, best first.
+    A part holds each item's neighbours, best first: `indptr` int64[rows + 1], `neighbours`
+    int32[entries], `weights` float32[entries].
     """
 
     kind: ClassVar[str] = "item_weights"
-    rows: DataFrame
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """One ordered list for everybody: `[segment: string, pos: int, score: double]`, high is first."""
+    """One ordered list for everybody.
+
+    A part holds `scores` float64[rows], high is first, -inf for an item that is not in the list.
+    """
 
     kind: ClassVar[str] = "ranking"
-    rows: DataFrame
+    items: tuple[str, ...]
 
 
 Shape: TypeAlias = Factors | ItemWeights | Ranking
+
+_KINDS: dict[str, type[Shape]] = {kind.kind: kind for kind in (Factors, ItemWeights, Ranking)}
+
+
+def commit_shape(folder: Path, shape: Shape) -> None:
+    """Make a shape exist: what `open_shape` finds."""
+    commit_manifest(folder / "shape.json", {"kind": shape.kind, "parts": asdict(shape)})
+
+
+def open_shape(folder: Path) -> Shape | None:
+    """The shape that was committed in the folder, or `None`."""
+    manifest = read_manifest(folder / "shape.json")
+    if manifest is None:
+        return None
+    parts = {side: tuple(paths) for side, paths in manifest["parts"].items()}
+    return _KINDS[manifest["kind"]](**parts)
+
+
+def open_vectors(part: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """The vectors of one part of `Factors`: `(float32[rows, rank], bool[rows] who has one)`."""
+    return open_array(part, "vectors"), open_array(part, "known")
+
+
+@lru_cache(maxsize=4)
+def item_factors(shape: Factors) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """All item vectors: `(float32[n_items, rank], bool[n_items] who has one)`."""
+    vectors, known = zip(*map(open_vectors, shape.items), strict=True)
+    return np.concatenate(vectors), np.concatenate(known)
+
+
+@lru_cache(maxsize=4)
+def item_weights(shape: ItemWeights) -> sp.csr_array:
+    """The weights as float32[n_items (of the history), n_items (scored)]."""
+    lengths = np.concatenate([np.diff(open_array(part, "indptr")) for part in shape.items])
+    history, weights = (
+        np.concatenate([open_array(part, name) for part in shape.items])
+        for name in ("neighbours", "weights")
+    )
+    n_items = len(lengths)
+    scored = np.repeat(np.arange(n_items, dtype=np.int32), lengths)
+    matrix: sp.csr_array = sp.coo_array(
+        (weights, (history, scored)), shape=(n_items, n_items)
+    ).tocsr()
+    return matrix
+
+
+@lru_cache(maxsize=4)
+def ranking_scores(shape: Ranking) -> npt.NDArray[np.float32]:
+    """The score of every item, -inf where it is not in the list."""
+    scores = np.concatenate([open_array(part, "scores") for part in shape.items])
+    return scores.astype(np.float32)

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from pyspark import TaskContext
 
+from toplists.lake.files import write_atomically
+
 Array = npt.NDArray[Any]
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
@@ -49,9 +51,7 @@ def open_array(path: str | Path, name: str) -> Array:
 def commit_manifest(path: Path, content: Mapping[str, Any]) -> None:
     """Write a manifest; from here on what it names exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(content), encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, json.dumps(content))
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:

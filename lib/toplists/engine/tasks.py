@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
@@ -39,7 +38,6 @@ def run_tasks(
     shared = list(pieces)
 
     def work(batches: Batches) -> Batches:
-        _settle_worker()
         with threadpool_limits(limits=1):
             for batch in batches:
                 for number in batch.column(0).to_pylist():
@@ -52,7 +50,6 @@ def map_batches(frame: DataFrame, function: Callable[[Batches], Batches], schema
     """`mapInArrow` with one arithmetic thread per task."""
 
     def work(batches: Batches) -> Batches:
-        _settle_worker()
         with threadpool_limits(limits=1):
             yield from function(batches)
 
@@ -69,10 +66,3 @@ def at_once(*actions: Callable[[], object]) -> None:
         running = [pool.submit(action) for action in actions]
     for action in running:
         action.result()
-
-
-def _settle_worker() -> None:
-    # PySpark's daemon collects garbage after every task; with the arithmetic libraries loaded that
-    # costs more than a small task. What is loaded by now stays for good and need not be looked at.
-    if gc.get_freeze_count() == 0:
-        gc.freeze()

@@ -15,9 +15,10 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import Block, BlockRef, BlockSet
-from toplists.engine.exchange import StagedShape
-from toplists.engine.kernels.bootstrap import partial_sums, user_hashes
+from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metrics import CUTOFFS, METRICS, list_metrics
+from toplists.engine.shapes import Ranking, Shape
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.comparison import value_columns
 from toplists.ranking.scoring import list_tiles
@@ -44,8 +45,8 @@ class Totals:
 def judge(
     spark: SparkSession,
     users: BlockSet,
-    contenders: Mapping[str, StagedShape],
-    fallback: StagedShape,
+    contenders: Mapping[str, Shape],
+    fallback: Ranking,
     *,
     resamples: int,
     seed: int,
@@ -58,7 +59,7 @@ def judge(
     Args:
         spark: The session.
         users: User blocks of the snapshot.
-        contenders: Staged evaluation fits by the name they are reported under.
+        contenders: Evaluation fits by the name they are reported under.
         fallback: The evaluation fit of the ranking that fills short lists, as in production.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
@@ -69,10 +70,10 @@ def judge(
         wanted = _judged(block, users.columns)
         if not wanted.any():
             return
-        measured = [_figures(block, staged, fallback, wanted) for staged in contenders.values()]
+        measured = [_figures(block, shape, fallback, wanted) for shape in contenders.values()]
         values = value_columns(measured, METRICS)
         ids = block.ids.filter(pa.array(wanted)).to_pylist()
-        sums, counts = partial_sums(values, user_hashes(ids), resamples, seed)
+        sums, counts = partial_sums(values, hash_ids(ids), resamples, seed)
         yield pa.RecordBatch.from_arrays(
             [pa.array([sums.tobytes()]), pa.array([counts.tobytes()])], names=["sums", "counts"]
         )
@@ -96,12 +97,12 @@ def _judged(block: Block, columns: int) -> npt.NDArray[np.bool_]:
 
 
 def _figures(
-    block: Block, staged: StagedShape, fallback: StagedShape, wanted: npt.NDArray[np.bool_]
+    block: Block, shape: Shape, fallback: Ranking, wanted: npt.NDArray[np.bool_]
 ) -> dict[str, npt.NDArray[np.float64]]:
     """One contender's metrics: float64[wanted users] each."""
     indptr, truth = block.truth()
     tiles = []
-    for tile in list_tiles(block, staged, fallback, part="train", n=max(CUTOFFS), wanted=wanted):
+    for tile in list_tiles(block, shape, fallback, part="train", n=max(CUTOFFS), wanted=wanted):
         lengths = np.diff(indptr)[tile.rows]
         held_out = np.concatenate([truth[indptr[row] : indptr[row + 1]] for row in tile.rows])
         bounds = np.concatenate(([0], np.cumsum(lengths)))

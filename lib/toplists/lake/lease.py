@@ -19,6 +19,7 @@ from pathlib import Path
 
 from toplists.errors import ConflictError
 from toplists.lake.dataset import Dataset
+from toplists.lake.files import write_atomically
 
 _POLL_SECONDS = 0.2
 
@@ -28,13 +29,6 @@ class Lease:
     """The right to write to a dataset, under its fencing number."""
 
     fence: int
-
-
-def write_atomically(path: Path, content: str) -> None:
-    """Replace the file at `path` by `content`; readers see the old or the new, never a part."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(content, encoding="utf-8")
-    draft.replace(path)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from deltalake import DeltaTable
 from toplists.errors import ConflictError
 from toplists.lake.bookkeeping import compare_and_append
 from toplists.lake.dataset import Dataset
-from toplists.lake.lease import Lease, write_atomically
+from toplists.lake.files import write_atomically
+from toplists.lake.lease import Lease
 from toplists.lake.tables import PUBLICATIONS
 
 

@@ -179,7 +179,11 @@ SNAPSHOT_ITEMS = Table(
 
 MODELS = Table(
     name="models",
-    purpose="Registry of fits. Written after a fit's content: its presence says it is complete.",
+    purpose=(
+        "Registry of fits. Written after a fit's content: its presence says it is complete. The "
+        "content of publication fits is in the table of their shape; that of evaluation fits is "
+        "kept in the run's work folder only."
+    ),
     columns=(
         MODEL_ID,
         RUN_ID,

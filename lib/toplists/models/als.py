@@ -1,32 +1,28 @@
-"""Alternating least squares by Spark MLlib."""
+"""Alternating least squares on the engine's kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from pyspark.ml.recommendation import ALS
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+import numpy.typing as npt
 
 from toplists.config.settings import AlsSettings
-from toplists.engine.blocks import Part
+from toplists.engine.alternation import Alternation, Equations, Objective, alternate
+from toplists.engine.biases import Biases
+from toplists.engine.blocks import Block, Part
+from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.shapes import Factors
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import TrainingData
 
-# MLlib adds up in the order in which ratings arrive, and where they arrive depends on these numbers.
-# They follow from the size of the data alone, never from the cluster, so that a fit can be repeated.
-_PAIRS_PER_PARTITION = 4_000_000
-_PAIRS_PER_BLOCK = 1_000_000
-_CHECKPOINT_INTERVAL = 10
+Floats = npt.NDArray[np.float32]
 
 
 class Als:
-    """Implicit ALS (Hu, Koren and Volinsky 2008) or explicit (Zhou et al. 2008), as MLlib has them.
-
-    MLlib multiplies the regularization by a row's number of interactions.
-    """
+    """Implicit ALS (Hu, Koren and Volinsky 2008) or explicit with biases (Zhou et al. 2008)."""
 
     name = "als"
 
@@ -47,36 +43,123 @@ class Als:
         """
         settings = self._settings
         implicit = settings.feedback == "implicit"
-        pairs = data.trained() if implicit else data.rated()
-        rating = F.col("weight") if implicit else F.col("value")
-        size = data.size if implicit else pairs.count()
-        if size == 0:
-            raise InputRefusedError(_nothing_to_learn(settings.feedback, data.part))
-        blocks = max(2, -(-size // _PAIRS_PER_BLOCK))
-        als = ALS(
-            rank=settings.rank,
-            maxIter=settings.iterations,
-            regParam=settings.regularization,
-            alpha=settings.alpha,
-            implicitPrefs=implicit,
-            userCol="user_pos",
-            itemCol="item_pos",
-            ratingCol="rating",
-            seed=data.seed,
-            numUserBlocks=blocks,
-            numItemBlocks=blocks,
-            checkpointInterval=_CHECKPOINT_INTERVAL,
-        )
-        ordered = (
-            pairs.select("user_pos", "item_pos", rating.cast("float").alias("rating"))
-            .repartition(max(1, -(-size // _PAIRS_PER_PARTITION)), "user_pos")
-            .sortWithinPartitions("user_pos", "item_pos")
-        )
-        model = als.fit(ordered)
-        return Factors(users=_vectors(model.userFactors), items=_vectors(model.itemFactors))
+        penalty = Penalty(settings.regularization, settings.regularization_scaling == "by_count")
+        objective: Objective
+        if implicit:
+            if data.size == 0:
+                raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
+            objective = Implicit(
+                settings.rank,
+                settings.alpha,
+                settings.unobserved_weight,
+                penalty,
+                data.seed,
+                data.part,
+            )
+        else:
+            mean = data.mean_value()
+            if mean is None:
+                raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
+            objective = Explicit(settings.rank, mean, penalty, data.seed, data.part)
+        fit = Alternation(data.users, data.items, objective, settings.solver, settings.iterations)
+        return alternate(data.spark, fit, data.folder)
 
 
-def _nothing_to_learn(feedback: str, part: Part) -> str:
+@dataclass(frozen=True)
+class Penalty:
+    """The penalty on a row's vector, `by_count` times its number of entries."""
+
+    weight: float
+    by_count: bool
+
+    def ridge(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The penalty of rows of the given lengths: float64[rows], above 0."""
+        scale = np.maximum(lengths, 1) if self.by_count else np.ones(len(lengths))
+        return self.weight * scale
+
+
+@dataclass(frozen=True)
+class Implicit:
+    """Preference 1 with confidence `1 + alpha w` for what was liked with weight w, and 0 for all else.
+
+    What was not liked counts `unobserved_weight` (Rendle et al., "Revisiting the performance of iALS
+    on item recommendation benchmarks", 2021); 1 is the original.
+    """
+
+    biases: ClassVar[None] = None
+    rank: int
+    alpha: float
+    unobserved_weight: float
+    penalty: Penalty
+    seed: int
+    part: Part
+
+    @property
+    def shared_weight(self) -> float:
+        """What is not liked is shared by all rows."""
+        return self.unobserved_weight
+
+    def start(self, block: Block) -> Floats:
+        """Normal draws of about unit length, by the hash of the item's id."""
+        return _draw(block, self.rank, self.seed)
+
+    def equations(self, block: Block, offsets: Floats) -> Equations:
+        """Of what each row liked or was liked by."""
+        liked = block.trained(self.part, len(offsets))
+        confidence = 1.0 + self.alpha * liked.data
+        return Equations(
+            liked.indptr.astype(np.int64),
+            liked.indices,
+            (confidence - self.unobserved_weight).astype(np.float32),
+            confidence.astype(np.float32),
+            self.penalty.ridge(np.diff(liked.indptr)),
+        )
+
+
+@dataclass(frozen=True)
+class Explicit:
+    """Value = mean + bias of the user + bias of the item + product of the vectors.
+
+    The biases are solved for together with the vectors.
+    """
+
+    shared_weight: ClassVar[float] = 0.0
+    rank: int
+    mean: float
+    penalty: Penalty
+    seed: int
+    part: Part
+
+    @property
+    def biases(self) -> Biases:
+        """Kept in the vectors."""
+        return Biases(self.rank, self.mean)
+
+    def start(self, block: Block) -> Floats:
+        """Small normal draws by the hash of the item's id, and no bias."""
+        draws = np.float32(0.1) * _draw(block, self.rank, self.seed)
+        return np.column_stack((draws, np.zeros(len(draws), dtype=np.float32)))
+
+    def equations(self, block: Block, offsets: Floats) -> Equations:
+        """Of what the fixed side leaves of each row's values."""
+        rated = block.rated(self.part, len(offsets))
+        return Equations(
+            rated.indptr.astype(np.int64),
+            rated.indices,
+            np.ones(rated.nnz, dtype=np.float32),
+            rated.data - offsets[rated.indices],
+            self.penalty.ridge(np.diff(rated.indptr)),
+        )
+
+
+def _draw(block: Block, rank: int, seed: int) -> Floats:
+    draws = random_normals(hash_ids(block.ids.to_pylist()), rank, seed)
+    first: Floats = (draws / np.sqrt(rank)).astype(np.float32)
+    return first
+
+
+def nothing_to_learn(feedback: str, part: Part) -> str:
+    """The sentence for a part without anything to learn from."""
     if part == "train":
         what = "the holdout took every interaction it could learn from. Change prepare.split."
     elif feedback == "implicit":
@@ -84,7 +167,3 @@ def _nothing_to_learn(feedback: str, part: Part) -> str:
     else:
         what = "no interaction has a value. Use model.als.feedback=implicit."
     return f"There is nothing for als to learn from: {what}"
-
-
-def _vectors(factors: DataFrame) -> DataFrame:
-    return factors.select(F.col("id").alias("pos"), F.col("features").alias("vector"))

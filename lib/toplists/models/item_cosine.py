@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import scipy.sparse as sp
 
 from toplists.config.settings import ItemCosineSettings
 from toplists.engine.blocks import BlockRef, BlockSet, Part
+from toplists.engine.exchange import Arrays, write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours
 from toplists.engine.shapes import ItemWeights
-from toplists.engine.tasks import run_tasks
 from toplists.models.protocol import TrainingData
 
 
@@ -43,7 +42,7 @@ class ItemCosine:
             self._tile_bytes,
         )
 
-        def neighbours(ref: BlockRef) -> Iterator[pa.RecordBatch]:
+        def neighbours(ref: BlockRef) -> Arrays:
             tiles = cosine_neighbours(
                 ref.open().trained(part, items.columns),
                 ref.first,
@@ -53,16 +52,16 @@ class ItemCosine:
                 shrinkage=shrinkage,
                 tile_bytes=tile_bytes,
             )
-            for first, positions, similarities in tiles:
-                yield _to_arrow(first, positions, similarities)
+            found = [(positions, values) for _, positions, values in tiles]
+            positions, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+            listed = positions >= 0
+            return {
+                "indptr": np.concatenate(([0], np.cumsum(np.count_nonzero(listed, axis=1)))),
+                "neighbours": positions[listed],
+                "weights": values[listed].astype(np.float32),
+            }
 
-        rows = run_tasks(
-            data.spark,
-            items.blocks,
-            neighbours,
-            "pos int, neighbours array<int>, weights array<float>",
-        )
-        return ItemWeights(rows)
+        return ItemWeights(write_parts(data.spark, items.blocks, neighbours, data.folder, "items"))
 
 
 @lru_cache(maxsize=2)
@@ -78,19 +77,3 @@ def _norms(items: BlockSet, part: Part) -> npt.NDArray[np.float64]:
     ]
     norms: npt.NDArray[np.float64] = np.sqrt(np.concatenate(squares))
     return norms
-
-
-def _to_arrow(
-    first: int, positions: npt.NDArray[np.int32], similarities: npt.NDArray[np.float64]
-) -> pa.RecordBatch:
-    listed = positions >= 0
-    lengths = np.count_nonzero(listed, axis=1)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(np.arange(first, first + len(positions), dtype=np.int32)),
-            pa.ListArray.from_arrays(offsets, pa.array(positions[listed])),
-            pa.ListArray.from_arrays(offsets, pa.array(similarities[listed].astype(np.float32))),
-        ],
-        names=["pos", "neighbours", "weights"],
-    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyspark.sql import functions as F
+import numpy as np
 
+from toplists.engine.blocks import BlockRef
+from toplists.engine.exchange import Arrays, write_parts
 from toplists.engine.shapes import Ranking
 from toplists.models.protocol import TrainingData
 
@@ -23,9 +25,10 @@ class Popularity:
 
     def fit(self, data: TrainingData) -> Ranking:
         """Count the likings of every item."""
-        counts = data.trained().groupBy(F.col("item_pos").alias("pos")).count()
-        return Ranking(
-            counts.select(
-                F.lit("all").alias("segment"), "pos", F.col("count").cast("double").alias("score")
-            )
-        )
+        part, columns = data.part, data.items.columns
+
+        def count(ref: BlockRef) -> Arrays:
+            likings = np.diff(ref.open().trained(part, columns).indptr).astype(np.float64)
+            return {"scores": np.where(likings > 0, likings, -np.inf)}
+
+        return Ranking(write_parts(data.spark, data.items.blocks, count, data.folder, "items"))

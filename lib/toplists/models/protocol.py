@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.engine.blocks import BlockSet, Part
+from toplists.engine.blocks import BlockRef, BlockSet, Part
 from toplists.engine.shapes import Shape
+from toplists.engine.tasks import run_tasks
+
+_VALUE_UNIT = 2.0**-20
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class TrainingData:
     `interactions` is `[user_pos: int, item_pos: int, value: double, weight: float, split: string]`
     with every pair of the snapshot; `users` and `items` are the same pairs as blocks. `part` says
     what a fit may use: `train` leaves the holdout out. `size` is the number of weighted pairs it may
-    use. `seed` decides everything random in the fit.
+    use. `seed` decides everything random in the fit. The files of what it finds go to `folder`, which
+    every executor sees.
     """
 
     spark: SparkSession
@@ -30,6 +37,7 @@ class TrainingData:
     part: Part
     size: int
     seed: int
+    folder: Path
 
     def trained(self) -> DataFrame:
         """The pairs that may be learnt from: weight above 0, and in the part."""
@@ -40,6 +48,25 @@ class TrainingData:
         """The pairs with a value that may be learnt from, whether liked or not."""
         rows = self.interactions.where(F.col("value").isNotNull())
         return rows.where(F.col("split") == "train") if self.part == "train" else rows
+
+    def mean_value(self) -> float | None:
+        """The mean of the values that may be learnt from; `None` where there is none.
+
+        The same to the last bit, however the blocks are cut: values are added as whole numbers of
+        2^-20.
+        """
+        part, columns = self.part, self.users.columns
+
+        def add_up(ref: BlockRef) -> Iterator[pa.RecordBatch]:
+            values = ref.open().rated(part, columns).data.astype(np.float64)
+            units = int(np.rint(values / _VALUE_UNIT).astype(np.int64).sum())
+            yield pa.RecordBatch.from_arrays(
+                [pa.array([units]), pa.array([len(values)])], names=["units", "count"]
+            )
+
+        sums = run_tasks(self.spark, self.users.blocks, add_up, "units long, count long")
+        row = sums.agg(F.sum("units"), F.sum("count")).first()
+        return row[0] * _VALUE_UNIT / row[1] if row is not None and row[1] else None
 
 
 class Model(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toplists.config.settings import EngineSettings, ModelSettings
+from toplists.config.settings import AlsSettings, EngineSettings, ModelSettings
 from toplists.models.als import Als
 from toplists.models.item_cosine import ItemCosine
 from toplists.models.popularity import Popularity
@@ -18,8 +18,17 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
         KeyError: there is no such model (settings are validated before).
     """
     makers: dict[str, Callable[[], Model]] = {
-        "als": lambda: Als(settings.als),
+        "als": lambda: _make_als(settings.als),
         "item_cosine": lambda: ItemCosine(settings.item_cosine, engine.tile_mb << 20),
         "popularity": Popularity,
     }
     return makers[name]()
+
+
+def _make_als(settings: AlsSettings) -> Model:
+    if settings.engine == "kernels":
+        return Als(settings)
+    # Not before it is asked for: MLlib's Python side brings pandas, and takes two seconds to load.
+    from toplists.models.mllib_als import MllibAls
+
+    return MllibAls(settings)

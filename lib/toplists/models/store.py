@@ -1,49 +1,44 @@
 """Saving and loading fitted models.
 
-A shape's rows are stored under external ids, so that they outlive the positions of their run.
+A shape's rows are stored under external ids, so that they outlive the positions of their run and the
+files of its work folder. Both ways are Python tasks, one per block: blocks carry the ids.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from toplists.engine.blocks import BlockSet, all_ids
-from toplists.engine.lists import with_values, without_nulls
-from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape
-from toplists.engine.tasks import Batches, at_once, map_batches
-from toplists.lake.dataset import Dataset
-from toplists.lake.frames import read_frame, replace_part
+from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
+from toplists.engine.exchange import Arrays, write_parts
+from toplists.engine.lists import lists_of
+from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, open_vectors
+from toplists.engine.storage import open_array
+from toplists.engine.tasks import at_once, run_tasks
+from toplists.lake.dataset import Dataset, partition_files
+from toplists.lake.frames import replace_part
 from toplists.lake.schema import Table
 from toplists.lake.tables import ITEM_FACTORS, ITEM_WEIGHTS, RANKINGS, USER_FACTORS
 
-
-@dataclass(frozen=True)
-class Axes:
-    """Who stands at which position in a snapshot.
-
-    `users` is `[user_pos: int, user_id: string]`, `items` is `[item_pos: int, item_id: string]`;
-    `item_blocks` hold the items' ids too, for tasks that need all of them.
-    """
-
-    users: DataFrame
-    items: DataFrame
-    item_blocks: BlockSet
-
-    def user_names(self) -> DataFrame:
-        """`[pos: int, id: string]` of the users."""
-        return self.users.select(F.col("user_pos").alias("pos"), F.col("user_id").alias("id"))
-
-    def item_names(self) -> DataFrame:
-        """`[pos: int, id: string]` of the items."""
-        return self.items.select(F.col("item_pos").alias("pos"), F.col("item_id").alias("id"))
+_ROWS_PER_BATCH = 8_192
+_EVERYBODY = "all"
 
 
-def save_shape(shape: Shape, dataset: Dataset, model_id: str, axes: Axes) -> None:
+def save_shape(
+    spark: SparkSession,
+    shape: Shape,
+    dataset: Dataset,
+    model_id: str,
+    users: BlockSet,
+    items: BlockSet,
+) -> None:
     """Write the content of a model, replacing what an earlier attempt wrote for `model_id`."""
 
     def write(rows: DataFrame, table: Table) -> None:
@@ -52,84 +47,192 @@ def save_shape(shape: Shape, dataset: Dataset, model_id: str, axes: Axes) -> Non
     match shape:
         case Factors():
             at_once(
-                lambda: write(shape.users.join(axes.user_names(), "pos"), USER_FACTORS),
-                lambda: write(shape.items.join(axes.item_names(), "pos"), ITEM_FACTORS),
+                lambda: write(_vector_rows(spark, users, shape.users), USER_FACTORS),
+                lambda: write(_vector_rows(spark, items, shape.items), ITEM_FACTORS),
             )
         case ItemWeights():
-            write(_name_neighbours(shape.rows, axes.item_blocks), ITEM_WEIGHTS)
+            write(_neighbour_rows(spark, items, shape.items), ITEM_WEIGHTS)
         case Ranking():
-            write(shape.rows.join(axes.item_names(), "pos"), RANKINGS)
+            write(_score_rows(spark, items, shape.items), RANKINGS)
 
 
 def load_shape(
-    spark: SparkSession, dataset: Dataset, kind: str, model_id: str, axes: Axes
+    spark: SparkSession,
+    dataset: Dataset,
+    kind: str,
+    model_id: str,
+    users: BlockSet,
+    items: BlockSet,
+    folder: Path,
 ) -> Shape:
-    """The content of a model under the positions of `axes`; who is not in them is left out."""
+    """The stored content of a model as files again, by the positions of `users` and `items`.
 
-    def read(table: Table) -> DataFrame:
-        return read_frame(spark, dataset, table, model_id=model_id)
+    Who is not among them is left out.
+    """
 
-    users, items = axes.user_names(), axes.item_names()
+    def read(table: Table) -> tuple[str, ...]:
+        return partition_files(dataset, table, model_id=model_id)
+
     match kind:
         case Factors.kind:
             return Factors(
-                users=read(USER_FACTORS).join(users, "id").select("pos", "vector"),
-                items=read(ITEM_FACTORS).join(items, "id").select("pos", "vector"),
+                users=_place_vectors(spark, read(USER_FACTORS), users, folder, "users"),
+                items=_place_vectors(spark, read(ITEM_FACTORS), items, folder, "items"),
             )
         case ItemWeights.kind:
-            return ItemWeights(_place_neighbours(read(ITEM_WEIGHTS), axes.item_blocks))
+            return ItemWeights(_place_neighbours(spark, read(ITEM_WEIGHTS), items, folder))
         case Ranking.kind:
-            return Ranking(read(RANKINGS).join(items, "id").select("segment", "pos", "score"))
+            return Ranking(_place_scores(spark, read(RANKINGS), items, folder))
     raise ValueError(f"model {model_id} has an unknown shape: {kind}")
 
 
-def _name_neighbours(rows: DataFrame, items: BlockSet) -> DataFrame:
-    """`[pos, neighbours: array<int>, weights]` → `[id, neighbours: array<string>, weights]`.
+def _pieces(side: BlockSet, parts: Sequence[str]) -> list[tuple[BlockRef, str]]:
+    return list(zip(side.blocks, parts, strict=True))
 
-    The names of all items are looked up where the rows are: a join would shuffle every neighbour.
-    """
-    blocks = items.blocks
 
-    def name(batches: Batches) -> Batches:
-        names = all_ids(blocks)
-        for batch in batches:
-            neighbours = batch.column("neighbours")
+def _vector_rows(spark: SparkSession, side: BlockSet, parts: Sequence[str]) -> DataFrame:
+    """`[id: string, vector: array<float>]` of those who have one."""
+
+    def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
+        block, (vectors, known) = piece[0].open(), open_vectors(piece[1])
+        for tile in tiles(len(known), _ROWS_PER_BATCH):
+            mine = np.flatnonzero(known[tile]) + tile.start
+            lengths = np.full(len(mine), vectors.shape[1])
             yield pa.RecordBatch.from_arrays(
                 [
-                    names.take(batch.column("pos")),
-                    with_values(neighbours, names.take(neighbours.flatten())),
-                    batch.column("weights"),
+                    block.ids.take(pa.array(mine)),
+                    lists_of(lengths, pa.array(vectors[mine].ravel())),
+                ],
+                names=["id", "vector"],
+            )
+
+    return run_tasks(spark, _pieces(side, parts), rows, "id string, vector array<float>")
+
+
+def _neighbour_rows(spark: SparkSession, items: BlockSet, parts: Sequence[str]) -> DataFrame:
+    """`[id: string, neighbours: array<string>, weights: array<float>]` of every item."""
+    blocks = items.blocks
+
+    def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
+        (ref, part), names = piece, all_ids(blocks)
+        indptr = open_array(part, "indptr")
+        for tile in tiles(ref.rows, _ROWS_PER_BATCH):
+            lengths = np.diff(indptr[tile.start : tile.stop + 1])
+            entries = slice(indptr[tile.start], indptr[tile.stop])
+            neighbours = pa.array(open_array(part, "neighbours")[entries])
+            yield pa.RecordBatch.from_arrays(
+                [
+                    names[ref.first + tile.start : ref.first + tile.stop],
+                    lists_of(lengths, names.take(neighbours)),
+                    lists_of(lengths, pa.array(open_array(part, "weights")[entries])),
                 ],
                 names=["id", "neighbours", "weights"],
             )
 
     schema = "id string, neighbours array<string>, weights array<float>"
-    return map_batches(rows.select("pos", "neighbours", "weights"), name, schema)
+    return run_tasks(spark, _pieces(items, parts), rows, schema)
 
 
-def _place_neighbours(rows: DataFrame, items: BlockSet) -> DataFrame:
-    """`[id, neighbours: array<string>, weights]` → `[pos, neighbours: array<int>, weights]`.
+def _score_rows(spark: SparkSession, items: BlockSet, parts: Sequence[str]) -> DataFrame:
+    """`[segment: string, id: string, score: double]` of the items in a list for everybody."""
 
-    Items and neighbours that are not in the snapshot are left out.
+    def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
+        block, scores = piece[0].open(), open_array(piece[1], "scores")
+        listed = np.flatnonzero(np.isfinite(scores))
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array([_EVERYBODY] * len(listed), pa.string()),
+                block.ids.take(pa.array(listed)),
+                pa.array(scores[listed]),
+            ],
+            names=["segment", "id", "score"],
+        )
+
+    schema = "segment string, id string, score double"
+    return run_tasks(spark, _pieces(items, parts), rows, schema)
+
+
+def _stored(
+    files: Sequence[str], ref: BlockRef
+) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
+    """File by file, the stored rows whose ids are in a block, and where in it they stand.
+
+    Ids ascend with positions, so that only row groups of the block's range of ids are decoded.
     """
+    ids = ref.open().ids
+    within = (pc.field("id") >= ids[0]) & (pc.field("id") <= ids[-1])
+    for file in files:
+        table = pq.read_table(file, filters=within, partitioning=None).combine_chunks()
+        rows = pc.index_in(table["id"], ids)
+        yield rows.drop_null().to_numpy().astype(np.int64), table.filter(rows.is_valid())
+
+
+def _place_vectors(
+    spark: SparkSession, files: Sequence[str], side: BlockSet, folder: Path, name: str
+) -> tuple[str, ...]:
+    rank = _rank(files)
+
+    def place(ref: BlockRef) -> Arrays:
+        vectors = np.zeros((ref.rows, rank), dtype=np.float32)
+        known = np.zeros(ref.rows, dtype=np.bool_)
+        for rows, table in _stored(files, ref):
+            vectors[rows] = _values(table["vector"]).reshape(len(rows), rank)
+            known[rows] = True
+        return {"vectors": vectors, "known": known}
+
+    return write_parts(spark, side.blocks, place, folder, name)
+
+
+def _rank(files: Sequence[str]) -> int:
+    """Length of the stored vectors, all of which are of one length."""
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=1, columns=["vector"]):
+            return len(batch.column("vector")[0])
+    return 0
+
+
+def _place_neighbours(
+    spark: SparkSession, files: Sequence[str], items: BlockSet, folder: Path
+) -> tuple[str, ...]:
     blocks = items.blocks
 
-    def place(batches: Batches) -> Batches:
+    def place(ref: BlockRef) -> Arrays:
         names = all_ids(blocks)
-        for batch in batches:
-            positions = pc.index_in(batch.column("id"), names)
-            known = batch.filter(positions.is_valid())
-            neighbours = known.column("neighbours")
-            placed = pc.index_in(neighbours.flatten(), names)
-            kept = pa.RecordBatch.from_arrays(
-                [
-                    positions.drop_null(),
-                    without_nulls(neighbours, placed, placed),
-                    without_nulls(neighbours, placed, known.column("weights").flatten()),
-                ],
-                names=["pos", "neighbours", "weights"],
-            )
-            yield kept
+        owners, neighbours = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+        weights = [np.empty(0, np.float32)]
+        for rows, table in _stored(files, ref):
+            found = pc.index_in(table["neighbours"].combine_chunks().flatten(), names)
+            known = found.is_valid().to_numpy(zero_copy_only=False)
+            lengths = pc.list_value_length(table["neighbours"]).to_numpy()
+            owners.append(np.repeat(rows, lengths)[known])
+            neighbours.append(found.drop_null().to_numpy())
+            weights.append(_values(table["weights"])[known])
+        owner = np.concatenate(owners)
+        # Stable: the order of an item's neighbours is their rank.
+        order = np.argsort(owner, kind="stable")
+        lengths = np.bincount(owner, minlength=ref.rows)
+        return {
+            "indptr": np.concatenate(([0], np.cumsum(lengths))),
+            "neighbours": np.concatenate(neighbours)[order],
+            "weights": np.concatenate(weights)[order],
+        }
 
-    schema = "pos int, neighbours array<int>, weights array<float>"
-    return map_batches(rows.select("id", "neighbours", "weights"), place, schema)
+    return write_parts(spark, blocks, place, folder, "items")
+
+
+def _place_scores(
+    spark: SparkSession, files: Sequence[str], items: BlockSet, folder: Path
+) -> tuple[str, ...]:
+    def place(ref: BlockRef) -> Arrays:
+        scores = np.full(ref.rows, -np.inf)
+        for rows, table in _stored(files, ref):
+            everybody = pc.equal(table["segment"], _EVERYBODY).to_numpy()
+            scores[rows[everybody]] = table["score"].to_numpy()[everybody]
+        return {"scores": scores}
+
+    return write_parts(spark, items.blocks, place, folder, "items")
+
+
+def _values(lists: pa.ChunkedArray) -> npt.NDArray[np.float32]:
+    values: npt.NDArray[np.float32] = lists.combine_chunks().flatten().to_numpy()
+    return values

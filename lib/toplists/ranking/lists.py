@@ -5,29 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.engine.blocks import BlockRef, BlockSet, all_ids
-from toplists.engine.exchange import StagedShape
+from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
+from toplists.engine.lists import lists_of
+from toplists.engine.shapes import ItemWeights, Ranking, Shape
+from toplists.engine.storage import open_array
 from toplists.engine.tasks import run_tasks
 from toplists.ranking.reasons import FEW_ITEMS, FEW_NEIGHBOURS, SEEN_EVERYTHING_ELSE
-from toplists.ranking.scoring import SOURCES, ListTile, list_tiles
+from toplists.ranking.scoring import (
+    PERSONAL,
+    POPULARITY,
+    ListTile,
+    list_tiles,
+    popularity_order,
+)
 
 PLACEMENT = "default"
 SCHEMA_VERSION = 1
 
-_ITEMS = "array<struct<item_id: string, score: double, source: string>>"
+_LIST = "items array<struct<item_id: string, score: double, source: string>>, short_reason string"
+_ROWS_PER_BATCH = 8_192
 
 
 def personal_lists(
     spark: SparkSession,
     users: BlockSet,
     items: BlockSet,
-    model: StagedShape,
-    fallback: StagedShape,
+    model: Shape,
+    fallback: Ranking,
     n: int,
 ) -> DataFrame:
     """One list for every user whose block flag says so, everything seen left out.
@@ -49,91 +59,124 @@ def personal_lists(
     def score(ref: BlockRef) -> Iterator[pa.RecordBatch]:
         block = ref.open()
         item_ids = all_ids(item_blocks)
-        lists = list_tiles(block, model, fallback, part="all", n=n, wanted=block.flags)
-        for tile in lists:
-            yield _to_arrow(tile, block.ids, item_ids, n)
+        for tile in list_tiles(block, model, fallback, part="all", n=n, wanted=block.flags):
+            yield _batch(
+                ("user_id", block.ids.take(pa.array(tile.rows))),
+                *_listed(tile, item_ids),
+                n=n,
+                reason=SEEN_EVERYTHING_ELSE,
+            )
 
-    schema = f"user_id string, items {_ITEMS}, short_reason string"
-    return run_tasks(spark, users.blocks, score, schema)
+    return run_tasks(spark, users.blocks, score, f"user_id string, {_LIST}")
 
 
-def _to_arrow(
-    tile: ListTile, user_ids: pa.StringArray, item_ids: pa.StringArray, n: int
-) -> pa.RecordBatch:
+def _listed(
+    tile: ListTile, item_ids: pa.StringArray
+) -> tuple[npt.NDArray[np.integer], pa.StructArray]:
     listed = tile.items >= 0
-    lengths = np.count_nonzero(listed, axis=1)
     by_model = np.arange(tile.items.shape[1])[None, :] < tile.personal[:, None]
-    sources = pa.DictionaryArray.from_arrays(
-        np.where(by_model, 0, 1)[listed].astype(np.int8), pa.array(SOURCES)
-    )
-    entries = pa.StructArray.from_arrays(
-        [
-            item_ids.take(pa.array(tile.items[listed])),
-            pa.array(tile.scores[listed]),
-            sources.cast(pa.string()),
-        ],
+    sources = pc.if_else(pa.array(by_model[listed]), PERSONAL, POPULARITY)
+    entries = _entries(item_ids.take(pa.array(tile.items[listed])), tile.scores[listed], sources)
+    return np.count_nonzero(listed, axis=1), entries
+
+
+def _entries(
+    item_ids: pa.StringArray, scores: npt.NDArray[np.floating], sources: pa.StringArray
+) -> pa.StructArray:
+    return pa.StructArray.from_arrays(
+        [item_ids, pa.array(scores.astype(np.float64)), sources],
         names=["item_id", "score", "source"],
     )
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    short = pc.if_else(pa.array(lengths < n), SEEN_EVERYTHING_ELSE, pa.scalar(None, pa.string()))
+
+
+def _batch(
+    owners: tuple[str, pa.StringArray],
+    lengths: npt.NDArray[np.integer],
+    entries: pa.StructArray,
+    *,
+    n: int,
+    reason: str,
+) -> pa.RecordBatch:
+    """Lists of `owners` (a column's name and values); one that is shorter than `n` has the reason."""
+    name, ids = owners
+    short = pc.if_else(pa.array(lengths < n), reason, pa.scalar(None, pa.string()))
     return pa.RecordBatch.from_arrays(
-        [user_ids.take(pa.array(tile.rows)), pa.ListArray.from_arrays(offsets, entries), short],
-        names=["user_id", "items", "short_reason"],
+        [ids, lists_of(lengths, entries), short], names=[name, "items", "short_reason"]
     )
 
 
-def similar_lists(weights: DataFrame, items: DataFrame, n: int) -> DataFrame:
+def similar_lists(spark: SparkSession, items: BlockSet, similar: ItemWeights, n: int) -> DataFrame:
     """For every item of the snapshot, the items most like it.
 
     Args:
-        weights: `[id: string, neighbours: array<string>, weights: array<float>]`, best first.
-        items: `[item_id: string]`, all items of the run.
+        spark: The session.
+        items: Item blocks, for the items' ids.
+        similar: Each item's neighbours.
         n: Length of the lists.
 
     Returns:
         `[item_id: string, items: array<struct<item_id, score, source>>, short_reason: string]`.
     """
-    listed = F.expr(
-        f"""slice(zip_with(coalesce(neighbours, array()), coalesce(weights, array()),
-            (item, score) -> named_struct(
-                'item_id', item, 'score', cast(score as double), 'source', 'similar')), 1, {n})"""
-    )
-    return (
-        items.select("item_id")
-        .join(weights, F.col("item_id") == F.col("id"), "left")
-        .select("item_id", listed.alias("items"))
-        .withColumn("short_reason", F.expr(f"if(size(items) < {n}, '{FEW_NEIGHBOURS}', null)"))
-    )
+    blocks = items.blocks
+
+    def look_up(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
+        (ref, part), item_ids = piece, all_ids(blocks)
+        indptr, neighbours, weights = (
+            open_array(part, name) for name in ("indptr", "neighbours", "weights")
+        )
+        for tile in tiles(ref.rows, _ROWS_PER_BATCH):
+            begins = indptr[tile.start : tile.stop]
+            lengths = np.minimum(np.diff(indptr[tile.start : tile.stop + 1]), n)
+            ends = np.cumsum(lengths)
+            entries = np.arange(ends[-1]) + np.repeat(begins - (ends - lengths), lengths)
+            yield _batch(
+                ("item_id", item_ids[ref.first + tile.start : ref.first + tile.stop]),
+                lengths,
+                _entries(
+                    item_ids.take(pa.array(neighbours[entries])),
+                    weights[entries],
+                    pa.array(["similar"] * len(entries), pa.string()),
+                ),
+                n=n,
+                reason=FEW_NEIGHBOURS,
+            )
+
+    pieces = list(zip(blocks, similar.items, strict=True))
+    return run_tasks(spark, pieces, look_up, f"item_id string, {_LIST}")
 
 
-def popular_list(ranking: DataFrame, n: int) -> DataFrame:
+def popular_list(spark: SparkSession, items: BlockSet, ranking: Ranking, n: int) -> DataFrame:
     """The list for those of whom nothing is known.
 
     Args:
-        ranking: `[segment: string, id: string, score: double]`.
+        spark: The session.
+        items: Item blocks, for the items' ids.
+        ranking: The list for everybody.
         n: Length of the list.
 
     Returns:
-        `[segment: string, items: array<struct<item_id, score, source>>, short_reason: string]`.
+        `[segment: string, items: array<struct<item_id, score, source>>, short_reason: string]`, one
+        row; none where no item is in the ranking.
     """
-    best = (
-        ranking.where(F.col("segment") == "all")
-        .orderBy(F.col("score").desc(), "id")
-        .limit(n)
-        .select(
-            "segment",
-            F.expr("named_struct('order', -score, 'item_id', id, 'score', score)").alias("e"),
+    blocks = items.blocks
+
+    def best(segment: str) -> Iterator[pa.RecordBatch]:
+        order, scores = popularity_order(ranking)
+        if not len(order):
+            return
+        yield _batch(
+            ("segment", pa.array([segment])),
+            np.array([len(order[:n])]),
+            _entries(
+                all_ids(blocks).take(pa.array(order[:n])),
+                scores[:n],
+                pa.array([POPULARITY] * len(order[:n])),
+            ),
+            n=n,
+            reason=FEW_ITEMS,
         )
-    )
-    items = F.expr(
-        """transform(sort_array(collect_list(e)), e -> named_struct(
-            'item_id', e.item_id, 'score', e.score, 'source', 'popularity'))"""
-    )
-    return (
-        best.groupBy("segment")
-        .agg(items.alias("items"))
-        .withColumn("short_reason", F.expr(f"if(size(items) < {n}, '{FEW_ITEMS}', null)"))
-    )
+
+    return run_tasks(spark, ["all"], best, f"segment string, {_LIST}")
 
 
 def published(lists: DataFrame) -> DataFrame:

@@ -14,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.blocks import Block, Part, tiles
-from toplists.engine.exchange import StagedShape, ranking_scores
-from toplists.engine.kernels.topk import mask_rows, round_scores, top_k
-from toplists.engine.scorers import TILE_ROWS, open_scorer
+from toplists.engine.kernels.products import TILE_ROWS
+from toplists.engine.kernels.topk import mask_rows, top_k
+from toplists.engine.scorers import open_scorer
+from toplists.engine.shapes import Ranking, Shape, ranking_scores
 
-SOURCES = ("personal", "popularity")
+# Where an item of a list comes from.
+PERSONAL = "personal"
+POPULARITY = "popularity"
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class ListTile:
 
 def list_tiles(
     block: Block,
-    model: StagedShape,
-    fallback: StagedShape,
+    model: Shape,
+    fallback: Ranking,
     *,
     part: Part,
     n: int,
@@ -76,11 +79,8 @@ def list_tiles(
 class _Popular:
     """The fallback ranking in order, to fill short lists from."""
 
-    def __init__(self, fallback: StagedShape) -> None:
-        scores = ranking_scores(fallback)
-        order = np.lexsort((np.arange(len(scores)), -scores))
-        self._order = order[np.isfinite(scores[order])].astype(np.int32)
-        self._scores = round_scores(scores[self._order])
+    def __init__(self, fallback: Ranking) -> None:
+        self._order, self._scores = popularity_order(fallback)
 
     def fill(
         self,
@@ -98,3 +98,14 @@ class _Popular:
         added = candidates[free][:room]
         items[have : have + len(added)] = added
         scores[have : have + len(added)] = self._scores[front][free][:room]
+
+
+def popularity_order(
+    ranking: Ranking,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """The items of a ranking, best first, and their scores; ties by item id."""
+    scores = ranking_scores(ranking)
+    # Stable: positions are in the order of the ids.
+    order = np.argsort(-scores, kind="stable").astype(np.int32)
+    listed: npt.NDArray[np.int32] = order[np.isfinite(scores[order])]
+    return listed, scores[listed].astype(np.float64)

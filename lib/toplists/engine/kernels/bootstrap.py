@@ -7,9 +7,7 @@ resample. No task needs to know of any other user, so every block is summed by i
 
 The result does not depend on how users are cut into blocks, on their order, or on retries:
 
-- A weight is a function of seed, user and resample only. It is read from a counter-based generator
-  (SplitMix64: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014), keyed
-  by the hash of the user's external id.
+- A weight is a function of seed, user and resample only: see `toplists.engine.kernels.draws`.
 - Values are rounded to integers of 2^-32 before they are summed, and sums of integers are exact in
   any order. Rounding moves a mean by at most 2^-33.
 
@@ -19,12 +17,12 @@ paired bootstrap of their difference.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from math import exp, factorial
 
 import numpy as np
 import numpy.typing as npt
+
+from toplists.engine.kernels.draws import random_bits
 
 _UNIT = 2.0**-32
 _DRAWS_PER_WORD = 4
@@ -43,42 +41,23 @@ def _poisson_table() -> npt.NDArray[np.uint8]:
 _POISSON = _poisson_table()
 
 
-def user_hashes(user_ids: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """64 bits of BLAKE2b of each id's UTF-8 bytes: uint64[n_users]. About 1 µs per user."""
-    digests = [hashlib.blake2b(user_id.encode(), digest_size=8).digest() for user_id in user_ids]
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64, copy=False)
-
-
 def poisson_weights(
     user_hashes: npt.NDArray[np.uint64], resamples: int, seed: int
 ) -> npt.NDArray[np.uint8]:
     """How often each user was drawn in each resample.
 
     Args:
-        user_hashes: uint64[n_users], well-mixed hashes of the external ids.
+        user_hashes: uint64[n_users], well-mixed hashes of the external ids (`hash_ids`).
         resamples: Number of resamples. A longer series begins with the shorter one.
         seed: Seed of the whole bootstrap, from 0 below 2^64.
 
     Returns:
         uint8[n_users, resamples], Poisson(1) to a resolution of 2^-16 (so at most 8).
     """
-    seed_hash = _mix(np.array([seed], dtype=np.uint64))
-    keys = _mix(user_hashes + seed_hash)
     words = -(-resamples // _DRAWS_PER_WORD)
-    steps = np.arange(1, words + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    bits = _mix(keys[:, np.newaxis] + steps).astype("<u8", copy=False)
+    bits = random_bits(user_hashes, words, seed).astype("<u8", copy=False)
     weights: npt.NDArray[np.uint8] = _POISSON[bits.view("<u2")[:, :resamples]]
     return weights
-
-
-def _mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64, in place."""
-    words ^= words >> np.uint64(30)
-    words *= np.uint64(0xBF58476D1CE4E5B9)
-    words ^= words >> np.uint64(27)
-    words *= np.uint64(0x94D049BB133111EB)
-    words ^= words >> np.uint64(31)
-    return words
 
 
 def partial_sums(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.kernels.metrics import METRICS
+from toplists.engine.shapes import Ranking
 from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.evaluation.comparison import LIVE, POPULARITY, Figure, compare
 from toplists.evaluation.comparison import to_rows as figure_rows
@@ -21,9 +22,9 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import METRICS as METRICS_TABLE
 from toplists.lake.tables import RECOMMENDATIONS
+from toplists.pipeline.steps.fits import FitPlan, open_fit, open_fit_as, plan_fits
 from toplists.pipeline.steps.prepare import open_snapshot
-from toplists.pipeline.steps.staging import stage_fit
-from toplists.pipeline.steps.train import FitPlan, fit_missing, plan_fits
+from toplists.pipeline.steps.train import fit_missing
 from toplists.pipeline.workplace import Workplace
 
 
@@ -73,11 +74,11 @@ def stored_verdict(place: Workplace, run: Run) -> Verdict | None:
 
 
 def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[Figure]:
-    fallback = stage_fit(place, run, snapshot, plan.popularity)
-    contenders = {plan.candidate.model.name: stage_fit(place, run, snapshot, plan.candidate)}
+    fallback = open_fit_as(Ranking, place, run, snapshot, plan.popularity)
+    contenders = {plan.candidate.model.name: open_fit(place, run, snapshot, plan.candidate)}
     contenders.setdefault(POPULARITY, fallback)
     if plan.live is not None:
-        contenders[LIVE] = stage_fit(place, run, snapshot, plan.live)
+        contenders[LIVE] = open_fit(place, run, snapshot, plan.live)
     gate = place.settings.gate
     totals = judge(
         place.spark,

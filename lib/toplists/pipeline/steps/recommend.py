@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame
+
+from toplists.engine.shapes import ItemWeights, Ranking
 from toplists.engine.tasks import at_once
-from toplists.lake.frames import read_frame, replace_part
+from toplists.lake.frames import replace_part
 from toplists.lake.ledger import Outcome, Run
-from toplists.lake.tables import (
-    ITEM_WEIGHTS,
-    POPULAR_ITEMS,
-    RANKINGS,
-    RECOMMENDATIONS,
-    SIMILAR_ITEMS,
-)
+from toplists.lake.schema import Table
+from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from toplists.pipeline.steps.fits import open_fit, open_fit_as, plan_fits
 from toplists.pipeline.steps.prepare import open_snapshot
-from toplists.pipeline.steps.staging import stage_fit
-from toplists.pipeline.steps.train import plan_fits, require_model
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.lists import personal_lists, popular_list, published, similar_lists
 
@@ -25,27 +22,24 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     Raises:
         ConfigurationError: a model is not fitted yet.
     """
-    spark, dataset, settings = place.spark, place.dataset, place.settings.recommend
+    spark, settings = place.spark, place.settings.recommend
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
     blocks = snapshot.blocks(place.settings.engine.block_entries)
-    lists = personal_lists(
-        spark,
-        blocks.users,
-        blocks.items,
-        stage_fit(place, run, snapshot, plan.published),
-        stage_fit(place, run, snapshot, plan.fallback),
-        settings.n,
-    )
-    similar, fallback = (fit.model_id(run) for fit in (plan.similar, plan.fallback))
-    require_model(place, similar)
-    weights = read_frame(spark, dataset, ITEM_WEIGHTS, model_id=similar)
-    alike = similar_lists(weights, snapshot.items, settings.similar_n)
-    popular = popular_list(read_frame(spark, dataset, RANKINGS, model_id=fallback), settings.n)
+    model = open_fit(place, run, snapshot, plan.published)
+    fallback = open_fit_as(Ranking, place, run, snapshot, plan.fallback)
+    similar = open_fit_as(ItemWeights, place, run, snapshot, plan.similar)
+    lists = personal_lists(spark, blocks.users, blocks.items, model, fallback, settings.n)
+    alike = similar_lists(spark, blocks.items, similar, settings.similar_n)
+    popular = popular_list(spark, blocks.items, fallback, settings.n)
+
+    def write(lists: DataFrame, table: Table) -> None:
+        replace_part(published(lists), place.dataset, table, run_id=run.run_id)
+
     at_once(
-        lambda: replace_part(published(lists), dataset, RECOMMENDATIONS, run_id=run.run_id),
-        lambda: replace_part(published(alike), dataset, SIMILAR_ITEMS, run_id=run.run_id),
-        lambda: replace_part(published(popular), dataset, POPULAR_ITEMS, run_id=run.run_id),
+        lambda: write(lists, RECOMMENDATIONS),
+        lambda: write(alike, SIMILAR_ITEMS),
+        lambda: write(popular, POPULAR_ITEMS),
     )
     facts = snapshot.facts
     return Outcome(

@@ -1,0 +1,256 @@
+"""Alternating least squares over blocks: the users from the items, the items from the users, in turn.
+
+The side that is held fixed lies in files that every task maps into memory; each task solves one block
+and writes it. After every half the driver commits a manifest of what was written, which is exchange,
+checkpoint and restart in one. Small data is fitted in a single task, by the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numpy.lib.format import open_memmap
+from pyspark.sql import SparkSession
+from threadpoolctl import threadpool_limits
+
+from toplists.engine.biases import Biases
+from toplists.engine.blocks import Block, BlockRef, BlockSet, Side, tiles
+from toplists.engine.exchange import Arrays, write_parts, write_parts_here
+from toplists.engine.kernels.products import gram, multiply_rows
+from toplists.engine.shapes import Factors, open_vectors
+from toplists.engine.storage import (
+    attempt_folder,
+    commit_manifest,
+    open_array,
+    read_manifest,
+    save_arrays,
+)
+from toplists.engine.tasks import run_tasks
+
+Solver = Literal["exact", "cg"]
+
+_ALONE_ENTRIES = 400_000
+"""Up to so many entries, a Spark job per half would cost more than its arithmetic."""
+
+_CG_STEPS = 3
+_ROWS_AT_A_TIME = 65_536
+
+WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Equations:
+    """What the rows of a block are solved from; see `toplists.engine.kernels.least_squares`."""
+
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    curvature: npt.NDArray[np.float32]
+    pull: npt.NDArray[np.float32]
+    ridge: npt.NDArray[np.float64]
+
+
+class Objective(Protocol):
+    """What is minimized, as least squares per row. Picklable; knows nothing of Spark."""
+
+    @property
+    def shared_weight(self) -> float:
+        """Weight of what all rows have in common: every row of the fixed side, as a target of 0."""
+        ...
+
+    @property
+    def biases(self) -> Biases | None:
+        """How biases are kept in the vectors, if there are any."""
+        ...
+
+    def start(self, block: Block) -> npt.NDArray[np.float32]:
+        """What a block of items is before the first half, as if it was solved: float32[rows, k]."""
+        ...
+
+    def equations(self, block: Block, offsets: npt.NDArray[np.float32]) -> Equations:
+        """The equations of a block; `offsets` float32[n] is what the fixed side predicts by itself."""
+        ...
+
+
+@dataclass(frozen=True)
+class Alternation:
+    """A fit to be made: the blocks of both sides and how they are fitted."""
+
+    users: BlockSet
+    items: BlockSet
+    objective: Objective
+    solver: Solver
+    iterations: int
+
+    @property
+    def entries(self) -> int:
+        """Entries of one side's blocks, at most so many of which are fitted to."""
+        return sum(ref.entries for ref in self.users.blocks)
+
+
+def alternate(spark: SparkSession, fit: Alternation, folder: Path) -> Factors:
+    """Fit, and leave the factors under `folder`, which every executor sees.
+
+    It goes on after the last half that an earlier attempt completed. The result depends neither on
+    the blocks nor on where they are solved.
+    """
+    if fit.entries > _ALONE_ENTRIES:
+        return _alternate(fit, folder, partial(write_parts, spark))
+    target = str(folder)
+
+    def fit_alone(_: None) -> Iterator[pa.RecordBatch]:
+        path = attempt_folder(target, "fit")
+        alternate_here(fit, path)
+        yield pa.RecordBatch.from_arrays([pa.array([str(path)])], names=["path"])
+
+    row = run_tasks(spark, [None], fit_alone, "path string").first()
+    if row is None:
+        raise RuntimeError("a task that writes one row returned none")
+    progress = _Progress.read(Path(row["path"]))
+    return Factors(users=progress.users, items=progress.items)
+
+
+def alternate_here(fit: Alternation, folder: Path) -> Factors:
+    """The same in this process."""
+    return _alternate(fit, folder, write_parts_here)
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """Which halves are done, and where the vectors lie."""
+
+    halves: int
+    users: tuple[str, ...]
+    items: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> _Progress:
+        manifest = read_manifest(folder / "progress.json")
+        if manifest is None:
+            return cls(0, (), ())
+        return cls(manifest["halves"], tuple(manifest["users"]), tuple(manifest["items"]))
+
+    def commit(self, folder: Path) -> None:
+        commit_manifest(
+            folder / "progress.json",
+            {"halves": self.halves, "users": self.users, "items": self.items},
+        )
+
+
+def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Factors:
+    progress = _Progress.read(folder)
+    if not progress.items:
+        items = write(fit.items.blocks, partial(_start, fit.objective), folder, "items-000")
+        progress = _Progress(0, (), items)
+        progress.commit(folder)
+    # The users once from the first items, then both sides in every iteration, the users last.
+    for half in range(progress.halves, 2 * fit.iterations + 1):
+        side: Side = "items" if half % 2 else "users"
+        progress = _half(fit, side, half, progress, folder, write)
+    return Factors(users=progress.users, items=progress.items)
+
+
+def _half(
+    fit: Alternation,
+    side: Side,
+    half: int,
+    before: _Progress,
+    folder: Path,
+    write: WriteParts,
+) -> _Progress:
+    blocks, fixed_parts = (
+        (fit.users.blocks, before.items) if side == "users" else (fit.items.blocks, before.users)
+    )
+    old = before.users if side == "users" else before.items
+    fixed = folder / f"fixed-{half:03d}"
+    _fix(fit.objective, fixed_parts, side, fixed)
+    pieces = list(zip(blocks, old or [""] * len(blocks), strict=True))
+    solve = partial(_solve, fit.objective, fit.solver, side, str(fixed))
+    new = write(pieces, solve, folder, f"{side}-{half + 1:03d}")
+    after = _Progress(
+        half + 1,
+        new if side == "users" else before.users,
+        new if side == "items" else before.items,
+    )
+    after.commit(folder)
+    for replaced in (*old, str(fixed)):
+        rmtree(replaced, ignore_errors=True)
+    return after
+
+
+def _start(objective: Objective, ref: BlockRef) -> Arrays:
+    vectors, biases = objective.start(ref.open()), objective.biases
+    if biases is not None:
+        vectors = biases.store(vectors, "items")
+    return {"vectors": vectors, "known": np.ones(ref.rows, dtype=np.bool_)}
+
+
+def _fix(objective: Objective, parts: Sequence[str], side: Side, folder: Path) -> None:
+    """Lay out the fixed side for the tasks that solve `side`.
+
+    The features are turned to the eigenbasis of their Gram matrix, in which what all rows share is
+    diagonal.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    biases = objective.biases
+    opened = [open_vectors(part)[0] for part in parts]
+    n_rows = sum(map(len, opened))
+    width = opened[0].shape[1] - (0 if biases is None else 1)
+    # Mapped, not held: one side may be larger than this process should be.
+    features = open_memmap(
+        folder / "features.npy", mode="w+", dtype=np.float32, shape=(n_rows, width)
+    )
+    offsets = np.zeros(n_rows, dtype=np.float32)
+    first = 0
+    for vectors in opened:
+        rows = slice(first, first + len(vectors))
+        features[rows] = vectors if biases is None else biases.features(vectors, side)
+        offsets[rows] = 0 if biases is None else biases.offsets(vectors, side)
+        first = rows.stop
+    base, basis = np.zeros(width), np.eye(width)
+    if objective.shared_weight > 0:
+        with threadpool_limits(limits=1):
+            shared, basis = np.linalg.eigh(gram(features))
+            turn = basis.astype(np.float32)
+            for rows in tiles(n_rows, _ROWS_AT_A_TIME):
+                features[rows] = multiply_rows(features[rows], turn)
+        base = objective.shared_weight * np.maximum(shared, 0.0)
+    features.flush()
+    save_arrays(folder, {"offsets": offsets, "base": base, "basis": basis})
+
+
+def _solve(
+    objective: Objective, solver: Solver, side: Side, fixed: str, piece: tuple[BlockRef, str]
+) -> Arrays:
+    """New vectors of one block of `side`."""
+    # Here, in the task: numba takes a second to load, and the driver never solves anything.
+    from toplists.engine.kernels.least_squares import descend, solve_exactly
+
+    ref, old = piece
+    biases = objective.biases
+    rows = objective.equations(ref.open(), open_array(fixed, "offsets"))
+    features, base = open_array(fixed, "features"), open_array(fixed, "base")
+    basis = open_array(fixed, "basis").astype(np.float32)
+    terms = (rows.indptr, rows.indices, rows.curvature, rows.pull, features, base, rows.ridge)
+    if solver == "exact":
+        solved = solve_exactly(*terms)
+    else:
+        begin = np.zeros((ref.rows, features.shape[1]), dtype=np.float32)
+        if old:
+            vectors, _ = open_vectors(old)
+            begin = vectors if biases is None else biases.solved(vectors, side)
+            begin = multiply_rows(begin, basis)
+        solved = descend(*terms, begin, _CG_STEPS)
+    known = np.diff(rows.indptr) > 0
+    vectors = multiply_rows(solved, np.ascontiguousarray(basis.T))
+    if biases is not None:
+        vectors = biases.store(vectors, side)
+        vectors[~known] = 0
+    return {"vectors": vectors, "known": known}

@@ -1,0 +1,88 @@
+"""Alternating least squares by Spark MLlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.ml.recommendation import ALS
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from toplists.config.settings import AlsSettings
+from toplists.engine.exchange import write_vectors
+from toplists.engine.shapes import Factors
+from toplists.errors import InputRefusedError
+from toplists.models.als import nothing_to_learn
+from toplists.models.protocol import TrainingData
+
+# MLlib adds up in the order in which ratings arrive, and where they arrive depends on these numbers.
+# They follow from the size of the data alone, never from the cluster, so that a fit can be repeated.
+_PAIRS_PER_PARTITION = 4_000_000
+_PAIRS_PER_BLOCK = 1_000_000
+_CHECKPOINT_INTERVAL = 10
+
+
+class MllibAls:
+    """Implicit ALS (Hu, Koren and Volinsky 2008) or explicit (Zhou et al. 2008), as MLlib has them.
+
+    MLlib multiplies the regularization by a row's number of interactions.
+    """
+
+    name = "als"
+
+    def __init__(self, settings: AlsSettings) -> None:
+        """Take the parameters from `settings`."""
+        self._settings = settings
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings."""
+        return self._settings.model_dump(mode="json")
+
+    def fit(self, data: TrainingData) -> Factors:
+        """Fit on the likings (implicit) or on all values (explicit) of the part.
+
+        Raises:
+            InputRefusedError: explicit ALS on feedback without values, or nothing to learn from.
+        """
+        settings = self._settings
+        implicit = settings.feedback == "implicit"
+        pairs = data.trained() if implicit else data.rated()
+        rating = F.col("weight") if implicit else F.col("value")
+        size = data.size if implicit else pairs.count()
+        if size == 0:
+            raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
+        blocks = max(2, -(-size // _PAIRS_PER_BLOCK))
+        als = ALS(
+            rank=settings.rank,
+            maxIter=settings.iterations,
+            regParam=settings.regularization,
+            alpha=settings.alpha,
+            implicitPrefs=implicit,
+            userCol="user_pos",
+            itemCol="item_pos",
+            ratingCol="rating",
+            seed=data.seed,
+            numUserBlocks=blocks,
+            numItemBlocks=blocks,
+            checkpointInterval=_CHECKPOINT_INTERVAL,
+        )
+        ordered = (
+            pairs.select("user_pos", "item_pos", rating.cast("float").alias("rating"))
+            .repartition(max(1, -(-size // _PAIRS_PER_PARTITION)), "user_pos")
+            .sortWithinPartitions("user_pos", "item_pos")
+        )
+        model = als.fit(ordered)
+        return Factors(
+            users=write_vectors(
+                _vectors(model.userFactors), data.users, settings.rank, data.folder, "users"
+            ),
+            items=write_vectors(
+                _vectors(model.itemFactors), data.items, settings.rank, data.folder, "items"
+            ),
+        )
+
+
+def _vectors(factors: DataFrame) -> DataFrame:
+    return factors.select(F.col("id").alias("pos"), F.col("features").alias("vector"))

@@ -1,0 +1,165 @@
+"""The fits of a night: which models a run needs, and where the fitted ones are found.
+
+The evaluation fits learn from the training part only: the candidate, popularity, and the live run's
+configuration where it differs. The publication fits learn from everything before `as_of`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from toplists.config.settings import ModelSettings
+from toplists.dataset.snapshot import Snapshot
+from toplists.engine.blocks import Part
+from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, commit_shape, open_shape
+from toplists.errors import ConfigurationError
+from toplists.evaluation.comparison import LIVE, POPULARITY
+from toplists.lake.bookkeeping import read_rows
+from toplists.lake.ledger import Run
+from toplists.lake.pointer import read_pointer
+from toplists.lake.tables import MODELS
+from toplists.models.protocol import Model
+from toplists.models.registry import make_model
+from toplists.models.store import load_shape
+from toplists.pipeline.workplace import Workplace
+
+_LOG = logging.getLogger(__name__)
+
+SIMILAR = "item_cosine"
+"""The model behind the lists of similar items."""
+
+ShapeT = TypeVar("ShapeT", Factors, ItemWeights, Ranking)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit of a run: a model with its parameters and seed, on one part of the snapshot."""
+
+    role: str
+    model: Model
+    seed: int
+    part: Part
+
+    def model_id(self, run: Run) -> str:
+        """The fit's id in the registry."""
+        return f"{run.run_id}.{self.role}.{self.part}"
+
+    def same_as(self, other: Fit) -> bool:
+        """Whether both would learn the same from the same data."""
+        return (self.model.name, self.model.parameters, self.seed) == (
+            other.model.name,
+            other.model.parameters,
+            other.seed,
+        )
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """The fits of a run. `live` is there only if the live run is configured differently."""
+
+    candidate: Fit
+    popularity: Fit
+    live: Fit | None
+    published: Fit
+    similar: Fit
+    fallback: Fit
+
+    def __iter__(self) -> Iterator[Fit]:
+        """Every fit, once."""
+        yield from (self.candidate, self.popularity)
+        if self.live is not None:
+            yield self.live
+        yield from (self.published, self.similar, self.fallback)
+
+
+def plan_fits(place: Workplace, run: Run) -> FitPlan:
+    """What has to be fitted for the run."""
+    settings = ModelSettings(**json.loads(run.configuration)["model"])
+    candidate = _fit(place, settings.name, settings, "train")
+    contender = _live_fit(place)
+    if contender is not None and contender.same_as(candidate):
+        contender = None
+    return FitPlan(
+        candidate=candidate,
+        popularity=_fit(place, POPULARITY, settings, "train", role="fallback"),
+        live=contender,
+        published=_fit(place, settings.name, settings, "all"),
+        similar=_fit(place, SIMILAR, settings, "all", role="similar"),
+        fallback=_fit(place, POPULARITY, settings, "all", role="fallback"),
+    )
+
+
+def _fit(
+    place: Workplace, name: str, settings: ModelSettings, part: Part, role: str = "personal"
+) -> Fit:
+    return Fit(role, make_model(name, settings, place.settings.engine), settings.seed, part)
+
+
+def _live_fit(place: Workplace) -> Fit | None:
+    """The live run's configuration; its role names it, since another may be live in a minute."""
+    live = read_pointer(place.dataset).live
+    run = place.ledger.find_run(live.run_id) if live else None
+    if run is None:
+        return None
+    try:
+        settings = ModelSettings(**json.loads(run.configuration)["model"])
+    except ValidationError:
+        _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
+        return None
+    return _fit(place, settings.name, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
+
+
+def is_fitted(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> bool:
+    """Whether a fit is in the registry and its content can be opened.
+
+    Publication fits are stored in tables. Evaluation fits, which nobody needs after the run, are kept
+    in files only, and made again where those are gone.
+    """
+    if not read_rows(place.dataset, MODELS, model_id=fit.model_id(run)):
+        return False
+    return fit.part == "all" or open_shape(model_folder(snapshot, fit.model_id(run))) is not None
+
+
+def model_folder(snapshot: Snapshot, model_id: str) -> Path:
+    """Where the files of a fit lie."""
+    return snapshot.folder / "models" / model_id
+
+
+def open_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape:
+    """The content of a fit, as files that tasks open.
+
+    Raises:
+        ConfigurationError: it was not fitted.
+    """
+    model_id = fit.model_id(run)
+    if not is_fitted(place, run, snapshot, fit):
+        raise ConfigurationError(f"Model {model_id} is not fitted yet. Run train first.")
+    folder = model_folder(snapshot, model_id)
+    known = open_shape(folder)
+    if known is not None:
+        return known
+    # The work folder was cleared; the tables have it too.
+    blocks = snapshot.blocks(place.settings.engine.block_entries)
+    [row] = read_rows(place.dataset, MODELS, model_id=model_id)
+    shape = load_shape(
+        place.spark, place.dataset, row["shape"], model_id, blocks.users, blocks.items, folder
+    )
+    commit_shape(folder, shape)
+    return shape
+
+
+def open_fit_as(
+    kind: type[ShapeT], place: Workplace, run: Run, snapshot: Snapshot, fit: Fit
+) -> ShapeT:
+    """The content of a fit whose shape its model decides."""
+    shape = open_fit(place, run, snapshot, fit)
+    if not isinstance(shape, kind):
+        raise TypeError(f"{fit.model.name} is fitted into {shape.kind}, not {kind.kind}")
+    return shape

@@ -1,0 +1,242 @@
+"""ALS on the engine's kernels: what it minimizes, and what its result does not depend on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from snapshots import write_blocks
+
+from toplists.config.settings import AlsSettings
+from toplists.engine import alternation
+from toplists.engine.alternation import Alternation, Objective, alternate_here
+from toplists.engine.blocks import Part
+from toplists.engine.shapes import Factors, open_vectors
+from toplists.errors import InputRefusedError
+from toplists.models.als import Als, Explicit, Implicit, Penalty
+from toplists.models.protocol import TrainingData
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+N_USERS, N_ITEMS = 30, 20
+CUTS = ([1, 17], [2, 3, 11])
+SETTINGS = AlsSettings(rank=4, iterations=6, regularization=0.1, alpha=5.0)
+
+Vectors = tuple[np.ndarray, np.ndarray]
+
+
+def likings(seed: int = 0) -> np.ndarray:
+    """Two tastes and some noise: user u likes items of u's parity; NaN = no interaction."""
+    rng = np.random.default_rng(seed)
+    same = np.equal.outer(np.arange(N_USERS) % 2, np.arange(N_ITEMS) % 2)
+    likes = rng.random((N_USERS, N_ITEMS)) < np.where(same, 0.6, 0.05)
+    weights = np.where(likes, 1.0, np.nan)
+    weights[3] = np.nan  # a user without any interaction
+    weights[:, 5] = np.nan
+    weights[4, :2] = 0.0  # seen, but not liked
+    return weights
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Vectors]:
+    """Fits ALS to a matrix in this process; the vectors of users and items."""
+
+    def fit(
+        weights: np.ndarray,
+        settings: AlsSettings = SETTINGS,
+        *,
+        part: Part = "all",
+        name: str = "fit",
+        **how: Any,
+    ) -> Vectors:
+        users, items = write_blocks(tmp_path / name / "blocks", weights, **how)
+        penalty = Penalty(settings.regularization, by_count=True)
+        objective: Objective
+        if settings.feedback == "implicit":
+            objective = Implicit(settings.rank, settings.alpha, 1.0, penalty, 42, part)
+        else:
+            mean = float(np.nanmean(how.get("values", weights)))
+            objective = Explicit(settings.rank, mean, penalty, 42, part)
+        plan = Alternation(users, items, objective, settings.solver, settings.iterations)
+        return stacked(alternate_here(plan, tmp_path / name / "model"))
+
+    return fit
+
+
+@pytest.fixture
+def fit_on_spark(spark: SparkSession, tmp_path: Path) -> Callable[..., Vectors]:
+    """The same by the model's own `fit`."""
+
+    def fit(weights: np.ndarray, settings: AlsSettings, **how: Any) -> Vectors:
+        users, items = write_blocks(tmp_path / "spark" / "blocks", weights, **how)
+        data = TrainingData(
+            spark=spark,
+            interactions=spark.range(0),
+            users=users,
+            items=items,
+            part="all",
+            size=int((weights > 0).sum()),
+            seed=42,
+            folder=tmp_path / "spark" / "model",
+        )
+        return stacked(Als(settings).fit(data))
+
+    return fit
+
+
+def stacked(shape: Factors) -> Vectors:
+    users, items = (
+        np.concatenate([open_vectors(part)[0] for part in parts])
+        for parts in (shape.users, shape.items)
+    )
+    return users, items
+
+
+def implicit_loss(weights: np.ndarray, users: np.ndarray, items: np.ndarray) -> float:
+    """Hu, Koren and Volinsky's objective under MLlib's penalty, written out."""
+    likes = weights > 0
+    confidence = 1 + SETTINGS.alpha * np.where(likes, weights, 0)
+    error = (confidence * (likes - users @ items.T) ** 2).sum()
+    by_user, by_item = likes.sum(axis=1), likes.sum(axis=0)
+    sizes = by_user @ (users**2).sum(axis=1) + by_item @ (items**2).sum(axis=1)
+    return float(error + SETTINGS.regularization * sizes)
+
+
+def test_no_side_can_be_improved_alone(fit: Callable[..., Vectors]) -> None:
+    weights = likings()
+    users, items = fit(weights)
+    best = implicit_loss(weights, users, items)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        # The users were solved last, so they are at their minimum for these items.
+        moved = users + rng.normal(0, 1e-2, users.shape) * (np.nansum(weights, axis=1) > 0)[:, None]
+        assert implicit_loss(weights, moved, items) > best
+
+
+def test_more_iterations_fit_better(fit: Callable[..., Vectors]) -> None:
+    weights = likings()
+    losses = [
+        implicit_loss(
+            weights, *fit(weights, SETTINGS.model_copy(update={"iterations": n}), name=str(n))
+        )
+        for n in (1, 3, 20)
+    ]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_who_liked_nothing_has_no_vector(fit: Callable[..., Vectors]) -> None:
+    users, items = fit(likings())
+    assert np.flatnonzero(~users.any(axis=1)).tolist() == [3]
+    assert np.flatnonzero(~items.any(axis=1)).tolist() == [5]
+
+
+@pytest.mark.parametrize("feedback", ["implicit", "explicit"])
+def test_blocks_change_nothing(fit: Callable[..., Vectors], feedback: str) -> None:
+    settings = SETTINGS.model_copy(update={"feedback": feedback})
+    whole = fit(likings(), settings, name="whole")
+    cut = fit(likings(), settings, name="cut", cuts=CUTS)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, cut, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("feedback", "alone"), [("implicit", True), ("implicit", False), ("explicit", False)]
+)
+def test_spark_changes_nothing(
+    fit: Callable[..., Vectors],
+    fit_on_spark: Callable[..., Vectors],
+    monkeypatch: pytest.MonkeyPatch,
+    feedback: str,
+    alone: bool,
+) -> None:
+    settings = SETTINGS.model_copy(update={"feedback": feedback, "iterations": 2})
+    if not alone:
+        monkeypatch.setattr(alternation, "_ALONE_ENTRIES", 0)
+    here, there = fit(likings(), settings), fit_on_spark(likings(), settings, cuts=CUTS)
+    assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
+
+
+def test_the_holdout_is_not_learnt_from(fit: Callable[..., Vectors]) -> None:
+    weights = likings()
+    holdout = np.random.default_rng(2).random(weights.shape) < 0.3
+    trained = np.where(holdout, np.nan, weights)
+    held_out = fit(weights, part="train", holdout=holdout, name="with")
+    absent = fit(trained, name="without")
+    assert all(np.array_equal(a, b) for a, b in zip(held_out, absent, strict=True))
+
+
+def test_conjugate_gradients_end_where_exact_solving_does(fit: Callable[..., Vectors]) -> None:
+    weights = likings()
+    losses = [
+        implicit_loss(
+            weights,
+            *fit(
+                weights,
+                SETTINGS.model_copy(update={"solver": solver, "iterations": 30}),
+                name=solver,
+            ),
+        )
+        for solver in ("exact", "cg")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_a_fit_goes_on_where_it_was_interrupted(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    undisturbed = fit(likings(), name="undisturbed")
+    halves: list[int] = []
+    half = alternation._half
+
+    def dies(*arguments: Any) -> Any:
+        halves.append(arguments[2])
+        if len(halves) == 6:
+            raise KeyboardInterrupt
+        return half(*arguments)
+
+    monkeypatch.setattr(alternation, "_half", dies)
+    with pytest.raises(KeyboardInterrupt):
+        fit(likings(), name="killed")
+    shutil.rmtree(tmp_path / "killed" / "blocks")
+    again = fit(likings(), name="killed")
+    assert halves == [0, 1, 2, 3, 4, 5, *range(5, 13)]
+    assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+
+
+def test_explicit_predicts_values_with_biases(fit: Callable[..., Vectors]) -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(N_USERS, 2)), rng.normal(size=(N_ITEMS, 2))
+    by_user, by_item = rng.normal(size=N_USERS), rng.normal(size=N_ITEMS)
+    truth = 3 + by_user[:, None] + by_item + x @ y.T
+    rated = np.where(rng.random(truth.shape) < 0.8, truth, np.nan)
+    settings = SETTINGS.model_copy(
+        update={"feedback": "explicit", "rank": 2, "iterations": 30, "regularization": 1e-3}
+    )
+    weights = np.where(np.isnan(rated), np.nan, 0.0)
+    users, items = fit(weights, settings, values=rated)
+    unseen = np.isnan(rated)
+    assert np.abs(users @ items.T - truth)[unseen].max() < 0.2
+    assert np.std(truth[unseen]) > 1
+
+
+@pytest.mark.parametrize(
+    ("feedback", "weights", "values", "sentence"),
+    [
+        ("implicit", np.zeros((3, 2)), None, "Lower prepare.positive_from"),
+        ("explicit", np.ones((3, 2)), np.full((3, 2), np.nan), "model.als.feedback=implicit"),
+    ],
+)
+def test_nothing_to_learn_from_is_refused(
+    fit_on_spark: Callable[..., Vectors],
+    feedback: str,
+    weights: np.ndarray,
+    values: np.ndarray | None,
+    sentence: str,
+) -> None:
+    settings = SETTINGS.model_copy(update={"feedback": feedback})
+    with pytest.raises(InputRefusedError, match=sentence):
+        fit_on_spark(weights, settings, values=values)

@@ -1,0 +1,129 @@
+"""What is saved of a model comes back, by the ids of whoever asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from snapshots import write_blocks
+
+from toplists.engine.shapes import (
+    Factors,
+    ItemWeights,
+    Ranking,
+    Shape,
+    item_factors,
+    item_weights,
+    open_vectors,
+    ranking_scores,
+)
+from toplists.engine.storage import save_arrays
+from toplists.lake.dataset import Dataset
+from toplists.models.store import load_shape, save_shape
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+N_USERS, N_ITEMS = 5, 4
+CUTS = ([2], [3])
+RNG = np.random.default_rng(0)
+VECTORS = {"users": RNG.normal(size=(N_USERS, 3)), "items": RNG.normal(size=(N_ITEMS, 3))}
+KNOWN = {"users": [True, True, False, True, True], "items": [True, False, True, True]}
+NEIGHBOURS = [[1, 3], [], [3, 0, 1], [2]]  # best first, not by position
+SCORES = [3.0, -np.inf, 12345678.0, 0.5]
+
+
+def parts(folder: Path, cuts: list[int], n: int, **arrays: object) -> tuple[str, ...]:
+    """Arrays by row as the parts of blocks that begin at `cuts`."""
+    paths = []
+    for first, end in zip([0, *cuts], [*cuts, n], strict=True):
+        path = folder / f"{first}"
+        path.mkdir(parents=True)
+        save_arrays(path, {name: np.array(rows[first:end]) for name, rows in arrays.items()})  # type: ignore[index]  # sequences
+        paths.append(str(path))
+    return tuple(paths)
+
+
+def factors(folder: Path) -> Factors:
+    users, items = (
+        parts(
+            folder / side,
+            cuts,
+            len(VECTORS[side]),
+            vectors=(VECTORS[side] * np.array(KNOWN[side])[:, None]).astype(np.float32),
+            known=KNOWN[side],
+        )
+        for side, cuts in zip(("users", "items"), CUTS, strict=True)
+    )
+    return Factors(users, items)
+
+
+def weights(folder: Path) -> ItemWeights:
+    paths = []
+    for first, end in ((0, 3), (3, 4)):
+        own = NEIGHBOURS[first:end]
+        path = folder / f"{first}"
+        path.mkdir(parents=True)
+        flat = [n for neighbours in own for n in neighbours]
+        save_arrays(
+            path,
+            {
+                "indptr": np.cumsum([0, *map(len, own)]),
+                "neighbours": np.array(flat, dtype=np.int32),
+                "weights": np.array([n / 10 + 0.1 for n in flat], dtype=np.float32),
+            },
+        )
+        paths.append(str(path))
+    return ItemWeights(tuple(paths))
+
+
+def ranking(folder: Path) -> Ranking:
+    return Ranking(parts(folder, CUTS[1], N_ITEMS, scores=SCORES))
+
+
+def content(shape: Shape) -> list[np.ndarray]:
+    match shape:
+        case Factors():
+            opened = [open_vectors(part) for part in shape.users]
+            users = [np.concatenate(arrays) for arrays in zip(*opened, strict=True)]
+            return [*users, *item_factors(shape)]
+        case ItemWeights():
+            return [item_weights(shape).toarray()]
+        case Ranking():
+            return [ranking_scores(shape)]
+
+
+@pytest.mark.parametrize("make", [factors, weights, ranking])
+def test_it_comes_back(spark: SparkSession, tmp_path: Path, make) -> None:
+    dataset = Dataset.open(str(tmp_path / "lake"), "test")
+    dataset.create_tables()
+    seen = np.zeros((N_USERS, N_ITEMS))
+    users, items = write_blocks(tmp_path / "blocks", seen, cuts=CUTS)
+    shape = make(tmp_path / "shape")
+    save_shape(spark, shape, dataset, "m", users, items)
+
+    again = load_shape(spark, dataset, shape.kind, "m", users, items, tmp_path / "again")
+    for left, right in zip(content(shape), content(again), strict=True):
+        assert np.array_equal(left, right)
+
+    # A later snapshot: cut elsewhere, without the last user and the last item.
+    users, items = write_blocks(tmp_path / "later", seen[:-1, :-1], cuts=([1], [1]))
+    later = load_shape(spark, dataset, shape.kind, "m", users, items, tmp_path / "moved")
+    for left, right in zip(content(shape), content(later), strict=True):
+        assert np.array_equal(left[tuple(slice(n) for n in right.shape)], right)
+
+
+@pytest.mark.parametrize("make", [factors, ranking])
+def test_what_holds_nobody_comes_back_too(spark: SparkSession, tmp_path: Path, make) -> None:
+    dataset = Dataset.open(str(tmp_path / "lake"), "test")
+    dataset.create_tables()
+    users, items = write_blocks(tmp_path / "blocks", np.zeros((N_USERS, N_ITEMS)), cuts=CUTS)
+    kind = make(tmp_path / "shape").kind
+    shape = load_shape(spark, dataset, kind, "nobody", users, items, tmp_path / "empty")
+    save_shape(spark, shape, dataset, "nobody", users, items)
+    if isinstance(shape, Factors):
+        assert not item_factors(shape)[1].any()
+    elif isinstance(shape, Ranking):
+        assert not np.isfinite(ranking_scores(shape)).any()
