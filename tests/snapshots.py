@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from toplists.engine.blocks import BlockRef, BlockSet, write_ids
-from toplists.engine.storage import save_arrays
+from toplists.engine.storage import save_part
 
 
 def write_blocks(
@@ -52,20 +52,16 @@ def _side(
     bounds = [0, *cuts, len(weights)]
     for index, (first, end) in enumerate(pairwise(bounds)):
         rows, columns = np.nonzero(~np.isnan(weights[first:end]))
-        path = folder / f"{name}-{index}-of-{len(cuts)}"
-        path.mkdir(parents=True)
         own = (rows + first, columns)
-        save_arrays(
-            path,
-            {
-                "indptr": np.searchsorted(rows, np.arange(end - first + 1)).astype(np.int64),
-                "indices": columns.astype(np.int32),
-                "weights": weights[own].astype(np.float32),
-                "values": values[own].astype(np.float32),
-                "holdout": holdout[own],
-                "flags": np.ones(end - first, dtype=np.bool_),
-            },
-        )
+        block = {
+            "indptr": np.searchsorted(rows, np.arange(end - first + 1)).astype(np.int64),
+            "indices": columns.astype(np.int32),
+            "weights": weights[own].astype(np.float32),
+            "values": values[own].astype(np.float32),
+            "holdout": holdout[own],
+            "flags": np.ones(end - first, dtype=np.bool_),
+        }
+        path = save_part(str(folder), f"{name}-{index}-of-{len(cuts)}", block)
         write_ids(path, pa.array([f"{name}{row:03}" for row in range(first, end)]))
-        refs.append(BlockRef(index, first, end - first, len(rows), str(path)))
+        refs.append(BlockRef(index, first, end - first, len(rows), path))
     return BlockSet(tuple(refs), len(weights), weights.shape[1])

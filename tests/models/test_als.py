@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
 import pytest
 from snapshots import write_blocks
@@ -14,7 +15,9 @@ from snapshots import write_blocks
 from toplists.config.settings import AlsSettings
 from toplists.engine import alternation
 from toplists.engine.alternation import Alternation, Objective, alternate_here
-from toplists.engine.blocks import Part
+from toplists.engine.blocks import Part, Side
+from toplists.engine.daemon import load_kernels
+from toplists.engine.kernels import least_squares
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.errors import InputRefusedError
 from toplists.models.als import Als, Explicit, Implicit, Penalty
@@ -62,7 +65,9 @@ def fit(tmp_path: Path) -> Callable[..., Vectors]:
         else:
             mean = float(np.nanmean(how.get("values", weights)))
             objective = Explicit(settings.rank, mean, penalty, 42, part)
-        plan = Alternation(users, items, objective, settings.solver, settings.iterations)
+        plan = Alternation(
+            {"users": users, "items": items}, objective, settings.solver, settings.iterations
+        )
         return stacked(alternate_here(plan, tmp_path / name / "model"))
 
     return fit
@@ -176,7 +181,7 @@ def test_conjugate_gradients_end_where_exact_solving_does(fit: Callable[..., Vec
             weights,
             *fit(
                 weights,
-                SETTINGS.model_copy(update={"solver": solver, "iterations": 30}),
+                SETTINGS.model_copy(update={"solver": solver, "iterations": 15}),
                 name=solver,
             ),
         )
@@ -190,21 +195,45 @@ def test_a_fit_goes_on_where_it_was_interrupted(
 ) -> None:
     undisturbed = fit(likings(), name="undisturbed")
     halves: list[int] = []
-    half = alternation._half
+    fix = alternation._fix
 
-    def dies(*arguments: Any) -> Any:
-        halves.append(arguments[2])
+    def dies(objective: Objective, parts: tuple[str, ...], side: Side, folder: Path) -> None:
+        halves.append(int(folder.name.removeprefix("fixed-")))
         if len(halves) == 6:
             raise KeyboardInterrupt
-        return half(*arguments)
+        fix(objective, parts, side, folder)
 
-    monkeypatch.setattr(alternation, "_half", dies)
+    monkeypatch.setattr(alternation, "_fix", dies)
     with pytest.raises(KeyboardInterrupt):
         fit(likings(), name="killed")
     shutil.rmtree(tmp_path / "killed" / "blocks")
     again = fit(likings(), name="killed")
     assert halves == [0, 1, 2, 3, 4, 5, *range(5, 13)]
     assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+
+
+@pytest.mark.parametrize("solver", ["exact", "cg"])
+@pytest.mark.parametrize("feedback", ["implicit", "explicit"])
+def test_workers_start_with_the_kernels_that_a_fit_calls(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, feedback: str, solver: str
+) -> None:
+    # Another type of any argument would be compiled anew in the middle of a night.
+    called: set[str] = set()
+
+    def recording(kernel: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            called.add(f"{kernel.__name__}{numba.typeof(arguments)}")
+            return kernel(*arguments)
+
+        return call
+
+    for name in ("_solve_rows", "_descend_rows"):
+        monkeypatch.setattr(least_squares, name, recording(getattr(least_squares, name)))
+    load_kernels()
+    loaded, called = called, set()
+    fit(likings(), SETTINGS.model_copy(update={"feedback": feedback, "solver": solver}))
+    assert called
+    assert called < loaded
 
 
 def test_explicit_predicts_values_with_biases(fit: Callable[..., Vectors]) -> None:

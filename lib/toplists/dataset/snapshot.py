@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from pyspark import StorageLevel
@@ -15,7 +16,7 @@ from toplists.config.settings import PrepareSettings
 from toplists.dataset.feedback import is_positive, last_opinions, weigh
 from toplists.dataset.loader import known_before, load_events
 from toplists.dataset.positions import IDS_PER_BUCKET, add_positions
-from toplists.dataset.splits import Survey, choose_split, survey
+from toplists.dataset.splits import Split, Survey, choose_split, survey
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet
 from toplists.engine.tasks import at_once
@@ -68,11 +69,6 @@ class Snapshot:
     def users(self) -> DataFrame:
         """The run's `snapshot_users`."""
         return read_frame(self.spark, self.dataset, SNAPSHOT_USERS, run_id=self.run_id)
-
-    @property
-    def items(self) -> DataFrame:
-        """The run's `snapshot_items`."""
-        return read_frame(self.spark, self.dataset, SNAPSHOT_ITEMS, run_id=self.run_id)
 
     @property
     def folder(self) -> Path:
@@ -146,52 +142,54 @@ def take_snapshot(
     Raises:
         InputRefusedError: nothing is known before `as_of`.
     """
-    opinions = _opinions(load_events(spark, dataset, as_of, loads), settings).persist(_KEPT)
-    seen = survey(opinions, settings.split, as_of)
-    if seen.interactions == 0:
-        raise InputRefusedError(
-            f"No event of dataset {dataset.name} happened before {as_of}: there is nothing to "
-            "recommend from. Choose a later --as-of, or ingest earlier events."
-        )
-    split = choose_split(seen, settings.split, as_of)
-    since = None if active_days is None else known_before(as_of - timedelta(days=active_days))
-    active = F.lit(True) if since is None else F.col("last_time") >= F.lit(since)
-    users = _axis(opinions, "user_id", "user_pos", seen.users)
-    users = users.withColumn("eligible", F.coalesce(active, F.lit(True))).persist(_KEPT)
-    items = _axis(opinions, "item_id", "item_pos", _items_at_most(opinions, seen)).persist(_KEPT)
-    placed = (
+    with ExitStack() as kept:
+
+        def keep(frame: DataFrame) -> DataFrame:
+            kept.callback(frame.persist(_KEPT).unpersist)
+            return frame
+
+        opinions = keep(_opinions(load_events(spark, dataset, as_of, loads), settings))
+        seen = survey(opinions, settings.split, as_of)
+        if seen.interactions == 0:
+            raise InputRefusedError(
+                f"No event of dataset {dataset.name} happened before {as_of}: there is nothing to "
+                "recommend from. Choose a later --as-of, or ingest earlier events."
+            )
+        split = choose_split(seen, settings.split, as_of)
+        since = None if active_days is None else known_before(as_of - timedelta(days=active_days))
+        users = keep(_users(opinions, seen.users, since))
+        items = keep(_axis(opinions, "item_id", "item_pos", _items_at_most(opinions, seen)))
+        counted = _store(dataset, run_id, users, items, _place(opinions, users, items, split))
+    return Snapshot(spark, dataset, run_id, SnapshotFacts(**counted, protocol=split.protocol))
+
+
+def _place(opinions: DataFrame, users: DataFrame, items: DataFrame, split: Split) -> DataFrame:
+    """The opinions with their positions and part."""
+    return (
         opinions.withColumn("split", F.when(split.holdout, "holdout").otherwise("train"))
         .join(users.select("user_id", "user_pos"), "user_id")
         .join(items.select("item_id", "item_pos"), "item_id")
         .sortWithinPartitions("user_pos", "item_pos")
     )
-    counts = {name: Observation(name) for name in ("users", "items", "interactions")}
-    try:
-        at_once(
-            lambda: replace_part(
-                users.observe(counts["users"], *_count_users()),
-                dataset,
-                SNAPSHOT_USERS,
-                run_id=run_id,
-            ),
-            lambda: replace_part(
-                items.observe(counts["items"], *_count_items()),
-                dataset,
-                SNAPSHOT_ITEMS,
-                run_id=run_id,
-            ),
-        )
-        replace_part(
-            placed.observe(counts["interactions"], *_count_interactions()),
-            dataset,
-            INTERACTIONS,
-            run_id=run_id,
-        )
-    finally:
-        for frame in (users, items, opinions):
-            frame.unpersist()
-    counted = {name: int(n) for of in counts.values() for name, n in of.get.items()}
-    return Snapshot(spark, dataset, run_id, SnapshotFacts(**counted, protocol=split.protocol))
+
+
+def _store(
+    dataset: Dataset, run_id: str, users: DataFrame, items: DataFrame, interactions: DataFrame
+) -> dict[str, int]:
+    """Write a run's snapshot; what was counted on the way, by name."""
+    counts = []
+
+    def write(frame: DataFrame, table: Table, counted: Sequence[Column]) -> None:
+        count = Observation()
+        counts.append(count)
+        replace_part(frame.observe(count, *counted), dataset, table, run_id=run_id)
+
+    at_once(
+        lambda: write(users, SNAPSHOT_USERS, _count_users()),
+        lambda: write(items, SNAPSHOT_ITEMS, _count_items()),
+    )
+    write(interactions, INTERACTIONS, _count_interactions())
+    return {name: int(n) for count in counts for name, n in count.get.items()}
 
 
 def _opinions(events: DataFrame, settings: PrepareSettings) -> DataFrame:
@@ -236,6 +234,14 @@ def _items_at_most(opinions: DataFrame, seen: Survey) -> int:
     if seen.interactions <= IDS_PER_BUCKET:
         return seen.interactions
     return opinions.select("item_id").distinct().count()
+
+
+def _users(opinions: DataFrame, size: int, active_since: datetime | None) -> DataFrame:
+    """The users; those without an event since are not eligible."""
+    active = F.lit(True)
+    if active_since is not None:
+        active = F.coalesce(F.col("last_time") >= F.lit(active_since), F.lit(True))
+    return _axis(opinions, "user_id", "user_pos", size).withColumn("eligible", active)
 
 
 def _axis(opinions: DataFrame, id_column: str, position: str, size: int) -> DataFrame:

@@ -7,7 +7,7 @@ checkpoint and restart in one. Small data is fitted in a single task, by the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
 from toplists.engine.biases import Biases
-from toplists.engine.blocks import Block, BlockRef, BlockSet, Side, tiles
+from toplists.engine.blocks import SIDES, Block, BlockRef, BlockSet, Side, other_side, tiles
 from toplists.engine.exchange import Arrays, write_parts, write_parts_here
+from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.products import gram, multiply_rows
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.storage import (
@@ -44,17 +45,6 @@ _CG_STEPS = 3
 _ROWS_AT_A_TIME = 65_536
 
 WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Equations:
-    """What the rows of a block are solved from; see `toplists.engine.kernels.least_squares`."""
-
-    indptr: npt.NDArray[np.int64]
-    indices: npt.NDArray[np.int32]
-    curvature: npt.NDArray[np.float32]
-    pull: npt.NDArray[np.float32]
-    ridge: npt.NDArray[np.float64]
 
 
 class Objective(Protocol):
@@ -83,8 +73,7 @@ class Objective(Protocol):
 class Alternation:
     """A fit to be made: the blocks of both sides and how they are fitted."""
 
-    users: BlockSet
-    items: BlockSet
+    blocks: Mapping[Side, BlockSet]
     objective: Objective
     solver: Solver
     iterations: int
@@ -92,7 +81,7 @@ class Alternation:
     @property
     def entries(self) -> int:
         """Entries of one side's blocks, at most so many of which are fitted to."""
-        return sum(ref.entries for ref in self.users.blocks)
+        return sum(ref.entries for ref in self.blocks["users"].blocks)
 
 
 def alternate(spark: SparkSession, fit: Alternation, folder: Path) -> Factors:
@@ -113,8 +102,7 @@ def alternate(spark: SparkSession, fit: Alternation, folder: Path) -> Factors:
     row = run_tasks(spark, [None], fit_alone, "path string").first()
     if row is None:
         raise RuntimeError("a task that writes one row returned none")
-    progress = _Progress.read(Path(row["path"]))
-    return Factors(users=progress.users, items=progress.items)
+    return _Progress.read(Path(row["path"])).factors()
 
 
 def alternate_here(fit: Alternation, folder: Path) -> Factors:
@@ -124,65 +112,45 @@ def alternate_here(fit: Alternation, folder: Path) -> Factors:
 
 @dataclass(frozen=True)
 class _Progress:
-    """Which halves are done, and where the vectors lie."""
+    """How many halves are done, and where each side's vectors lie."""
 
     halves: int
-    users: tuple[str, ...]
-    items: tuple[str, ...]
+    parts: Mapping[Side, tuple[str, ...]]
 
     @classmethod
     def read(cls, folder: Path) -> _Progress:
-        manifest = read_manifest(folder / "progress.json")
-        if manifest is None:
-            return cls(0, (), ())
-        return cls(manifest["halves"], tuple(manifest["users"]), tuple(manifest["items"]))
+        manifest = read_manifest(folder / "progress.json") or {"halves": 0}
+        return cls(manifest["halves"], {side: tuple(manifest.get(side, ())) for side in SIDES})
 
     def commit(self, folder: Path) -> None:
-        commit_manifest(
-            folder / "progress.json",
-            {"halves": self.halves, "users": self.users, "items": self.items},
-        )
+        parts = {str(side): paths for side, paths in self.parts.items()}
+        commit_manifest(folder / "progress.json", {"halves": self.halves, **parts})
+
+    def factors(self) -> Factors:
+        return Factors(users=self.parts["users"], items=self.parts["items"])
 
 
 def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Factors:
     progress = _Progress.read(folder)
-    if not progress.items:
-        items = write(fit.items.blocks, partial(_start, fit.objective), folder, "items-000")
-        progress = _Progress(0, (), items)
+    if not progress.parts["items"]:
+        start = partial(_start, fit.objective)
+        items = write(fit.blocks["items"].blocks, start, folder, "items-000")
+        progress = _Progress(0, {"users": (), "items": items})
         progress.commit(folder)
     # The users once from the first items, then both sides in every iteration, the users last.
     for half in range(progress.halves, 2 * fit.iterations + 1):
         side: Side = "items" if half % 2 else "users"
-        progress = _half(fit, side, half, progress, folder, write)
-    return Factors(users=progress.users, items=progress.items)
-
-
-def _half(
-    fit: Alternation,
-    side: Side,
-    half: int,
-    before: _Progress,
-    folder: Path,
-    write: WriteParts,
-) -> _Progress:
-    blocks, fixed_parts = (
-        (fit.users.blocks, before.items) if side == "users" else (fit.items.blocks, before.users)
-    )
-    old = before.users if side == "users" else before.items
-    fixed = folder / f"fixed-{half:03d}"
-    _fix(fit.objective, fixed_parts, side, fixed)
-    pieces = list(zip(blocks, old or [""] * len(blocks), strict=True))
-    solve = partial(_solve, fit.objective, fit.solver, side, str(fixed))
-    new = write(pieces, solve, folder, f"{side}-{half + 1:03d}")
-    after = _Progress(
-        half + 1,
-        new if side == "users" else before.users,
-        new if side == "items" else before.items,
-    )
-    after.commit(folder)
-    for replaced in (*old, str(fixed)):
-        rmtree(replaced, ignore_errors=True)
-    return after
+        fixed = folder / f"fixed-{half:03d}"
+        _fix(fit.objective, progress.parts[other_side(side)], side, fixed)
+        old, blocks = progress.parts[side], fit.blocks[side].blocks
+        pieces = list(zip(blocks, old or [None] * len(blocks), strict=True))
+        solve = partial(_solve, fit.objective, fit.solver, side, str(fixed))
+        new = write(pieces, solve, folder, f"{side}-{half + 1:03d}")
+        progress = _Progress(half + 1, {**progress.parts, side: new})
+        progress.commit(folder)
+        for replaced in (*old, str(fixed)):
+            rmtree(replaced, ignore_errors=True)
+    return progress.factors()
 
 
 def _start(objective: Objective, ref: BlockRef) -> Arrays:
@@ -227,7 +195,7 @@ def _fix(objective: Objective, parts: Sequence[str], side: Side, folder: Path) -
 
 
 def _solve(
-    objective: Objective, solver: Solver, side: Side, fixed: str, piece: tuple[BlockRef, str]
+    objective: Objective, solver: Solver, side: Side, fixed: str, piece: tuple[BlockRef, str | None]
 ) -> Arrays:
     """New vectors of one block of `side`."""
     # Here, in the task: numba takes a second to load, and the driver never solves anything.
@@ -238,16 +206,15 @@ def _solve(
     rows = objective.equations(ref.open(), open_array(fixed, "offsets"))
     features, base = open_array(fixed, "features"), open_array(fixed, "base")
     basis = open_array(fixed, "basis").astype(np.float32)
-    terms = (rows.indptr, rows.indices, rows.curvature, rows.pull, features, base, rows.ridge)
     if solver == "exact":
-        solved = solve_exactly(*terms)
+        solved = solve_exactly(rows, features, base)
     else:
         begin = np.zeros((ref.rows, features.shape[1]), dtype=np.float32)
-        if old:
+        if old is not None:
             vectors, _ = open_vectors(old)
             begin = vectors if biases is None else biases.solved(vectors, side)
             begin = multiply_rows(begin, basis)
-        solved = descend(*terms, begin, _CG_STEPS)
+        solved = descend(rows, features, base, begin, _CG_STEPS)
     known = np.diff(rows.indptr) > 0
     vectors = multiply_rows(solved, np.ascontiguousarray(basis.T))
     if biases is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toplists.engine.blocks import Side
+from toplists.engine.blocks import Side, other_side
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,16 +40,12 @@ class Biases:
 
     def features(self, fixed: Floats, side: Side) -> Floats:
         """What `side` is fitted to: the fixed side's vectors, and the 1 that its own bias is times."""
-        return np.delete(fixed, self._column(_other(side)), axis=1)
+        return np.delete(fixed, self._column(other_side(side)), axis=1)
 
     def offsets(self, fixed: Floats, side: Side) -> Floats:
         """What the fixed side predicts by itself for `side`: its bias and the mean."""
-        offsets = fixed[:, self._column(_other(side))]
+        offsets = fixed[:, self._column(other_side(side))]
         return offsets if side == "users" else offsets + np.float32(self.mean)
 
     def _column(self, side: Side) -> int:
         return self.dimensions if side == "users" else self.dimensions + 1
-
-
-def _other(side: Side) -> Side:
-    return "items" if side == "users" else "users"

@@ -17,17 +17,17 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import (
+    SIDES,
     BlockRef,
     BlockSet,
     Side,
     commit_blocks,
     open_blocks,
+    other_side,
     write_ids,
 )
-from toplists.engine.storage import Array, attempt_folder, open_array, save_arrays
+from toplists.engine.storage import Array, open_array, save_part
 from toplists.engine.tasks import run_tasks
-
-SIDES: tuple[Side, Side] = ("users", "items")
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in at most this many groups
 
@@ -74,8 +74,7 @@ def build_blocks(
     chunks = _split(spark, interactions, axes, starts, folder)
     refs = _assemble(spark, axes, starts, chunks, folder)
     users, items = (
-        BlockSet(tuple(refs[side]), axes[side].rows, axes[other].rows)
-        for side, other in zip(SIDES, reversed(SIDES), strict=True)
+        BlockSet(tuple(refs[side]), axes[side].rows, axes[other_side(side)].rows) for side in SIDES
     )
     commit_blocks(folder, "users", users)
     commit_blocks(folder, "items", items)
@@ -142,23 +141,20 @@ def _split(
         # A null becomes NaN.
         values = table["value"].to_numpy().astype(np.float32)
         written = []
-        for side, other in zip(SIDES, reversed(SIDES), strict=True):
-            rows, others = (table[positions[name]].to_numpy() for name in (side, other))
+        for side in SIDES:
+            rows, others = (table[positions[name]].to_numpy() for name in (side, other_side(side)))
             block = np.searchsorted(starts[side], rows, side="right") - 1
             for index in np.unique(block):
                 mine = np.flatnonzero(block == index)
-                path = attempt_folder(target, f"chunk-{side}-{index:05d}")
-                save_arrays(
-                    path,
-                    {
-                        "rows": rows[mine],
-                        "columns": others[mine],
-                        "weights": weights[mine],
-                        "values": values[mine],
-                        "holdout": held_out[mine],
-                    },
-                )
-                written.append((side, int(index), str(path)))
+                chunk = {
+                    "rows": rows[mine],
+                    "columns": others[mine],
+                    "weights": weights[mine],
+                    "values": values[mine],
+                    "holdout": held_out[mine],
+                }
+                path = save_part(target, f"chunk-{side}-{index:05d}", chunk)
+                written.append((side, int(index), path))
         if written:
             names, indices, paths = zip(*written, strict=True)
             yield pa.RecordBatch.from_arrays(
@@ -189,7 +185,6 @@ def _assemble(
         first = starts[side][index]
         ends = [*starts[side][1:], axes[side].rows]
         n_rows = ends[index] - first
-        path = attempt_folder(target, f"{side}-{index:05d}")
         entries = {
             name: np.concatenate([open_array(chunk, name) for chunk in paths])
             for name in ("rows", "columns", "weights", "values", "holdout")
@@ -197,17 +192,15 @@ def _assemble(
         order = np.lexsort((entries["columns"], entries["rows"]))
         lengths = np.bincount(entries["rows"] - first, minlength=n_rows)
         ids, flags = _labels(axes[side], first, n_rows)
-        save_arrays(
-            path,
-            {
-                "indptr": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
-                "indices": entries["columns"][order],
-                "weights": entries["weights"][order],
-                "values": entries["values"][order],
-                "holdout": entries["holdout"][order],
-                "flags": flags,
-            },
-        )
+        block = {
+            "indptr": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
+            "indices": entries["columns"][order],
+            "weights": entries["weights"][order],
+            "values": entries["values"][order],
+            "holdout": entries["holdout"][order],
+            "flags": flags,
+        }
+        path = save_part(target, f"{side}-{index:05d}", block)
         write_ids(path, ids)
         yield pa.RecordBatch.from_arrays(
             [
@@ -216,7 +209,7 @@ def _assemble(
                 pa.array([first], pa.int32()),
                 pa.array([n_rows], pa.int32()),
                 pa.array([len(order)], pa.int64()),
-                pa.array([str(path)], pa.string()),
+                pa.array([path], pa.string()),
             ],
             names=["side", "index", "first", "rows", "entries", "path"],
         )

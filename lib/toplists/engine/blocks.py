@@ -26,6 +26,12 @@ from toplists.engine.storage import (
 
 Part = Literal["train", "all"]
 Side = Literal["users", "items"]
+SIDES: tuple[Side, Side] = ("users", "items")
+
+
+def other_side(side: Side) -> Side:
+    """The side that the columns of a side's blocks are of."""
+    return "items" if side == "users" else "users"
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,9 @@ def commit_blocks(folder: Path, side: Side, blocks: BlockSet) -> None:
     commit_manifest(folder / f"{side}.json", asdict(blocks))
 
 
-def write_ids(path: Path, ids: pa.StringArray) -> None:
+def write_ids(path: str, ids: pa.StringArray) -> None:
     """Write the external ids of a block's rows."""
-    with pa.ipc.new_file(path / "ids.arrow", pa.schema([("id", pa.string())])) as writer:
+    with pa.ipc.new_file(f"{path}/ids.arrow", pa.schema([("id", pa.string())])) as writer:
         writer.write_batch(pa.RecordBatch.from_arrays([ids], names=["id"]))
 
 

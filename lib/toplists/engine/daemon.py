@@ -14,16 +14,19 @@ import pyspark.sql  # noqa: F401  (workers need it)
 import scipy.sparse  # noqa: F401  (workers need it)
 from pyspark.daemon import manager
 
+from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.least_squares import descend, solve_exactly
 
 
 def load_kernels() -> None:
     """Read the compiled kernels from numba's cache, or compile them."""
-    one = np.ones(1, dtype=np.float32)
-    entry = (np.array([0, 1], dtype=np.int64), np.zeros(1, dtype=np.int32), one, one)
-    features, base, ridge = np.ones((1, 1), dtype=np.float32), np.ones(1), np.ones(1)
-    solve_exactly(*entry, features, base, ridge)
-    descend(*entry, features, base, ridge, features, 1)
+    one, base = np.ones(1, dtype=np.float32), np.ones(1)
+    row = Equations(np.array([0, 1]), np.zeros(1, dtype=np.int32), one, one, base)
+    start = np.ones((1, 1), dtype=np.float32)
+    features = start.copy()
+    features.flags.writeable = False  # as mapped files are; numba compiles by that, too
+    solve_exactly(row, features, base)
+    descend(row, features, base, start, 1)
 
 
 if __name__ == "__main__":

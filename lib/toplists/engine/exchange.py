@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef, BlockSet
-from toplists.engine.storage import Array, attempt_folder, save_arrays
+from toplists.engine.storage import Array, save_part
 from toplists.engine.tasks import Batches, map_batches, run_tasks
 
 T = TypeVar("T")
@@ -60,12 +60,9 @@ def write_parts_here(
     pieces: Sequence[T], compute: Callable[[T], Arrays], folder: Path, name: str
 ) -> tuple[str, ...]:
     """The same in this process, piece by piece, for a task that does all the work by itself."""
-    parts = []
-    for number, piece in enumerate(pieces):
-        path = attempt_folder(str(folder), f"{name}-{number:05d}")
-        save_arrays(path, compute(piece))
-        parts.append(str(path))
-    return tuple(parts)
+    return tuple(
+        _save(str(folder), name, number, compute(piece)) for number, piece in enumerate(pieces)
+    )
 
 
 def write_vectors(
@@ -83,7 +80,7 @@ def write_vectors(
     Returns:
         The part of each block, in their order.
     """
-    starts = ", ".join(str(ref.first) for ref in side.blocks)
+    starts = ", ".join(map(str, side.starts()))
     block = F.expr(f"array_size(filter(array({starts}), first -> first <= pos)) - 1")
     target, refs = str(folder), side.blocks
 
@@ -102,10 +99,8 @@ def write_vectors(
     written = _collect(map_batches(placed, write, _WRITTEN))
     # Spark skips the tasks of a shuffle that turns out to be empty.
     for number in set(range(len(refs))) - set(written):
-        path = attempt_folder(target, f"{name}-{number:05d}")
         vectors, known = _no_vectors(refs[number], rank)
-        save_arrays(path, {"vectors": vectors, "known": known})
-        written[number] = str(path)
+        written[number] = _save(target, name, number, {"vectors": vectors, "known": known})
     return tuple(written[number] for number in range(len(refs)))
 
 
@@ -114,11 +109,14 @@ def _no_vectors(ref: BlockRef, rank: int) -> tuple[npt.NDArray[np.float32], npt.
 
 
 def _write(folder: str, name: str, number: int, arrays: Arrays) -> pa.RecordBatch:
-    path = attempt_folder(folder, f"{name}-{number:05d}")
-    save_arrays(path, arrays)
+    path = _save(folder, name, number, arrays)
     return pa.RecordBatch.from_arrays(
-        [pa.array([number], pa.int32()), pa.array([str(path)])], names=["part", "path"]
+        [pa.array([number], pa.int32()), pa.array([path])], names=["part", "path"]
     )
+
+
+def _save(folder: str, name: str, number: int, arrays: Arrays) -> str:
+    return save_part(folder, f"{name}-{number:05d}", arrays)
 
 
 def _collect(written: DataFrame) -> dict[int, str]:

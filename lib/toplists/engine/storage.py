@@ -32,6 +32,13 @@ def attempt_folder(folder: str, name: str) -> Path:
     return path
 
 
+def save_part(folder: str, name: str, arrays: Mapping[str, Array]) -> str:
+    """Write arrays under a name of this attempt's own; where they lie."""
+    path = attempt_folder(folder, name)
+    save_arrays(path, arrays)
+    return str(path)
+
+
 def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write each array as `<name>.npy` in the folder `path`."""
     for name, array in arrays.items():

@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from toplists.config.settings import AlsSettings
-from toplists.engine.alternation import Alternation, Equations, Objective, alternate
+from toplists.engine.alternation import Alternation, Objective, alternate
 from toplists.engine.biases import Biases
-from toplists.engine.blocks import Block, Part
+from toplists.engine.blocks import Block, BlockSet, Part, Side
 from toplists.engine.kernels.draws import hash_ids, random_normals
+from toplists.engine.kernels.equations import Equations, Floats
 from toplists.engine.shapes import Factors
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import TrainingData
-
-Floats = npt.NDArray[np.float32]
 
 
 class Als:
@@ -61,7 +61,8 @@ class Als:
             if mean is None:
                 raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
             objective = Explicit(settings.rank, mean, penalty, data.seed, data.part)
-        fit = Alternation(data.users, data.items, objective, settings.solver, settings.iterations)
+        blocks: Mapping[Side, BlockSet] = {"users": data.users, "items": data.items}
+        fit = Alternation(blocks, objective, settings.solver, settings.iterations)
         return alternate(data.spark, fit, data.folder)
 
 
@@ -107,13 +108,7 @@ class Implicit:
         """Of what each row liked or was liked by."""
         liked = block.trained(self.part, len(offsets))
         confidence = 1.0 + self.alpha * liked.data
-        return Equations(
-            liked.indptr.astype(np.int64),
-            liked.indices,
-            (confidence - self.unobserved_weight).astype(np.float32),
-            confidence.astype(np.float32),
-            self.penalty.ridge(np.diff(liked.indptr)),
-        )
+        return _equations(liked, confidence - self.unobserved_weight, confidence, self.penalty)
 
 
 @dataclass(frozen=True)
@@ -143,13 +138,24 @@ class Explicit:
     def equations(self, block: Block, offsets: Floats) -> Equations:
         """Of what the fixed side leaves of each row's values."""
         rated = block.rated(self.part, len(offsets))
-        return Equations(
-            rated.indptr.astype(np.int64),
-            rated.indices,
-            np.ones(rated.nnz, dtype=np.float32),
-            rated.data - offsets[rated.indices],
-            self.penalty.ridge(np.diff(rated.indptr)),
-        )
+        left = rated.data - offsets[rated.indices]
+        return _equations(rated, np.ones_like(left), left, self.penalty)
+
+
+def _equations(
+    rows: sp.csr_array,
+    curvature: npt.NDArray[np.floating[Any]],
+    pull: npt.NDArray[np.floating[Any]],
+    penalty: Penalty,
+) -> Equations:
+    # scipy gives both index arrays one type.
+    return Equations(
+        rows.indptr.astype(np.int64),
+        rows.indices.astype(np.int32),
+        curvature.astype(np.float32),
+        pull.astype(np.float32),
+        penalty.ridge(np.diff(rows.indptr)),
+    )
 
 
 def _draw(block: Block, rank: int, seed: int) -> Floats:

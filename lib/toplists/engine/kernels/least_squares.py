@@ -19,18 +19,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-Floats = npt.NDArray[np.float32]
+from toplists.engine.kernels.equations import Equations, Floats
+
+# Sums may be reordered, which is what vectorizes them; NaN and infinity stay what they are.
+_compiled = njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+_inlined = njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True, inline="always")
 
 
-def solve_exactly(
-    indptr: npt.NDArray[np.int64],
-    indices: npt.NDArray[np.int32],
-    curvature: Floats,
-    pull: Floats,
-    features: Floats,
-    base: npt.NDArray[np.float64],
-    ridge: npt.NDArray[np.float64],
-) -> Floats:
+def solve_exactly(rows: Equations, features: Floats, base: npt.NDArray[np.float64]) -> Floats:
     """Solve every row's equations by a Cholesky factorization.
 
     A row with fewer entries than features needs only a system of its entries (the Woodbury identity:
@@ -38,36 +34,27 @@ def solve_exactly(
     not enough is solved again in float64.
 
     Args:
-        indptr: int64[rows + 1], where each row's entries begin and end.
-        indices: int32[entries], whose features an entry refers to.
-        curvature: float32[entries], not negative.
-        pull: float32[entries].
+        rows: The rows.
         features: float32[n, k].
         base: float64[k], not negative.
-        ridge: float64[rows], above 0.
 
     Returns:
         float32[rows, k]; zeros for a row without entries.
     """
-    solved = np.zeros((len(indptr) - 1, features.shape[1]), dtype=np.float32)
-    for row in _solve_rows(
-        indptr, indices, curvature, pull, features, base.astype(np.float32), ridge, solved
-    ):
-        own = slice(indptr[row], indptr[row + 1])
-        z = np.asarray(features[indices[own]], dtype=np.float64)
-        matrix = np.diag(base + ridge[row]) + (z.T * curvature[own].astype(np.float64)) @ z
-        solved[row] = np.linalg.solve(matrix, z.T @ pull[own].astype(np.float64))
+    solved = np.zeros((len(rows.ridge), features.shape[1]), dtype=np.float32)
+    for row in _solve_rows(rows, features, base.astype(np.float32), solved):
+        own = slice(rows.indptr[row], rows.indptr[row + 1])
+        z = np.asarray(features[rows.indices[own]], dtype=np.float64)
+        curvature, pull = (part[own].astype(np.float64) for part in (rows.curvature, rows.pull))
+        matrix = np.diag(base + rows.ridge[row]) + (z.T * curvature) @ z
+        solved[row] = np.linalg.solve(matrix, z.T @ pull)
     return solved
 
 
 def descend(
-    indptr: npt.NDArray[np.int64],
-    indices: npt.NDArray[np.int32],
-    curvature: Floats,
-    pull: Floats,
+    rows: Equations,
     features: Floats,
     base: npt.NDArray[np.float64],
-    ridge: npt.NDArray[np.float64],
     start: Floats,
     steps: int,
 ) -> Floats:
@@ -77,13 +64,9 @@ def descend(
     collaborative filtering", 2011.
 
     Args:
-        indptr: As for `solve_exactly`.
-        indices: Likewise.
-        curvature: Likewise.
-        pull: Likewise.
-        features: Likewise.
-        base: Likewise.
-        ridge: Likewise.
+        rows: The rows.
+        features: float32[n, k].
+        base: float64[k], not negative.
         start: float32[rows, k], the solutions to begin with.
         steps: How many steps to take.
 
@@ -91,25 +74,15 @@ def descend(
         float32[rows, k]; zeros for a row without entries.
     """
     solved = np.array(start, dtype=np.float32)
-    _descend_rows(
-        indptr, indices, curvature, pull, features, base.astype(np.float32), ridge, solved, steps
-    )
+    _descend_rows(rows, features, base.astype(np.float32), solved, steps)
     return solved
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
-def _solve_rows(
-    indptr: npt.NDArray[np.int64],
-    indices: npt.NDArray[np.int32],
-    curvature: Floats,
-    pull: Floats,
-    features: Floats,
-    base: Floats,
-    ridge: npt.NDArray[np.float64],
-    solved: Floats,
-) -> list[int]:
+@_compiled
+def _solve_rows(rows: Equations, features: Floats, base: Floats, solved: Floats) -> list[int]:
     """Fill `solved`; the rows whose matrix was not positive definite in float32 are returned."""
     k = features.shape[1]
+    indptr, indices, curvature = rows.indptr, rows.indices, rows.curvature
     failed = [0 for _ in range(0)]
     matrix = np.empty((k, k), dtype=np.float32)
     scaled = np.empty((k, k), dtype=np.float32)
@@ -122,9 +95,9 @@ def _solve_rows(
             continue
         right[:] = 0
         for entry in range(first, last):
-            _add(right, pull[entry], features, indices[entry])
+            _add(right, rows.pull[entry], features, indices[entry])
         for p in range(k):
-            diagonal[p] = base[p] + np.float32(ridge[row])
+            diagonal[p] = base[p] + np.float32(rows.ridge[row])
         if count < k:
             done = _solve_by_entries(
                 first, count, indices, curvature, features, diagonal, right, scaled, matrix
@@ -140,13 +113,13 @@ def _solve_rows(
     return failed
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True, inline="always")
+@_inlined
 def _add(target: Floats, factor: np.float32, features: Floats, index: int) -> None:
     for p in range(len(target)):
         target[p] += factor * features[index, p]
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@_compiled
 def _solve_by_features(
     first: int,
     last: int,
@@ -189,7 +162,7 @@ def _solve_by_features(
     return _factorize(matrix, k) and _substitute(matrix, right, k)
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@_compiled
 def _solve_by_entries(
     first: int,
     count: int,
@@ -237,7 +210,7 @@ def _solve_by_entries(
     return bool(np.isfinite(right.sum()))
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@_compiled
 def _factorize(matrix: Floats, size: int) -> bool:
     """Cholesky: the lower triangle of a positive definite matrix is replaced by its root."""
     for i in range(size):
@@ -257,7 +230,7 @@ def _factorize(matrix: Floats, size: int) -> bool:
     return True
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@_compiled
 def _substitute(matrix: Floats, right: Floats, size: int) -> bool:
     """Solve by the root that `_factorize` left, in place; False if a result is not finite."""
     for i in range(size):
@@ -275,19 +248,12 @@ def _substitute(matrix: Floats, right: Floats, size: int) -> bool:
     return bool(np.isfinite(total))
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@_compiled
 def _descend_rows(
-    indptr: npt.NDArray[np.int64],
-    indices: npt.NDArray[np.int32],
-    curvature: Floats,
-    pull: Floats,
-    features: Floats,
-    base: Floats,
-    ridge: npt.NDArray[np.float64],
-    solved: Floats,
-    steps: int,
+    rows: Equations, features: Floats, base: Floats, solved: Floats, steps: int
 ) -> None:
     k = features.shape[1]
+    indptr, indices, curvature = rows.indptr, rows.indices, rows.curvature
     residual = np.empty(k, dtype=np.float32)
     direction = np.empty(k, dtype=np.float32)
     image = np.empty(k, dtype=np.float32)
@@ -296,7 +262,7 @@ def _descend_rows(
         if first == last:
             solved[row, :] = 0
             continue
-        penalty = np.float32(ridge[row])
+        penalty = np.float32(rows.ridge[row])
         x = solved[row]
         for p in range(k):
             residual[p] = -(base[p] + penalty) * x[p]
@@ -305,7 +271,7 @@ def _descend_rows(
             dot = np.float32(0)
             for p in range(k):
                 dot += features[index, p] * x[p]
-            _add(residual, pull[entry] - curvature[entry] * dot, features, index)
+            _add(residual, rows.pull[entry] - curvature[entry] * dot, features, index)
         direction[:] = residual
         size = _square(residual)
         for _ in range(steps):
@@ -331,7 +297,7 @@ def _descend_rows(
                 direction[p] = residual[p] + size / before * direction[p]
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True, inline="always")
+@_inlined
 def _square(vector: Floats) -> np.float32:
     total = np.float32(0)
     for p in range(len(vector)):

@@ -116,15 +116,25 @@ def _live_fit(place: Workplace) -> Fit | None:
     return _fit(place, settings.name, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
 
 
-def is_fitted(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> bool:
-    """Whether a fit is in the registry and its content can be opened.
+def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape | None:
+    """The content of a fit as files that tasks open, or `None` where it has to be made.
 
     Publication fits are stored in tables. Evaluation fits, which nobody needs after the run, are kept
     in files only, and made again where those are gone.
     """
-    if not read_rows(place.dataset, MODELS, model_id=fit.model_id(run)):
-        return False
-    return fit.part == "all" or open_shape(model_folder(snapshot, fit.model_id(run))) is not None
+    model_id = fit.model_id(run)
+    registered = read_rows(place.dataset, MODELS, model_id=model_id)
+    if not registered:
+        return None
+    folder = model_folder(snapshot, model_id)
+    shape = open_shape(folder)
+    if shape is None and fit.part == "all":
+        kind, blocks = registered[0]["shape"], snapshot.blocks(place.settings.engine.block_entries)
+        shape = load_shape(
+            place.spark, place.dataset, kind, model_id, blocks.users, blocks.items, folder
+        )
+        commit_shape(folder, shape)
+    return shape
 
 
 def model_folder(snapshot: Snapshot, model_id: str) -> Path:
@@ -133,25 +143,14 @@ def model_folder(snapshot: Snapshot, model_id: str) -> Path:
 
 
 def open_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape:
-    """The content of a fit, as files that tasks open.
+    """The content of a fit.
 
     Raises:
         ConfigurationError: it was not fitted.
     """
-    model_id = fit.model_id(run)
-    if not is_fitted(place, run, snapshot, fit):
-        raise ConfigurationError(f"Model {model_id} is not fitted yet. Run train first.")
-    folder = model_folder(snapshot, model_id)
-    known = open_shape(folder)
-    if known is not None:
-        return known
-    # The work folder was cleared; the tables have it too.
-    blocks = snapshot.blocks(place.settings.engine.block_entries)
-    [row] = read_rows(place.dataset, MODELS, model_id=model_id)
-    shape = load_shape(
-        place.spark, place.dataset, row["shape"], model_id, blocks.users, blocks.items, folder
-    )
-    commit_shape(folder, shape)
+    shape = find_fit(place, run, snapshot, fit)
+    if shape is None:
+        raise ConfigurationError(f"Model {fit.model_id(run)} is not fitted yet. Run train first.")
     return shape
 
 

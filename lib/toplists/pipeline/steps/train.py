@@ -13,7 +13,7 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
 from toplists.models.store import save_shape
-from toplists.pipeline.steps.fits import Fit, FitPlan, is_fitted, model_folder, plan_fits
+from toplists.pipeline.steps.fits import Fit, FitPlan, find_fit, model_folder, plan_fits
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.workplace import Workplace
 
@@ -39,7 +39,7 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
 
     def fit_in_turn(fits: Iterable[Fit]) -> None:
         for fit in fits:
-            if not is_fitted(place, run, snapshot, fit):
+            if find_fit(place, run, snapshot, fit) is None:
                 _fit_and_save(place, run, snapshot, fit)
 
     evaluated = [fit for fit in plan if fit.part == "train"]
