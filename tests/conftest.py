@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 import pytest
+from hypothesis import settings
+
+from toplists.lake.dataset import Dataset
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("fast", max_examples=10)  # tests/run --fast
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -73,6 +78,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         session = open_session("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def no_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of a dataset without rows; to be copied, which is quicker than creating them."""
+    dataset = Dataset(tmp_path_factory.mktemp("no-rows") / "dataset")
+    dataset.create_tables()
+    return dataset.root
 
 
 @pytest.fixture

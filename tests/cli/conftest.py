@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -53,15 +54,14 @@ Command = Callable[..., Answer]
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(no_rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`films` was published two hours ago, `books` three days ago, `songs` never."""
     root = tmp_path_factory.mktemp("lake")
-    write_films(root / "films")
-    books = Dataset(root / "books")
-    books.create_tables()
+    write_films(Dataset(copytree(no_rows, root / "films")))
+    books = Dataset(copytree(no_rows, root / "books"))
     write_lists(books, "2026-03-07-22222222", users=["15"])
     write_publication(books, "2026-03-07-22222222", ago=timedelta(days=3))
-    Dataset(root / "songs").create_tables()
+    copytree(no_rows, root / "songs")
     return root
 
 
@@ -92,9 +92,7 @@ def run_command(*arguments: str, terminal: bool = False, columns: int | None = N
     return Answer(code, out.getvalue(), err.getvalue())
 
 
-def write_films(root: Path) -> None:
-    films = Dataset(root)
-    films.create_tables()
+def write_films(films: Dataset) -> None:
     titles = ["Heat", "Brazil", "A Title That Is Much Longer Than Any Screen Has Room For, Really"]
     append_rows(
         films,

@@ -6,7 +6,7 @@ from math import exp, factorial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import pdtr  # scipy.stats takes a second to load
 
@@ -40,7 +40,6 @@ def plain_weight(user_hash: int, resample: int, seed: int) -> int:
 @given(
     st.lists(st.integers(0, MASK), min_size=1, max_size=4), st.integers(1, 30), st.integers(0, MASK)
 )
-@settings(max_examples=50)
 def test_weights_equal_the_plain_generator(hashes: list[int], resamples: int, seed: int) -> None:
     weights = poisson_weights(np.array(hashes, dtype=np.uint64), resamples, seed)
     expected = [[plain_weight(h, b, seed) for b in range(resamples)] for h in hashes]
@@ -97,7 +96,6 @@ def test_sums_are_those_of_the_weights() -> None:
 
 
 @given(st.permutations(range(40)), st.lists(st.integers(0, 40), max_size=5))
-@settings(max_examples=30)
 def test_any_order_and_any_blocks_give_the_same_bits(order: list[int], cuts: list[int]) -> None:
     values, hashes = random_users(40)
     whole = partial_sums(values, hashes, 100, seed=1)
@@ -188,8 +186,8 @@ def coverage(data_sets: int) -> np.ndarray:
 
 
 def test_intervals_cover_roughly() -> None:
-    # 200 data sets: the share scatters by 1.5 points.
-    assert np.all(np.abs(coverage(200) - 0.95) < 0.045)
+    # 100 data sets: the share scatters by 2.2 points.
+    assert np.all(np.abs(coverage(100) - 0.95) < 0.06)
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import pyarrow as pa
 import pytest
@@ -28,10 +29,8 @@ def run(name: str, day: int = 1) -> Run:
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    dataset = Dataset(tmp_path / "world")
-    dataset.create_tables()
-    return dataset
+def dataset(no_rows: Path, tmp_path: Path) -> Dataset:
+    return Dataset(copytree(no_rows, tmp_path / "world"))
 
 
 def store(dataset: Dataset, one: Run) -> Run:

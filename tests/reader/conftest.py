@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from deltalake import DeltaTable
@@ -136,7 +137,5 @@ def remove_old_files(table: DeltaTable) -> None:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> SmallLake:
-    dataset = Dataset(tmp_path / "films")
-    dataset.create_tables()
-    return SmallLake(dataset)
+def lake(no_rows: Path, tmp_path: Path) -> SmallLake:
+    return SmallLake(Dataset(copytree(no_rows, tmp_path / "films")))

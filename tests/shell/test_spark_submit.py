@@ -372,6 +372,7 @@ def test_two_set_ups_at_once_make_one_environment(
     assert (bare / ".venv/installed-runtime.lock").read_text() == "# requirements.lock\n"
 
 
+@pytest.mark.e2e
 def test_a_changed_lock_is_installed_and_the_tests_environment_serves_all(bare: Path) -> None:
     assert finish(start_setup(bare)) != ""
     assert finish(start_setup(bare)) == ""
