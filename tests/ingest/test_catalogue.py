@@ -32,6 +32,9 @@ def item(
         "year": year,
         "genres": list(genres),
         "attributes": rest,
+        "numbers": None,
+        "available_from": None,
+        "available_until": None,
     }
 
 

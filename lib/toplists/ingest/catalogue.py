@@ -133,6 +133,9 @@ def _item(item_id: str, title: str, genres: list[str], rest: dict[str, str]) -> 
         "year": int(parts["year"]) if parts else None,
         "genres": [genre for genre in genres if genre and genre != _NO_GENRES],
         "attributes": {name: value for name, value in sorted(rest.items()) if value},
+        "numbers": None,
+        "available_from": None,
+        "available_until": None,
     }
 
 

@@ -52,12 +52,9 @@ def struct_of(*columns: Column) -> DataType:
     return {"type": "struct", "fields": [column.to_json() for column in columns]}
 
 
-MAP_OF_STRINGS: DataType = {
-    "type": "map",
-    "keyType": "string",
-    "valueType": "string",
-    "valueContainsNull": False,
-}
+def map_of(value: DataType) -> DataType:
+    """A map from names to values that are not null."""
+    return {"type": "map", "keyType": "string", "valueType": value, "valueContainsNull": False}
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from toplists.lake.schema import (
     FLOAT,
     INT,
     LONG,
-    MAP_OF_STRINGS,
     STRING,
     TIMESTAMP,
     Column,
     Table,
     array_of,
+    map_of,
     struct_of,
 )
 
@@ -36,6 +36,8 @@ RECOMMENDED_ITEMS = array_of(
         Column("source", STRING, "Who put it there: `personal`, `similar` or `popularity`."),
     )
 )
+ATTRIBUTES = Column("attributes", map_of(STRING), "Everything else the source says, as text.")
+NUMBERS = Column("numbers", map_of(DOUBLE), "Attributes that the source declares as numbers.", True)
 SHORT_REASON = Column("short_reason", STRING, "Why the list has fewer items than asked for.", True)
 
 EVENTS = Table(
@@ -110,10 +112,23 @@ ITEMS = Table(
         Column("title", STRING, "Title as shown.", True),
         Column("year", INT, "Year of publication.", True),
         Column("genres", array_of(STRING), "Genres; empty where none is known."),
-        Column("attributes", MAP_OF_STRINGS, "Everything else the source says."),
+        ATTRIBUTES,
         LOAD_ID,
+        NUMBERS,
+        Column("available_from", TIMESTAMP, "Not recommended before; null = no limit.", True),
+        Column(
+            "available_until", TIMESTAMP, "Not recommended from then on; null = no limit.", True
+        ),
     ),
     key=("item_id",),
+    writer="driver",
+)
+
+USERS = Table(
+    name="users",
+    purpose="What is known of a user besides the events.",
+    columns=(USER_ID, ATTRIBUTES, NUMBERS, LOAD_ID),
+    key=("user_id",),
     writer="driver",
 )
 
@@ -366,6 +381,7 @@ TABLES: tuple[Table, ...] = (
     LOADS,
     REJECTED_EVENTS,
     ITEMS,
+    USERS,
     INTERACTIONS,
     SNAPSHOT_USERS,
     SNAPSHOT_ITEMS,
