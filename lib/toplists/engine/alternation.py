@@ -35,6 +35,7 @@ from toplists.engine.storage import (
     save_arrays,
 )
 from toplists.engine.tasks import run_tasks
+from toplists.lake.failpoints import written
 
 Solver = Literal["exact", "cg"]
 
@@ -141,15 +142,17 @@ def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Factors:
     for half in range(progress.halves, 2 * fit.iterations + 1):
         side: Side = "items" if half % 2 else "users"
         fixed = folder / f"fixed-{half:03d}"
-        _fix(fit.objective, progress.parts[other_side(side)], side, fixed)
+        with written(f"fixed side of half {half}"):
+            _fix(fit.objective, progress.parts[other_side(side)], side, fixed)
         old, blocks = progress.parts[side], fit.blocks[side].blocks
         pieces = list(zip(blocks, old or [None] * len(blocks), strict=True))
         solve = partial(_solve, fit.objective, fit.solver, side, str(fixed))
         new = write(pieces, solve, folder, f"{side}-{half + 1:03d}")
         progress = _Progress(half + 1, {**progress.parts, side: new})
         progress.commit(folder)
-        for replaced in (*old, str(fixed)):
-            rmtree(replaced, ignore_errors=True)
+        with written(f"removal after half {half}"):
+            for replaced in (*old, str(fixed)):
+                rmtree(replaced, ignore_errors=True)
     return progress.factors()
 
 

@@ -23,6 +23,7 @@ from toplists.engine.storage import (
     open_array,
     read_manifest,
 )
+from toplists.lake.failpoints import written
 
 Part = Literal["train", "all"]
 Side = Literal["users", "items"]
@@ -138,8 +139,12 @@ def commit_blocks(folder: Path, side: Side, blocks: BlockSet) -> None:
 
 def write_ids(path: str, ids: pa.StringArray) -> None:
     """Write the external ids of a block's rows."""
-    with pa.ipc.new_file(f"{path}/ids.arrow", pa.schema([("id", pa.string())])) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays([ids], names=["id"]))
+    batch = pa.RecordBatch.from_arrays([ids], names=["id"])
+    with (
+        written("ids of a block"),
+        pa.ipc.new_file(f"{path}/ids.arrow", batch.schema) as writer,
+    ):
+        writer.write_batch(batch)
 
 
 def read_ids(path: str) -> pa.StringArray:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pyspark import TaskContext
 
+from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
 
 Array = npt.NDArray[Any]
@@ -35,7 +36,8 @@ def attempt_folder(folder: str, name: str) -> Path:
 def save_part(folder: str, name: str, arrays: Mapping[str, Array]) -> str:
     """Write arrays under a name of this attempt's own; where they lie."""
     path = attempt_folder(folder, name)
-    save_arrays(path, arrays)
+    with written(f"part {name}"):
+        save_arrays(path, arrays)
     return str(path)
 
 

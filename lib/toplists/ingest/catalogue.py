@@ -16,6 +16,7 @@ from toplists.ingest.files import InputFile
 from toplists.ingest.streams import DAMAGE, open_stream, refusal_of_damage, require_utf8
 from toplists.lake.bookkeeping import Row, append_rows, arrow_schema
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.tables import ITEMS
 
 Item: TypeAlias = dict[str, Any]
@@ -76,17 +77,14 @@ def upsert_items(dataset: Dataset, items: Iterable[Item], load_id: str) -> None:
     if changed and not known:
         append_rows(dataset, ITEMS, changed)
     elif changed:
-        (
-            opened.merge(
-                pa.Table.from_pylist(changed, schema=arrow_schema(opened)),
-                predicate="old.item_id = new.item_id",
-                source_alias="new",
-                target_alias="old",
-            )
-            .when_matched_update_all()
-            .when_not_matched_insert_all()
-            .execute()
+        merge = opened.merge(
+            pa.Table.from_pylist(changed, schema=arrow_schema(opened)),
+            predicate="old.item_id = new.item_id",
+            source_alias="new",
+            target_alias="old",
         )
+        with written(f"merge {ITEMS.name}"):
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
 def _csv_items(file: InputFile, content: bytes) -> Iterator[Item]:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from toplists.ingest.reading import Reading
 from toplists.ingest.summary import Summary
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.frames import replace_part
 from toplists.lake.tables import EVENTS, REJECTED_EVENTS
 
@@ -69,7 +70,8 @@ def write_rejected(
         replace_part(refused, dataset, REJECTED_EVENTS, load_id=load_id)
     else:
         # An earlier attempt may have left some that have become acceptable, such as future times.
-        deltalake.DeltaTable(dataset.path(REJECTED_EVENTS)).delete(f"load_id = '{load_id}'")
+        with written(f"removal from {REJECTED_EVENTS.name}"):
+            deltalake.DeltaTable(dataset.path(REJECTED_EVENTS)).delete(f"load_id = '{load_id}'")
 
 
 def _append(events: DataFrame, dataset: Dataset, summary: Summary) -> None:
@@ -78,7 +80,9 @@ def _append(events: DataFrame, dataset: Dataset, summary: Summary) -> None:
     order = ("event_date", "event_id")
     # Cutting ranges takes a sample first, which a single file does not need.
     cut = events.repartitionByRange(files, *order) if files > 1 else events.repartition(1)
-    cut.sortWithinPartitions(*order).write.format("delta").mode("append").save(dataset.path(EVENTS))
+    writer = cut.sortWithinPartitions(*order).write.format("delta").mode("append")
+    with written(f"append {EVENTS.name}"):
+        writer.save(dataset.path(EVENTS))
 
 
 def _merge(events: DataFrame, dataset: Dataset, reading: Reading, summary: Summary) -> None:
@@ -96,7 +100,9 @@ def _merge(events: DataFrame, dataset: Dataset, reading: Reading, summary: Summa
             "OR new.updated_at > old.updated_at "
             "OR (new.updated_at <=> old.updated_at AND new.content_hash > old.content_hash)"
         )
-    merge.whenNotMatchedInsertAll().execute()
+    merge = merge.whenNotMatchedInsertAll()
+    with written(f"merge {EVENTS.name}"):
+        merge.execute()
 
 
 def _within(days: tuple[date, date] | None) -> str:

@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError
 
 from toplists.errors import ConflictError
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 
 Row: TypeAlias = dict[str, Any]
@@ -42,20 +43,17 @@ def read_rows(dataset: Dataset, table: Table, **equals: str) -> list[Row]:
 def append_rows(dataset: Dataset, table: Table, rows: Sequence[Row]) -> None:
     """Append `rows`; concurrent appends do not disturb each other."""
     opened = DeltaTable(dataset.path(table))
-    write_deltalake(
-        opened, pa.Table.from_pylist(list(rows), schema=arrow_schema(opened)), mode="append"
-    )
+    data = pa.Table.from_pylist(list(rows), schema=arrow_schema(opened))
+    with written(f"append {table.name}"):
+        write_deltalake(opened, data, mode="append")
 
 
 def replace_rows(dataset: Dataset, table: Table, rows: Sequence[Row], *, where: str) -> None:
     """Replace the rows that satisfy the SQL predicate `where` by `rows`, in one commit."""
     opened = DeltaTable(dataset.path(table))
-    write_deltalake(
-        opened,
-        pa.Table.from_pylist(list(rows), schema=arrow_schema(opened)),
-        mode="overwrite",
-        predicate=where,
-    )
+    data = pa.Table.from_pylist(list(rows), schema=arrow_schema(opened))
+    with written(f"replace {table.name}"):
+        write_deltalake(opened, data, mode="overwrite", predicate=where)
 
 
 def compare_and_append(dataset: Dataset, table: Table, row: Row, *, expected_version: int) -> None:
@@ -69,10 +67,10 @@ def compare_and_append(dataset: Dataset, table: Table, row: Row, *, expected_ver
     """
     opened = DeltaTable(dataset.path(table), version=expected_version)
     data = pa.Table.from_pylist([row], schema=arrow_schema(opened))
+    never_again = CommitProperties(max_commit_retries=0)
     try:
-        write_deltalake(
-            opened, data, mode="append", commit_properties=CommitProperties(max_commit_retries=0)
-        )
+        with written(f"append {table.name}"):
+            write_deltalake(opened, data, mode="append", commit_properties=never_again)
     except CommitFailedError as error:
         raise ConflictError(
             f"{table.name} of dataset {dataset.name} was changed by another process meanwhile; "

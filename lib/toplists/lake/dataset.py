@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.parse import unquote
 from deltalake import DeltaTable, Schema
 
 from toplists.errors import ConfigurationError
+from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 from toplists.lake.tables import RUNS, TABLES
 
@@ -83,21 +86,28 @@ class Dataset:
         self.root.mkdir(parents=True, exist_ok=True)
         missing = [table for table in TABLES if not self.has(table)]
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda table: create_table(self.path(table), table), missing))
+            list(pool.map(lambda table: create_table(self.root / table.name, table), missing))
 
 
-def create_table(path: str, table: Table) -> None:
-    """Create one empty Delta table at `path`, readable by every reader (reader version 1)."""
-    created = DeltaTable.create(
-        path,
-        schema=Schema.from_json(json.dumps(table.schema_json)),
-        name=table.name,
-        description=table.purpose,
-        partition_by=list(table.partition_by) or None,
-        mode="ignore",
-    )
-    if table.constraints and not created.metadata().configuration:
-        created.alter.add_constraint(dict(table.constraints))
+def create_table(path: Path, table: Table) -> None:
+    """Create one empty Delta table at `path`, readable by every reader (reader version 1).
+
+    It is there with its constraints, which take a second commit, or not at all.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with written(f"draft {table.name}"):
+        shutil.rmtree(draft, ignore_errors=True)
+        created = DeltaTable.create(
+            str(draft),
+            schema=Schema.from_json(json.dumps(table.schema_json)),
+            name=table.name,
+            description=table.purpose,
+            partition_by=list(table.partition_by) or None,
+        )
+        if table.constraints:
+            created.alter.add_constraint(dict(table.constraints))
+    with written(f"create {table.name}"):
+        draft.replace(path)
 
 
 def partition_files(dataset: Dataset, table: Table, **partition: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from toplists.lake.dataset import Dataset, partition_files
+from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 
 
@@ -47,4 +48,5 @@ def replace_part(frame: DataFrame, dataset: Dataset, table: Table, **equals: str
         writer = writer.mode("overwrite").option("replaceWhere", predicate)
     else:
         writer = writer.mode("append")
-    writer.save(dataset.path(table))
+    with written(f"replace {table.name}"):
+        writer.save(dataset.path(table))

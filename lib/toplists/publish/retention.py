@@ -8,6 +8,7 @@ from deltalake import DeltaTable
 
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset, partition_files
+from toplists.lake.failpoints import written
 from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
 from toplists.lake.tables import MODELS, RUNS, TABLES
@@ -37,7 +38,8 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
         _forget_models(dataset, run_id)
-        shutil.rmtree(dataset.work / run_id, ignore_errors=True)
+        with written("removal of a work folder"):
+            shutil.rmtree(dataset.work / run_id, ignore_errors=True)
     for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
         if model_id.split(".")[0] not in kept:
             for table in _BY_MODEL:
@@ -51,7 +53,8 @@ def _by_time(rows: list[Row]) -> list[Row]:
 
 def _forget_models(dataset: Dataset, run_id: str) -> None:
     """Take the run's fits out of the registry, so that a repeated run fits them again."""
-    DeltaTable(dataset.path(MODELS)).delete(f"run_id = '{run_id}'")
+    with written(f"removal from {MODELS.name}"):
+        DeltaTable(dataset.path(MODELS)).delete(f"run_id = '{run_id}'")
 
 
 def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str]:
@@ -64,4 +67,5 @@ def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str
 
 def _drop(dataset: Dataset, table: Table, column: str, value: str) -> None:
     if partition_files(dataset, table, **{column: value}):
-        DeltaTable(dataset.path(table)).delete(f"{column} = '{value}'")
+        with written(f"removal from {table.name}"):
+            DeltaTable(dataset.path(table)).delete(f"{column} = '{value}'")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
 from toplists.errors import ConfigurationError
+from toplists.lake.failpoints import written
 from toplists.lake.ledger import Outcome, Run
 from toplists.pipeline.workplace import Workplace
 
@@ -20,7 +21,8 @@ def prepare(place: Workplace, run: Run) -> Outcome:
     if run.as_of is None:
         raise ConfigurationError(f"{run.run_id} is a load, not a run: it has nothing to prepare.")
     # Files of an earlier attempt belong to tables that are about to be replaced.
-    shutil.rmtree(place.dataset.work / run.run_id, ignore_errors=True)
+    with written("removal of a work folder"):
+        shutil.rmtree(place.dataset.work / run.run_id, ignore_errors=True)
     snapshot = take_snapshot(
         place.spark,
         place.dataset,

@@ -1,0 +1,207 @@
+"""A night killed before and after each of its writes, and the same night again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from worlds import World, assert_identical, two_tastes
+
+from toplists.lake import failpoints
+from toplists.lake.dataset import Dataset
+from toplists.lake.tables import POPULAR_ITEMS, SIMILAR_ITEMS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Moment = tuple[str, int]
+"""A moment's name, and which time it is come to."""
+
+MORE = [f"u{user:02},i{(user * 11 + 5) % 40:02},5,2024-02-01T00:00:{user:02}" for user in range(40)]
+
+# The worst: between what belongs together. Every moment has its turn in the long tests.
+WORST: list[Moment] = [
+    ("after append events", 1),  # `loads` does not know of them
+    ("after replace user_factors", 1),  # the registry does not know the model
+    ("after replace recommendations", 1),  # some tables have the run's lists
+    ("after append publications", 1),  # current.json and the ledger do not tell of it
+]
+
+
+class KilledError(BaseException):
+    """What happens instead of `kill -9`, so that the session lives on."""
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[Moment | None], list[Moment]]:
+    """Lets the next thing end at a moment; after it nothing is written any more, as by the dead."""
+
+    def arm(moment: Moment | None) -> list[Moment]:
+        times: Counter[str] = Counter()
+        passed: list[Moment] = []
+
+        def reach(name: str) -> None:
+            if moment is not None and moment in passed:
+                raise KilledError
+            times[name] += 1
+            passed.append((name, times[name]))
+            if passed[-1] == moment:
+                raise KilledError
+
+        monkeypatch.setattr(failpoints, "reach", reach)
+        return passed
+
+    return arm
+
+
+@pytest.fixture(scope="module")
+def two_nights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A dataset after two nights, both of which are kept."""
+    folder = tmp_path_factory.mktemp("two-nights")
+    world = World(Dataset(folder / "lake" / "world"), spark, folder)
+    world.night(world.feed(two_tastes()))
+    world.night(world.feed(MORE[:20], "second.csv"))
+    return world
+
+
+def copy_of(world: World, folder: Path) -> World:
+    shutil.copytree(world.dataset.root, folder / "lake" / "world")
+    return World(Dataset(folder / "lake" / "world"), world.spark, folder)
+
+
+@pytest.fixture
+def first(spark: SparkSession, tmp_path: Path) -> World:
+    """A first night, about to begin."""
+    return World(Dataset(tmp_path / "lake" / "world"), spark, tmp_path)
+
+
+@pytest.fixture
+def third(two_nights: World, tmp_path: Path) -> World:
+    """A third night, about to begin: it merges, and removes the first night's run."""
+    return copy_of(two_nights, tmp_path)
+
+
+def first_feed(world: World) -> str:
+    return world.feed(two_tastes())
+
+
+def third_feed(world: World) -> str:
+    return world.feed(MORE[20:], "third.csv")
+
+
+Published = tuple[dict[str, list[tuple[str, float, str]]], list[Any], list[Any]]
+
+
+def published(world: World) -> Published:
+    run_id = world.live()
+    similar, popular = (
+        sorted(world.rows(table, run_id=run_id), key=repr)
+        for table in (SIMILAR_ITEMS, POPULAR_ITEMS)
+    )
+    return world.lists(run_id), similar, popular
+
+
+def assert_same(left: Published, right: Published) -> None:
+    assert_identical(left[0], right[0])
+    assert left[1:] == right[1:]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    two_nights: World, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Published]:
+    """What the first and the third night publish if nothing happens."""
+    first = World(
+        Dataset(tmp_path_factory.mktemp("first") / "lake" / "world"), spark, two_nights.folder
+    )
+    first.night(first_feed(first))
+    third = copy_of(two_nights, tmp_path_factory.mktemp("third"))
+    third.night(third_feed(third))
+    return {"first": published(first), "third": published(third)}
+
+
+def end_and_repeat(
+    world: World, feed: str, kill: Callable[[Moment | None], list[Moment]], moment: Moment
+) -> None:
+    kill(moment)
+    with pytest.raises(KilledError):
+        world.night(feed)
+    kill(None)
+    world.night(feed)
+
+
+@pytest.mark.parametrize("moment", WORST, ids=lambda m: m[0])
+def test_a_first_night_killed_at_its_worst_moments(
+    first: World,
+    undisturbed: dict[str, Published],
+    kill: Callable[[Moment | None], list[Moment]],
+    moment: Moment,
+) -> None:
+    end_and_repeat(first, first_feed(first), kill, moment)
+    assert_same(published(first), undisturbed["first"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("night", ["first", "third"])
+def test_a_night_killed_at_every_moment(
+    night: str,
+    two_nights: World,
+    undisturbed: dict[str, Published],
+    kill: Callable[[Moment | None], list[Moment]],
+    tmp_path: Path,
+) -> None:
+    def begin(name: str) -> tuple[World, str]:
+        if night == "third":
+            world = copy_of(two_nights, tmp_path / name)
+            return world, third_feed(world)
+        (tmp_path / name).mkdir()
+        world = World(Dataset(tmp_path / name / "lake/world"), two_nights.spark, tmp_path / name)
+        return world, first_feed(world)
+
+    world, feed = begin("recorded")
+    moments = kill(None)
+    world.night(feed)
+    for number, moment in enumerate(list(moments)):
+        if number and moment[0].startswith("before"):
+            continue  # nothing was written since the moment after what came last
+        world, feed = begin(str(number))
+        end_and_repeat(world, feed, kill, moment)
+        assert_same(published(world), undisturbed[night])
+        shutil.rmtree(tmp_path / str(number))
+
+
+@pytest.mark.long
+def test_a_worker_killed_at_its_writes(
+    two_nights: World, undisturbed: dict[str, Published], tmp_path: Path
+) -> None:
+    # The variable reaches the workers with each function that they are sent.
+    workers = two_nights.spark.sparkContext.environment
+
+    def begin(name: str) -> World:
+        (tmp_path / name).mkdir()
+        return World(Dataset(tmp_path / name / "lake/world"), two_nights.spark, tmp_path / name)
+
+    try:
+        workers[failpoints.FAIL_AT] = f">{tmp_path / 'notes'}"
+        world = begin("recorded")
+        world.night(first_feed(world))
+        # One of each kind: blocks and halves differ in their numbers.
+        noted = (tmp_path / "notes").read_text().splitlines()
+        moments = {re.sub(r"\d+", "#", moment): moment for moment in noted}.values()
+        assert len(moments) > 10
+        for number, moment in enumerate(moments):
+            world = begin(str(number))
+            workers[failpoints.FAIL_AT] = moment
+            with pytest.raises(Exception, match=r"Python worker exited|crashed"):
+                world.night(first_feed(world))
+            del workers[failpoints.FAIL_AT]
+            world.night(first_feed(world))
+            assert_same(published(world), undisturbed["first"])
+            shutil.rmtree(tmp_path / str(number))
+    finally:
+        workers.pop(failpoints.FAIL_AT, None)
