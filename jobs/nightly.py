@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from toplists.pipeline.command import add_as_of, add_source, chosen_source, job_parser, run_job
+from toplists.pipeline.command import (
+    add_accept_input,
+    add_as_of,
+    add_source,
+    chosen_source,
+    job_parser,
+    run_job,
+)
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import NightlyOptions, nightly
 from toplists.pipeline.process import leave
@@ -34,4 +41,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--force", action="store_true", help="publish although a newer as_of is live"
     )
+    add_accept_input(parser)
     leave(run_job(parser, work))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from toplists.pipeline.command import add_as_of, job_parser, run_job
+from toplists.pipeline.command import add_accept_input, add_as_of, job_parser, run_job
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.nightly import begin_run, perform
 from toplists.pipeline.process import leave
@@ -21,4 +21,5 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
 if __name__ == "__main__":
     parser = job_parser("prepare", "Freeze what is known at as_of into a new run's snapshot.")
     add_as_of(parser, "the day after the newest event")
+    add_accept_input(parser)
     leave(run_job(parser, work))

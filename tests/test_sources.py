@@ -29,6 +29,11 @@ class Allowed:
 
 # (file in lib/toplists, function): what it may collect.
 ALLOWED: dict[tuple[str, str], Allowed] = {
+    ("dataset/arrivals.py", "count_days"): Allowed(1, "one row per day of eight weeks"),
+    ("dataset/arrivals.py", "_first_seen"): Allowed(1, "one number per day of eight weeks"),
+    ("dataset/arrivals.py", "_bins"): Allowed(
+        1, "one row per bin of values, of which there are ten"
+    ),
     ("dataset/positions.py", "add_positions"): Allowed(
         1, "one count per bucket of consecutive ids, and a bucket holds many ids"
     ),

@@ -74,11 +74,19 @@ class World:
         """The small settings, with whole sections replaced."""
         return Settings(**(SMALL | changes))
 
-    def workplace(self, settings: Settings, work: Callable[[Workplace], Any], spark: Any) -> Any:
+    def workplace(
+        self,
+        settings: Settings,
+        work: Callable[[Workplace], Any],
+        spark: Any,
+        *,
+        accept_input: bool = False,
+    ) -> Any:
         """Do `work` under the lease."""
         with hold_lease(self.dataset, "test") as lease:
             self.dataset.create_tables()
-            return work(Workplace(settings, self.dataset, lease, lambda: NOW, spark))
+            place = Workplace(settings, self.dataset, lease, lambda: NOW, spark, accept_input)
+            return work(place)
 
     def night(
         self,
@@ -87,6 +95,7 @@ class World:
         as_of: date | None = None,
         publish: bool = True,
         force: bool = False,
+        accept_input: bool = False,
         session: Callable[[], SparkSession] | None = None,
         **changes: Any,
     ) -> str:
@@ -98,6 +107,7 @@ class World:
             self.settings(**changes),
             lambda place: nightly(place, narrator, options),
             session or (lambda: self.spark),
+            accept_input=accept_input,
         )
         return out.getvalue()
 

@@ -58,6 +58,29 @@ class IngestSettings(Section):
     )
 
 
+class InputSettings(Section):
+    """What is usual of a feed that comes daily; anything else is refused before training."""
+
+    daily_from: int = Field(
+        21, ge=7, le=28, description="A feed is judged if so many of the last 28 days had events."
+    )
+    min_daily_events: int = Field(
+        1000, ge=1, description="A feed is judged from so many events on the median day."
+    )
+    min_volume: float = Field(
+        0.3, ge=0.0, description="Least events of the last day, as a share of its weekday's median."
+    )
+    max_volume: float = Field(
+        4.0, ge=1.0, description="Most events of the last day, as a share of its weekday's median."
+    )
+    max_new_rise: Share = Field(
+        0.3, description="How much larger than usual the share of new users or items may be."
+    )
+    max_value_drift: float = Field(
+        0.25, gt=0.0, description="Largest population stability index of the last day's values."
+    )
+
+
 class SplitSettings(Section):
     method: Literal["auto", "days", "last", "hash"] = Field(
         "auto",
@@ -187,6 +210,7 @@ class Settings(Section):
 
     lake: LakeSettings = LakeSettings()
     ingest: IngestSettings = IngestSettings()
+    input: InputSettings = InputSettings()
     prepare: PrepareSettings = PrepareSettings()
     model: ModelSettings = ModelSettings()
     recommend: RecommendSettings = RecommendSettings()
@@ -197,7 +221,9 @@ class Settings(Section):
     def result_affecting(self) -> dict[str, object]:
         """The settings that decide what the lists are, as plain data for the run's fingerprint.
 
-        Where the lake lies, how input is parsed (its outcome is in the events), how long runs are
-        kept and how work is cut do not change a list.
+        Where the lake lies, how input is parsed (its outcome is in the events) and judged, how long
+        runs are kept and how work is cut do not change a list.
         """
-        return self.model_dump(mode="json", exclude={"lake", "ingest", "publish", "engine"})
+        return self.model_dump(
+            mode="json", exclude={"lake", "ingest", "input", "publish", "engine"}
+        )

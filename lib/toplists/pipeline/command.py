@@ -68,6 +68,13 @@ def add_as_of(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def add_accept_input(parser: argparse.ArgumentParser) -> None:
+    """`--accept-input`: somebody looked at an unusual input and says that it is right."""
+    parser.add_argument(
+        "--accept-input", action="store_true", help="go on although the input gate refuses"
+    )
+
+
 def add_run_id(parser: argparse.ArgumentParser) -> None:
     """`--run-id`: which run to go on with."""
     parser.add_argument("--run-id", metavar="RUN", help="default: the run prepared last")
@@ -84,7 +91,14 @@ def run_job(parser: argparse.ArgumentParser, work: Work, argv: Sequence[str] | N
     try:
         settings = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings
         dataset = _choose_dataset(settings, arguments)
-        _work_on(dataset, settings, parser.prog, lambda place: work(place, narrator, arguments))
+        accept = getattr(arguments, "accept_input", False)
+        _work_on(
+            dataset,
+            settings,
+            parser.prog,
+            lambda place: work(place, narrator, arguments),
+            accept_input=accept,
+        )
     except ToplistsError as error:
         _LOG.info("refused", exc_info=True)
         narrator.failure(error, log)
@@ -105,7 +119,12 @@ def chosen_source(arguments: argparse.Namespace) -> Source:
 
 
 def _work_on(
-    dataset: Dataset, settings: Settings, command: str, work: Callable[[Workplace], None]
+    dataset: Dataset,
+    settings: Settings,
+    command: str,
+    work: Callable[[Workplace], None],
+    *,
+    accept_input: bool,
 ) -> None:
     with hold_lease(dataset, command, wait_seconds=settings.lake.lease_seconds) as lease:
         work(
@@ -115,6 +134,7 @@ def _work_on(
                 lease=lease,
                 clock=utc_now,
                 start_session=lambda: open_session(f"toplists {dataset.name}"),
+                accept_input=accept_input,
             )
         )
 

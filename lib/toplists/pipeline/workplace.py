@@ -19,7 +19,7 @@ class Workplace:
     """The surroundings of one command on one dataset.
 
     `start_session` starts Spark. It is called on first use of `spark` only, so that a command which
-    finds nothing to do ends without it.
+    finds nothing to do ends without it. `accept_input`: the person says that an unusual input is right.
     """
 
     settings: Settings
@@ -27,6 +27,7 @@ class Workplace:
     lease: Lease
     clock: Clock
     start_session: Callable[[], SparkSession]
+    accept_input: bool = False
 
     @cached_property
     def spark(self) -> SparkSession:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from datetime import date
 
+from toplists.dataset.arrivals import count_days, look_closer
+from toplists.dataset.input_gate import InputCheck, comes_daily, judge_input
+from toplists.dataset.loader import load_events
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
-from toplists.errors import ConfigurationError
+from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.lake.failpoints import written
 from toplists.lake.ledger import Outcome, Run
 from toplists.pipeline.workplace import Workplace
 
+_LOG = logging.getLogger(__name__)
+
 
 def prepare(place: Workplace, run: Run) -> Outcome:
-    """Make the run's snapshot and its blocks.
+    """Judge what arrived, and make the run's snapshot and its blocks.
 
     Raises:
-        InputRefusedError: nothing is known before the run's `as_of`.
+        InputRefusedError: what arrived is unusual and was not accepted, or nothing is known before the
+            run's `as_of`.
     """
     if run.as_of is None:
         raise ConfigurationError(f"{run.run_id} is a load, not a run: it has nothing to prepare.")
+    checks = _judge_input(place, run, run.as_of)
     # Files of an earlier attempt belong to tables that are about to be replaced.
     with written("removal of a work folder"):
         shutil.rmtree(place.dataset.work / run.run_id, ignore_errors=True)
@@ -45,10 +54,30 @@ def prepare(place: Workplace, run: Run) -> Outcome:
             f"{facts.interactions:,} interactions of {facts.users:,} users and {facts.items:,} items, "
             f"{facts.trained:,} positive, holdout: {facts.protocol}{repeated}"
         ),
-        facts=asdict(facts),
+        facts=asdict(facts)
+        | {"input": [asdict(check) for check in checks], "accepted_input": place.accept_input},
         rows_in=facts.events,
         rows_out=facts.interactions,
     )
+
+
+def _judge_input(place: Workplace, run: Run, as_of: date) -> tuple[InputCheck, ...]:
+    events = load_events(place.spark, place.dataset, as_of, run.loads)
+    settings = place.settings.input
+    arrivals = count_days(events, as_of)
+    if comes_daily(arrivals, settings):
+        arrivals = look_closer(arrivals, events)
+    checks = judge_input(arrivals, settings)
+    for check in checks:
+        _LOG.info("input gate, %s: %s", check.name, check.sentence)
+    failed = [check.sentence for check in checks if not check.passed]
+    if failed and not place.accept_input:
+        raise InputRefusedError(
+            f"What arrived until {as_of} is unusual, and nothing was trained on it: "
+            f"{'; '.join(failed)}. Look at the feed; if it is right, go on with --accept-input, or say "
+            "what is usual in the settings input.*. What is live stays live."
+        )
+    return checks
 
 
 def open_snapshot(place: Workplace, run: Run) -> Snapshot:
@@ -60,5 +89,6 @@ def open_snapshot(place: Workplace, run: Run) -> Snapshot:
     facts = place.ledger.facts(run.run_id, "prepare")
     if facts is None:
         raise ConfigurationError(f"Run {run.run_id} is not prepared yet. Run prepare first.")
-    del facts["detail"]
-    return Snapshot(place.spark, place.dataset, run.run_id, SnapshotFacts(**facts))
+    kept = {field.name for field in fields(SnapshotFacts)}
+    known = {name: fact for name, fact in facts.items() if name in kept}
+    return Snapshot(place.spark, place.dataset, run.run_id, SnapshotFacts(**known))
