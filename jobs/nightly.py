@@ -11,6 +11,7 @@ from argparse import Namespace
 from toplists.pipeline.command import (
     add_accept_input,
     add_as_of,
+    add_cold,
     add_source,
     chosen_source,
     job_parser,
@@ -29,6 +30,7 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
         as_of=arguments.as_of,
         publish=not arguments.no_publish,
         force=arguments.force,
+        cold=arguments.cold,
     )
     nightly(place, narrator, options)
 
@@ -42,4 +44,5 @@ if __name__ == "__main__":
         "--force", action="store_true", help="publish although a newer as_of is live"
     )
     add_accept_input(parser)
+    add_cold(parser)
     leave(run_job(parser, work))

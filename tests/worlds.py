@@ -96,12 +96,13 @@ class World:
         publish: bool = True,
         force: bool = False,
         accept_input: bool = False,
+        cold: bool = False,
         session: Callable[[], SparkSession] | None = None,
         **changes: Any,
     ) -> str:
         """Run `nightly`; returns what it printed."""
         out = io.StringIO()
-        options = NightlyOptions(parse_source(source), as_of, publish, force)
+        options = NightlyOptions(parse_source(source), as_of, publish, force, cold)
         narrator = open_narrator({}, out, out)
         self.workplace(
             self.settings(**changes),

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
+import pyarrow as pa
 import pytest
 from snapshots import write_blocks
 
 from toplists.config.settings import AlsSettings
 from toplists.engine import alternation
-from toplists.engine.alternation import Alternation, Objective, alternate_here
-from toplists.engine.blocks import Part, Side
+from toplists.engine.alternation import Alternation, Objective, Start, alternate_here
+from toplists.engine.blocks import BlockRef, Part, Side
 from toplists.engine.daemon import load_kernels
 from toplists.engine.kernels import least_squares
 from toplists.engine.shapes import Factors, open_vectors
+from toplists.engine.storage import read_manifest
 from toplists.errors import InputRefusedError
 from toplists.models.als import Als, Explicit, Implicit, Penalty
 from toplists.models.protocol import TrainingData
@@ -55,6 +57,7 @@ def fit(tmp_path: Path) -> Callable[..., Vectors]:
         *,
         part: Part = "all",
         name: str = "fit",
+        start: Start | None = None,
         **how: Any,
     ) -> Vectors:
         users, items = write_blocks(tmp_path / name / "blocks", weights, **how)
@@ -66,7 +69,7 @@ def fit(tmp_path: Path) -> Callable[..., Vectors]:
             mean = float(np.nanmean(how.get("values", weights)))
             objective = Explicit(settings.rank, mean, penalty, 42, part)
         plan = Alternation(
-            {"users": users, "items": items}, objective, settings.solver, settings.iterations
+            {"users": users, "items": items}, objective, settings.solver, settings.iterations, start
         )
         return stacked(alternate_here(plan, tmp_path / name / "model"))
 
@@ -210,6 +213,36 @@ def test_a_fit_goes_on_where_it_was_interrupted(
     again = fit(likings(), name="killed")
     assert halves == [0, 1, 2, 3, 4, 5, *range(5, 13)]
     assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+
+
+def test_a_fit_goes_on_from_an_earlier_one_by_ids(
+    fit: Callable[..., Vectors], tmp_path: Path
+) -> None:
+    weights = likings()
+    well_fitted = SETTINGS.model_copy(update={"iterations": 30})
+    loss = implicit_loss(weights, *fit(weights, well_fitted, name="earlier"))
+    short = SETTINGS.model_copy(update={"iterations": 1})
+    cold = implicit_loss(weights, *fit(weights, short, name="cold"))
+    start = earlier_fit(tmp_path / "earlier")
+    warm = implicit_loss(weights, *fit(weights, short, name="warm", start=start))
+    assert warm == pytest.approx(loss, rel=1e-4)
+    assert warm < cold
+
+
+def test_vectors_are_found_by_id(fit: Callable[..., Vectors], tmp_path: Path) -> None:
+    weights = likings()  # nobody interacted with item 5
+    _, items = fit(weights, name="earlier", cuts=((), [7]))
+    rows, vectors = earlier_fit(tmp_path / "earlier").of(pa.array(["i019", "new", "i005", "i003"]))
+    assert rows.tolist() == [0, 3]
+    assert np.array_equal(vectors, items[[19, 3]])
+
+
+def earlier_fit(folder: Path) -> Start:
+    progress = read_manifest(folder / "model" / "progress.json")
+    blocks = sorted((folder / "blocks").glob("i-*"))
+    assert progress is not None
+    refs = [BlockRef(n, 0, 0, 0, str(path)) for n, path in enumerate(blocks)]
+    return Start(tuple(refs), tuple(progress["items"]))
 
 
 @pytest.mark.parametrize("solver", ["exact", "cg"])

@@ -137,6 +137,16 @@ class AlsSettings(Section):
         "kernels", description="Compiled kernels in Spark tasks, or Spark MLlib's ALS."
     )
 
+    warm_start: bool = Field(
+        True, description="Start from the item factors of the fit before, where there is one."
+    )
+    warm_iterations: int = Field(
+        4, ge=1, le=500, description="Passes over both sides of a fit that starts from another."
+    )
+    cold_every: int = Field(
+        7, ge=1, description="Of so many runs in a row, one starts from nothing."
+    )
+
     @model_validator(mode="after")
     def _mllib_has_fewer_settings(self) -> Self:
         if self.engine == "mllib":

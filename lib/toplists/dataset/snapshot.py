@@ -70,11 +70,6 @@ class Snapshot:
         """The run's `snapshot_users`."""
         return read_frame(self.spark, self.dataset, SNAPSHOT_USERS, run_id=self.run_id)
 
-    @property
-    def folder(self) -> Path:
-        """Where the run's files lie."""
-        return self.dataset.work / self.run_id
-
     def blocks(self, block_entries: int) -> SnapshotBlocks:
         """The interactions by user and by item, every one of them; built on first use.
 
@@ -102,7 +97,7 @@ class Snapshot:
                 self._files(INTERACTIONS),
                 {"users": users, "items": items},
                 block_entries=block_entries,
-                folder=self.folder / "blocks",
+                folder=block_folder(self.dataset, self.run_id),
             )
         )
 
@@ -116,6 +111,11 @@ class SnapshotBlocks:
 
     users: BlockSet
     items: BlockSet
+
+
+def block_folder(dataset: Dataset, run_id: str) -> Path:
+    """Where the blocks of a run lie."""
+    return dataset.work / run_id / "blocks"
 
 
 def take_snapshot(

@@ -17,12 +17,22 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.lib.format import open_memmap
 from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
 from toplists.engine.biases import Biases
-from toplists.engine.blocks import SIDES, Block, BlockRef, BlockSet, Side, other_side, tiles
+from toplists.engine.blocks import (
+    SIDES,
+    Block,
+    BlockRef,
+    BlockSet,
+    Side,
+    all_ids,
+    other_side,
+    tiles,
+)
 from toplists.engine.exchange import Arrays, write_parts, write_parts_here
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.products import gram, multiply_rows
@@ -71,13 +81,35 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
+class Start:
+    """Item vectors of an earlier fit: a part for each block, which says by its ids whose they are."""
+
+    blocks: tuple[BlockRef, ...]
+    parts: tuple[str, ...]
+
+    def of(self, ids: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Which of `ids` have a vector, and their vectors: `(int64[found], float32[found, k])`."""
+        vectors, known = zip(*map(open_vectors, self.parts), strict=True)
+        earlier = pc.index_in(ids, all_ids(self.blocks)).to_numpy(zero_copy_only=False)
+        here = np.flatnonzero(~np.isnan(earlier))
+        there = earlier[here].astype(np.int64)
+        has_one = np.concatenate(known)[there]
+        return here[has_one], np.concatenate(vectors)[there[has_one]]
+
+
+@dataclass(frozen=True)
 class Alternation:
-    """A fit to be made: the blocks of both sides and how they are fitted."""
+    """A fit to be made: the blocks of both sides and how they are fitted.
+
+    Without a `start` the first item vectors are the objective's; with one, items that are not in it
+    begin at zero.
+    """
 
     blocks: Mapping[Side, BlockSet]
     objective: Objective
     solver: Solver
     iterations: int
+    start: Start | None = None
 
     @property
     def entries(self) -> int:
@@ -134,7 +166,7 @@ class _Progress:
 def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Factors:
     progress = _Progress.read(folder)
     if not progress.parts["items"]:
-        start = partial(_start, fit.objective)
+        start = partial(_start, fit.objective, fit.start)
         items = write(fit.blocks["items"].blocks, start, folder, "items-000")
         progress = _Progress(0, {"users": (), "items": items})
         progress.commit(folder)
@@ -156,10 +188,16 @@ def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Factors:
     return progress.factors()
 
 
-def _start(objective: Objective, ref: BlockRef) -> Arrays:
-    vectors, biases = objective.start(ref.open()), objective.biases
+def _start(objective: Objective, start: Start | None, ref: BlockRef) -> Arrays:
+    block = ref.open()
+    vectors, biases = objective.start(block), objective.biases
+    if start is not None:
+        vectors[:] = 0  # beside fitted vectors a random one would be noise
     if biases is not None:
         vectors = biases.store(vectors, "items")
+    if start is not None:
+        rows, earlier = start.of(block.ids)
+        vectors[rows] = earlier
     return {"vectors": vectors, "known": np.ones(ref.rows, dtype=np.bool_)}
 
 

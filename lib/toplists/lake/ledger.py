@@ -31,6 +31,17 @@ class Run:
         """The loads that the run is over."""
         return list(json.loads(self.inputs)["loads"])
 
+    @property
+    def parent(self) -> str | None:
+        """The run that its fits start from; `None` for one that starts from nothing."""
+        parent: str | None = json.loads(self.inputs).get("parent")
+        return parent
+
+    @property
+    def generation(self) -> int:
+        """How many runs in a row started from one another before it."""
+        return int(json.loads(self.inputs).get("generation", 0))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -117,6 +128,18 @@ class Ledger:
             and (as_of is None or row["as_of"] == as_of)
             and row["configuration"] == like.configuration
             and row["code_version"] == like.code_version
+        ]
+        return _run(max(rows, key=lambda row: row["at"])) if rows else None
+
+    def newest_like(self, run: Run) -> Run | None:
+        """The run begun last that is what `run` is, whatever its parent."""
+        rows = [
+            row
+            for row in read_rows(self._dataset, RUNS, step="prepare")
+            if row["as_of"] == run.as_of
+            and row["configuration"] == run.configuration
+            and row["code_version"] == run.code_version
+            and json.loads(row["inputs"])["loads"] == run.loads
         ]
         return _run(max(rows, key=lambda row: row["at"])) if rows else None
 

@@ -62,7 +62,8 @@ class Als:
                 raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
             objective = Explicit(settings.rank, mean, penalty, data.seed, data.part)
         blocks: Mapping[Side, BlockSet] = {"users": data.users, "items": data.items}
-        fit = Alternation(blocks, objective, settings.solver, settings.iterations)
+        iterations = settings.warm_iterations if data.start else settings.iterations
+        fit = Alternation(blocks, objective, settings.solver, iterations, data.start)
         return alternate(data.spark, fit, data.folder)
 
 

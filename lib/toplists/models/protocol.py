@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from toplists.engine.alternation import Start
 from toplists.engine.blocks import BlockRef, BlockSet, Part
 from toplists.engine.shapes import Shape
 from toplists.engine.tasks import run_tasks
@@ -27,7 +28,7 @@ class TrainingData:
     with every pair of the snapshot; `users` and `items` are the same pairs as blocks. `part` says
     what a fit may use: `train` leaves the holdout out. `size` is the number of weighted pairs it may
     use. `seed` decides everything random in the fit. The files of what it finds go to `folder`, which
-    every executor sees.
+    every executor sees. `start` is where a model that can may begin.
     """
 
     spark: SparkSession
@@ -38,6 +39,7 @@ class TrainingData:
     size: int
     seed: int
     folder: Path
+    start: Start | None = None
 
     def trained(self) -> DataFrame:
         """The pairs that may be learnt from: weight above 0, and in the part."""

@@ -25,6 +25,12 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
     return makers[name]()
 
 
+def can_start_warm(settings: ModelSettings) -> bool:
+    """Whether the personal model is one whose fit can start from another's item vectors."""
+    als = settings.als
+    return settings.name == "als" and als.engine == "kernels" and als.warm_start
+
+
 def _make_als(settings: AlsSettings) -> Model:
     if settings.engine == "kernels":
         return Als(settings)

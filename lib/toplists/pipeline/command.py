@@ -68,6 +68,13 @@ def add_as_of(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def add_cold(parser: argparse.ArgumentParser) -> None:
+    """`--cold`: fits start from nothing."""
+    parser.add_argument(
+        "--cold", action="store_true", help="start no fit from the factors of an earlier run"
+    )
+
+
 def add_accept_input(parser: argparse.ArgumentParser) -> None:
     """`--accept-input`: somebody looked at an unusual input and says that it is right."""
     parser.add_argument(

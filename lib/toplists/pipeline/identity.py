@@ -19,7 +19,14 @@ from toplists.lake.ledger import Run
 _HASH_DIGITS = 8
 
 
-def identify_run(as_of: date, load_ids: Sequence[str], settings: Settings) -> Run:
+def identify_run(
+    as_of: date,
+    load_ids: Sequence[str],
+    settings: Settings,
+    *,
+    parent: str | None = None,
+    generation: int = 0,
+) -> Run:
     """The run over these loads under these settings.
 
     The inputs enter by their loads, not by table versions: a table's version also changes when it is
@@ -29,8 +36,11 @@ def identify_run(as_of: date, load_ids: Sequence[str], settings: Settings) -> Ru
         as_of: End of what is known.
         load_ids: Every load of the dataset.
         settings: The settings; those that decide a list enter.
+        parent: The run that its fits start from, if any.
+        generation: How many runs in a row started from one another before it.
     """
-    inputs = json.dumps({"loads": sorted(load_ids)})
+    lineage = {"parent": parent, "generation": generation} if parent else {}
+    inputs = json.dumps({"loads": sorted(load_ids), **lineage})
     configuration = json.dumps(settings.result_affecting(), sort_keys=True)
     code = code_version()
     fingerprint = _digest(inputs, configuration, code)

@@ -17,6 +17,7 @@ from toplists.lake.tables import INTERACTIONS, LOADS
 from toplists.pipeline.closing import summarise
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.identity import default_as_of, identify_run
+from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
 from toplists.pipeline.steps.ingest import ingest_source
@@ -42,13 +43,14 @@ STEPS: dict[str, Step] = {
 class NightlyOptions:
     """What `nightly` was asked for.
 
-    `as_of` None = the day after the newest event.
+    `as_of` None = the day after the newest event. `cold`: no fit starts from an earlier one.
     """
 
     source: Source
     as_of: date | None = None
     publish: bool = True
     force: bool = False
+    cold: bool = False
 
 
 def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> None:
@@ -62,7 +64,7 @@ def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> No
     verbs = ["ingest", *STEPS, *(["publish"] if options.publish else [])]
     total = len(verbs)
     report = ingest_step(place, narrator, options.source, 1, total)
-    run = begin_run(place, options.as_of)
+    run = begin_run(place, options.as_of, cold=options.cold)
     if _named_before(place, narrator, run):
         return
     if options.publish:
@@ -90,7 +92,7 @@ def ingest_step(
     return report
 
 
-def begin_run(place: Workplace, as_of: date | None) -> Run:
+def begin_run(place: Workplace, as_of: date | None, *, cold: bool = False) -> Run:
     """The run over everything loaded so far, under the present settings and code.
 
     Raises:
@@ -98,7 +100,7 @@ def begin_run(place: Workplace, as_of: date | None) -> Run:
     """
     loads = read_rows(place.dataset, LOADS)
     chosen = as_of or default_as_of(loads)
-    return identify_run(chosen, [load["load_id"] for load in loads], place.settings)
+    return place_in_line(place, chosen, [load["load_id"] for load in loads], cold=cold)
 
 
 def find_run(place: Workplace, as_of: date | None, run_id: str | None) -> Run:

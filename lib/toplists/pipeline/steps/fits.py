@@ -22,6 +22,7 @@ from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, commit_
 from toplists.errors import ConfigurationError
 from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import read_rows
+from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import MODELS
@@ -126,7 +127,7 @@ def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape 
     registered = read_rows(place.dataset, MODELS, model_id=model_id)
     if not registered:
         return None
-    folder = model_folder(snapshot, model_id)
+    folder = model_folder(place.dataset, run, fit)
     shape = open_shape(folder)
     if shape is None and fit.part == "all":
         kind, blocks = registered[0]["shape"], snapshot.blocks(place.settings.engine.block_entries)
@@ -137,9 +138,9 @@ def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape 
     return shape
 
 
-def model_folder(snapshot: Snapshot, model_id: str) -> Path:
+def model_folder(dataset: Dataset, run: Run, fit: Fit) -> Path:
     """Where the files of a fit lie."""
-    return snapshot.folder / "models" / model_id
+    return dataset.work / run.run_id / "models" / fit.model_id(run)
 
 
 def open_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape:

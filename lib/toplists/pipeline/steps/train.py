@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from toplists.dataset.snapshot import Snapshot
-from toplists.engine.shapes import commit_shape
+from toplists.engine.alternation import Start
+from toplists.engine.shapes import Factors, Shape, commit_shape
 from toplists.engine.tasks import at_once
+from toplists.errors import ConfigurationError
 from toplists.lake.bookkeeping import Row, append_rows, read_rows
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
+from toplists.models.registry import can_start_warm
 from toplists.models.store import save_shape
+from toplists.pipeline.lineage import start_from
 from toplists.pipeline.steps.fits import Fit, FitPlan, find_fit, model_folder, plan_fits
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.workplace import Workplace
@@ -37,20 +40,47 @@ def train(place: Workplace, run: Run) -> Outcome:
 def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> None:
     """Fit and save what the plan asks for and is not there yet."""
 
-    def fit_in_turn(fits: Iterable[Fit]) -> None:
-        for fit in fits:
-            if find_fit(place, run, snapshot, fit) is None:
-                _fit_and_save(place, run, snapshot, fit)
+    def make(fit: Fit, start: Start | None = None) -> Shape:
+        made = find_fit(place, run, snapshot, fit)
+        return made if made is not None else _fit_and_save(place, run, snapshot, fit, start)
 
-    evaluated = [fit for fit in plan if fit.part == "train"]
+    def make_personal() -> None:
+        evaluated = make(plan.candidate, _start_of_tonight(place, run, snapshot))
+        warm = can_start_warm(place.settings.model) and isinstance(evaluated, Factors)
+        items = snapshot.blocks(place.settings.engine.block_entries).items
+        make(plan.published, Start(items.blocks, evaluated.items) if warm else None)
+
     at_once(
-        lambda: fit_in_turn(evaluated),
-        lambda: fit_in_turn([plan.published]),
-        lambda: fit_in_turn([plan.similar, plan.fallback]),
+        make_personal,
+        lambda: [make(fit) for fit in (plan.popularity, plan.live) if fit is not None],
+        lambda: [make(fit) for fit in (plan.similar, plan.fallback)],
     )
 
 
-def _fit_and_save(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> None:
+def _start_of_tonight(place: Workplace, run: Run, snapshot: Snapshot) -> Start | None:
+    """Where the evaluation fit begins.
+
+    Raises:
+        ConfigurationError: the parent's files were there when the run began, and are gone.
+    """
+    parent = place.ledger.find_run(run.parent) if run.parent else None
+    if parent is None:
+        return None
+    facts = place.ledger.facts(parent.run_id, "prepare")
+    if facts is None or facts["protocol"] != snapshot.facts.protocol:
+        return None  # what is held out now may have been learnt from then
+    start = start_from(place, parent)
+    if start is None:
+        raise ConfigurationError(
+            f"Run {run.run_id} starts from run {parent.run_id}, whose files are gone. Begin again with "
+            "--cold."
+        )
+    return start
+
+
+def _fit_and_save(
+    place: Workplace, run: Run, snapshot: Snapshot, fit: Fit, start: Start | None
+) -> Shape:
     began = place.clock()
     blocks, facts = snapshot.blocks(place.settings.engine.block_entries), snapshot.facts
     model_id = fit.model_id(run)
@@ -62,7 +92,8 @@ def _fit_and_save(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> N
         part=fit.part,
         size=facts.trained if fit.part == "all" else facts.trained_in_train_part,
         seed=fit.seed,
-        folder=model_folder(snapshot, model_id),
+        folder=model_folder(place.dataset, run, fit),
+        start=start,
     )
     shape = fit.model.fit(data)
     commit_shape(data.folder, shape)
@@ -84,3 +115,4 @@ def _fit_and_save(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> N
     # It is there already where an evaluation fit's files were gone.
     if not read_rows(place.dataset, MODELS, model_id=model_id):
         append_rows(place.dataset, MODELS, [row])
+    return shape

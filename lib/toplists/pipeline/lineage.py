@@ -1,0 +1,76 @@
+"""Which run a new one starts from: its parent, in whose item vectors its fits begin.
+
+The evaluation fit starts from the parent's evaluation fit, which has not seen what was held out then;
+what is held out now is that, or newer. The publication fit starts from the evaluation fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from toplists.dataset.snapshot import block_folder
+from toplists.engine.alternation import Start
+from toplists.engine.blocks import open_blocks
+from toplists.engine.shapes import Factors, open_shape
+from toplists.lake.ledger import Run
+from toplists.lake.pointer import read_pointer
+from toplists.models.registry import can_start_warm
+from toplists.pipeline.identity import identify_run
+from toplists.pipeline.steps.fits import model_folder, plan_fits
+from toplists.pipeline.workplace import Workplace
+
+
+def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, cold: bool) -> Run:
+    """The run over these loads: the one that was begun before, or a new one with its parent.
+
+    Args:
+        place: The workplace.
+        as_of: End of what is known.
+        load_ids: Every load of the dataset.
+        cold: Whether to start from nothing in any case.
+    """
+    afresh = identify_run(as_of, load_ids, place.settings)
+    if cold:
+        return afresh
+    begun = place.ledger.newest_like(afresh)
+    if begun is not None:
+        return begun
+    parent = _find_parent(place, afresh)
+    if parent is None:
+        return afresh
+    return identify_run(
+        as_of, load_ids, place.settings, parent=parent.run_id, generation=parent.generation + 1
+    )
+
+
+def _find_parent(place: Workplace, run: Run) -> Run | None:
+    """The run published last and not declared bad, if it can be started from.
+
+    It was made by the same code under the same settings, and its files are still there. Of so many
+    runs in a row one starts afresh, so that nothing is carried along for ever.
+    """
+    settings = place.settings.model
+    if not can_start_warm(settings):
+        return None
+    pointer = read_pointer(place.dataset)
+    good = [run_id for run_id in pointer.runs_newest_first() if run_id not in pointer.bad_runs]
+    parent = place.ledger.find_run(good[0]) if good else None
+    if parent is None or parent.as_of is None or run.as_of is None or parent.as_of > run.as_of:
+        return None
+    alike = (parent.configuration, parent.code_version) == (run.configuration, run.code_version)
+    due = parent.generation + 1 >= settings.als.cold_every
+    return parent if alike and not due and start_from(place, parent) is not None else None
+
+
+def start_from(place: Workplace, parent: Run) -> Start | None:
+    """The item vectors of a run's evaluation fit; `None` where its files are gone."""
+    items = open_blocks(block_folder(place.dataset, parent.run_id), "items")
+    fit = plan_fits(place, parent).candidate
+    shape = open_shape(model_folder(place.dataset, parent, fit))
+    if items is None or not isinstance(shape, Factors):
+        return None
+    start = Start(items.blocks, shape.items)
+    folders = [*start.parts, *(block.path for block in start.blocks)]
+    return start if all(Path(folder).is_dir() for folder in folders) else None
