@@ -9,7 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from toplists.errors import ConflictError, GateRefusedError, InputRefusedError
-from toplists.pipeline.console import Narrator, open_narrator
+from toplists.pipeline.console import ConsoleDisplay, open_narrator
+from toplists.pipeline.narration import Narrator
 from toplists.pipeline.screen import open_console
 from toplists.pipeline.summary import MetricLine, RunSummary, StepSummary
 
@@ -48,7 +49,7 @@ def terminal() -> Screen:
 def narrator_with_clock(screen: Screen, *seconds: float) -> Narrator:
     ticks = iter(seconds)
     console = open_console(screen.out, PLAIN)
-    return Narrator(console, console, lambda: next(ticks))
+    return Narrator(ConsoleDisplay(console, console), clock=lambda: next(ticks))
 
 
 class TestStepsWithoutTerminal:

@@ -1,27 +1,34 @@
 from __future__ import annotations
 
+import json
 import logging
 import re
 import warnings
+from contextlib import contextmanager
 
 import pytest
 
-from toplists.pipeline.log import log_path, start_log
+from toplists.pipeline.log import FIELDS, Whereabouts, log_path, start_log
 
 
-@pytest.fixture
-def log(tmp_path):
+@contextmanager
+def started(path, *arguments):
     """A started log that is stopped again."""
-    path = tmp_path / "logs" / "nightly.log"
     root = logging.getLogger()
     level, py4j = root.level, logging.getLogger("py4j").level
-    handler = start_log(path)
+    handler = start_log(path, *arguments)
     yield path
     root.removeHandler(handler)
     handler.close()
     root.setLevel(level)
     logging.getLogger("py4j").setLevel(py4j)
     logging.captureWarnings(False)
+
+
+@pytest.fixture
+def log(tmp_path):
+    with started(tmp_path / "logs" / "nightly.log") as path:
+        yield path
 
 
 def test_records_go_to_the_file_with_their_time_in_utc(log):
@@ -67,3 +74,43 @@ def test_no_log_was_named(environ):
 
 def test_the_log_that_was_named():
     assert str(log_path({"TOPLISTS_LOG": "/logs/a.log"})) == "/logs/a.log"
+
+
+class TestJson:
+    @pytest.fixture
+    def where(self):
+        return Whereabouts()
+
+    @pytest.fixture
+    def lines(self, tmp_path, where):
+        """Reads the lines of a log that was started as JSON."""
+        with started(tmp_path / "a.log", "json", where) as path:
+            yield lambda: [json.loads(line) for line in path.read_text().splitlines()]
+
+    def test_a_record_is_an_object_on_a_line_with_what_is_being_done(self, lines, where):
+        where.dataset, where.run_id, where.step = "films", "run-1", "train"
+        logging.getLogger("toplists.test").warning("%d of\n2\u2028", 1, extra={FIELDS: {"n": 7}})
+        where.step = None
+        logging.getLogger("toplists.test").info("later")
+        first, second = lines()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("time"))
+        assert first == {
+            "level": "WARNING",
+            "dataset": "films",
+            "run_id": "run-1",
+            "step": "train",
+            "logger": "toplists.test",
+            "message": "1 of\n2\u2028",
+            "n": 7,
+        }
+        assert second["step"] is None
+
+    def test_an_exception_is_in_its_line(self, lines):
+        try:
+            raise ZeroDivisionError("in the kernel")
+        except ZeroDivisionError:
+            logging.getLogger("toplists.test").exception("train failed")
+        [line] = lines()
+        assert line["message"] == "train failed"
+        assert line["exception"].startswith("Traceback")
+        assert "ZeroDivisionError: in the kernel" in line["exception"]

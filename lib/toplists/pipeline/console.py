@@ -6,9 +6,8 @@ anything else there is exactly one line per step, printed when it ends.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -19,105 +18,51 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from toplists.errors import GateRefusedError, InputRefusedError
 from toplists.pipeline.failure import print_failure
+from toplists.pipeline.narration import Ending, Narrator, StepNarration
 from toplists.pipeline.screen import open_console, printable, seconds_text
-from toplists.pipeline.summary import RunSummary, StepSummary, print_summary
+from toplists.pipeline.summary import RunSummary, print_summary
+
+__all__ = ["ConsoleDisplay", "Narrator", "open_narrator"]
 
 _VERB_WIDTH = 10
 _SECONDS_WIDTH = 11
 _BAR_WIDTH = 20
 _FRAMES_PER_SECOND = 8
-_REFUSALS = (GateRefusedError, InputRefusedError)
 
 
-class StepNarration:
-    """What a step says of itself while it runs. Draws itself when rich asks it to."""
+class ConsoleDisplay:
+    """Shows a narration on a console."""
 
-    def __init__(self, number: int, total: int, verb: str, clock: Callable[[], float]) -> None:
-        """Begin step `number` of `total` now; `clock` gives seconds."""
-        self.verb = verb
-        self.said = ""
-        self.place = f"{number}/{total}"
-        self._clock = clock
-        self._began = clock()
-        self._spinner = Spinner("dots", style="cyan")
-        self._progress: tuple[int, int, str] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Wall time since the step began."""
-        return self._clock() - self._began
-
-    def detail(self, text: str) -> None:
-        """Set what the step's line says, such as `als rank 48 on 80,419 interactions`."""
-        self.said = printable(text)
-
-    def progress(self, done: int, total: int, what: str) -> None:
-        """Show that `done` of `total` are done; `what` is their plural, such as `blocks`."""
-        self._progress = (done, total, printable(what))
-
-    def __rich__(self) -> Table:
-        """The step in progress, as a terminal shows it."""
-        doing = Table.grid(padding=(0, 1))
-        doing.add_row(self._spinner, Text(self.said, style="dim"))
-        if self._progress is not None:
-            done, total, what = self._progress
-            bar = ProgressBar(total=max(total, 1), completed=done, width=_BAR_WIDTH)
-            doing.add_row("", _beside(bar, Text(f"{done:,} of {total:,} {what}", style="dim")))
-        return step_row(self.place, self.verb, doing, seconds_text(self.seconds), "cyan")
-
-
-def step_row(place: str, verb: str, detail: Table | Text, seconds: str, style: str) -> Table:
-    """One step across the width of the terminal: place, verb, detail, time at the right edge."""
-    row = Table.grid(padding=(0, 1, 0, 0), expand=True)
-    row.add_column(style=style, no_wrap=True)
-    row.add_column(style="bold", width=_VERB_WIDTH, no_wrap=True)
-    row.add_column(ratio=1)
-    row.add_column(style="dim", width=_SECONDS_WIDTH, justify="right", no_wrap=True)
-    row.add_row(place, verb, detail, seconds)
-    return row
-
-
-def _beside(bar: ProgressBar, label: Text) -> Table:
-    row = Table.grid(padding=(0, 1))
-    row.add_row(bar, label)
-    return row
-
-
-class Narrator:
-    """Tells a person how a command goes. Not thread-safe: one step at a time."""
-
-    def __init__(
-        self,
-        console: Console,
-        error_console: Console,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Narrate on `console`, and failures on `error_console`; `clock` gives seconds."""
+    def __init__(self, console: Console, error_console: Console) -> None:
+        """Show it on `console`, and failures on `error_console`."""
         self._console = console
         self._errors = error_console
-        self._clock = clock
-        self._steps: list[StepSummary] = []
 
-    @property
-    def steps(self) -> tuple[StepSummary, ...]:
-        """The steps that finished so far, in order."""
-        return tuple(self._steps)
+    def alive(self, step: StepNarration) -> AbstractContextManager[object]:
+        """Show the step for as long as it runs, if anybody watches."""
+        if not self._console.is_terminal:
+            return nullcontext()
+        return Live(
+            _StepInProgress(step),
+            console=self._console,
+            transient=True,
+            refresh_per_second=_FRAMES_PER_SECOND,
+        )
 
-    @contextmanager
-    def step(self, number: int, total: int, verb: str) -> Iterator[StepNarration]:
-        """Narrate step `number` of `total` for the length of the block."""
-        step = StepNarration(number, total, verb, self._clock)
-        try:
-            with self._alive(step):
-                yield step
-        except BaseException as error:
-            step.detail(_ending(error))
-            self._print_step(step, "red")
-            raise
-        self._print_step(step, "green")
-        self._steps.append(StepSummary(verb, step.said, step.seconds))
+    def ended(self, step: StepNarration, ending: Ending) -> None:
+        """Leave one line for the step."""
+        seconds = seconds_text(step.seconds)
+        if self._console.is_terminal:
+            style = "green" if ending == "done" else "red"
+            self._console.print(_step_row(step, Text(step.said), seconds, style))
+            return
+        head = f"{step.place} {step.verb:<{_VERB_WIDTH}} "
+        room = self._console.width - len(head) - _SECONDS_WIDTH - 1
+        # soft_wrap: a long detail makes a long line, never a second one.
+        self._console.print(
+            f"{head}{step.said:<{room}} {seconds:>{_SECONDS_WIDTH}}", soft_wrap=True
+        )
 
     def note(self, text: str) -> None:
         """Something worth knowing that is no reason to worry."""
@@ -135,32 +80,42 @@ class Narrator:
         """Why the command ended early, as one paragraph, and where the stack trace is."""
         print_failure(self._errors, error, log)
 
-    def _alive(self, step: StepNarration) -> Live | nullcontext[None]:
-        if not self._console.is_terminal:
-            return nullcontext()
-        return Live(
-            step, console=self._console, transient=True, refresh_per_second=_FRAMES_PER_SECOND
-        )
 
-    def _print_step(self, step: StepNarration, style: str) -> None:
-        seconds = seconds_text(step.seconds)
-        if self._console.is_terminal:
-            self._console.print(step_row(step.place, step.verb, Text(step.said), seconds, style))
-            return
-        head = f"{step.place} {step.verb:<{_VERB_WIDTH}} "
-        room = self._console.width - len(head) - _SECONDS_WIDTH - 1
-        # soft_wrap: a long detail makes a long line, never a second one.
-        self._console.print(
-            f"{head}{step.said:<{room}} {seconds:>{_SECONDS_WIDTH}}", soft_wrap=True
-        )
+class _StepInProgress:
+    """A step as a terminal shows it while it runs. Draws itself when rich asks it to."""
+
+    def __init__(self, step: StepNarration) -> None:
+        self._step = step
+        self._spinner = Spinner("dots", style="cyan")
+
+    def __rich__(self) -> Table:
+        step = self._step
+        doing = Table.grid(padding=(0, 1))
+        doing.add_row(self._spinner, Text(step.said, style="dim"))
+        if step.done is not None:
+            done, total, what = step.done
+            bar = ProgressBar(total=max(total, 1), completed=done, width=_BAR_WIDTH)
+            doing.add_row("", _beside(bar, Text(f"{done:,} of {total:,} {what}", style="dim")))
+        return _step_row(step, doing, seconds_text(step.seconds), "cyan")
 
 
-def _ending(error: BaseException) -> str:
-    if isinstance(error, _REFUSALS):
-        return "refused"
-    return "failed" if isinstance(error, Exception) else "interrupted"
+def _step_row(step: StepNarration, detail: Table | Text, seconds: str, style: str) -> Table:
+    """One step across the width of the terminal: place, verb, detail, time at the right edge."""
+    row = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    row.add_column(style=style, no_wrap=True)
+    row.add_column(style="bold", width=_VERB_WIDTH, no_wrap=True)
+    row.add_column(ratio=1)
+    row.add_column(style="dim", width=_SECONDS_WIDTH, justify="right", no_wrap=True)
+    row.add_row(step.place, step.verb, detail, seconds)
+    return row
+
+
+def _beside(bar: ProgressBar, label: Text) -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_row(bar, label)
+    return row
 
 
 def open_narrator(environ: Mapping[str, str], out: TextIO, err: TextIO) -> Narrator:
     """The narrator of a command that writes to `out` and, when it fails, to `err`."""
-    return Narrator(open_console(out, environ), open_console(err, environ))
+    return Narrator(ConsoleDisplay(open_console(out, environ), open_console(err, environ)))

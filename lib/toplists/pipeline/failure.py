@@ -10,18 +10,30 @@ from rich.text import Text
 from toplists.errors import ToplistsError
 from toplists.pipeline.screen import printable
 
+_INTERRUPTED = 130
 
-def print_failure(console: Console, error: BaseException, log: Path | None = None) -> None:
-    """Print why a command ended: one wrapped paragraph, then the path of the log file if any.
+
+def failure_text(error: BaseException) -> str:
+    """Why a command ended, as one paragraph.
 
     A `ToplistsError` speaks for itself. Anything else was not foreseen, and is named as it is.
     """
     if isinstance(error, ToplistsError):
-        text = str(error)
-    else:
-        first_line = str(error).strip().partition("\n")[0]
-        text = f"Something unforeseen happened: {type(error).__name__}: {first_line}"
-    safe = "\n".join(printable(line) for line in text.splitlines())
+        return str(error)
+    first_line = str(error).strip().partition("\n")[0]
+    return f"Something unforeseen happened: {type(error).__name__}: {first_line}"
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that ended with `error`."""
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
+    return error.exit_code if isinstance(error, ToplistsError) else ToplistsError.exit_code
+
+
+def print_failure(console: Console, error: BaseException, log: Path | None = None) -> None:
+    """Print why a command ended: one wrapped paragraph, then the path of the log file if any."""
+    safe = "\n".join(printable(line) for line in failure_text(error).splitlines())
     console.print(Text.assemble(("error: ", "bold red"), safe))
     if log is not None:
         console.print(Text(f"The log has the details: {log}", style="dim"), soft_wrap=True)
