@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=conf/environment.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/conf/environment.sh"
 
-SECRET='password|passwd|secret|token|credential|key'
+SECRET='password|passwd|secret|token|credential|key|webhook'
 
 list_names() {  # list_names FOLDER SUFFIX: names of the files, without the suffix, on one line
     local file names=()

@@ -119,6 +119,7 @@ def test_help_lists_the_verbs(checkout: Path) -> None:
         ["--conf", "spark.app.Token=a=hunter2"],
         ["--conf", "spark.driver.extraJavaOptions=-Da=b -Djavax.net.ssl.keyStorePassword=hunter2"],
         ["--set", "store.password=hunter2"],
+        ["--set", "watch.webhook=https://hooks.example/hunter2"],
         ["--store-password", "hunter2"],
         ["--store-password=hunter2"],
         ["--target", "postgres://me:hunter2@host/lists"],

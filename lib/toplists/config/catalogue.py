@@ -8,7 +8,7 @@ from types import NoneType
 from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 _KINDS: dict[object, str] = {
@@ -16,6 +16,7 @@ _KINDS: dict[object, str] = {
     int: "whole number",
     float: "number",
     str: "text",
+    SecretStr: "text",
 }
 
 

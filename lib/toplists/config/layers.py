@@ -78,7 +78,8 @@ def describe_settings(resolved: ResolvedSettings) -> list[SettingLine]:
     return [
         SettingLine(
             definition.key,
-            json.dumps(reduce(getattr, definition.key.split("."), resolved.settings)),
+            # default=str: a secret shows as asterisks.
+            json.dumps(reduce(getattr, definition.key.split("."), resolved.settings), default=str),
             resolved.origins[definition.key],
             definition.meaning,
             definition.allowed,

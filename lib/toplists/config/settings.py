@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -215,6 +215,20 @@ class EngineSettings(Section):
     tile_mb: int = Field(32, ge=1, description="Memory of one tile of scores, in MiB.")
 
 
+class WatchSettings(Section):
+    prometheus_file: str | None = Field(
+        None,
+        description="File of figures for node-exporter, such as `/var/lib/node/{dataset}.prom`.",
+    )
+    webhook: SecretStr | None = Field(
+        None,
+        description="URL that is told how a command ended; `env:NAME` reads it from a variable.",
+    )
+    webhook_seconds: float = Field(
+        5.0, gt=0.0, le=60.0, description="How long one attempt to reach the webhook may take."
+    )
+
+
 class Settings(Section):
     """All settings of one invocation."""
 
@@ -227,13 +241,14 @@ class Settings(Section):
     gate: GateSettings = GateSettings()
     publish: PublishSettings = PublishSettings()
     engine: EngineSettings = EngineSettings()
+    watch: WatchSettings = WatchSettings()
 
     def result_affecting(self) -> dict[str, object]:
         """The settings that decide what the lists are, as plain data for the run's fingerprint.
 
         Where the lake lies, how input is parsed (its outcome is in the events) and judged, how long
-        runs are kept and how work is cut do not change a list.
+        runs are kept, how work is cut and who is told do not change a list.
         """
         return self.model_dump(
-            mode="json", exclude={"lake", "ingest", "input", "publish", "engine"}
+            mode="json", exclude={"lake", "ingest", "input", "publish", "engine", "watch"}
         )

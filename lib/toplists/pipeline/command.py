@@ -7,8 +7,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import get_args
 
 from toplists.config.layers import resolve_settings
 from toplists.config.settings import Settings
@@ -20,14 +21,17 @@ from toplists.lake.ledger import utc_now
 from toplists.lake.pointer import read_pointer
 from toplists.lake.session import open_session
 from toplists.pipeline.console import Narrator, open_narrator
-from toplists.pipeline.log import log_path, start_log
+from toplists.pipeline.failure import exit_code_of
+from toplists.pipeline.json_display import open_json_narrator
+from toplists.pipeline.log import LogFormat, Whereabouts, log_path, start_log
 from toplists.pipeline.process import end_with_parent
+from toplists.pipeline.watching.account import add_figures, describe_end
+from toplists.pipeline.watching.telling import clear_result, tell, write_result
 from toplists.pipeline.workplace import Workplace
 
 CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 
 _LOG = logging.getLogger(__name__)
-_INTERRUPTED = 130
 
 Work = Callable[[Workplace, Narrator, argparse.Namespace], None]
 
@@ -45,6 +49,18 @@ def job_parser(verb: str, purpose: str) -> argparse.ArgumentParser:
         "--dataset",
         metavar="D",
         help="default: named after the source; for verbs without one, the dataset published last",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=get_args(LogFormat),
+        default="text",
+        help="json: the steps and the log as one JSON object per line (default: text)",
+    )
+    parser.add_argument(
+        "--result-file",
+        type=Path,
+        metavar="PATH",
+        help="write how it ended to this file, as JSON",
     )
     return parser
 
@@ -88,36 +104,107 @@ def add_run_id(parser: argparse.ArgumentParser) -> None:
 
 
 def run_job(parser: argparse.ArgumentParser, work: Work, argv: Sequence[str] | None = None) -> int:
-    """Parse, take the lease, work, and turn whatever happens into an exit code and a sentence."""
+    """Parse, take the lease, work, and turn whatever happens into an exit code and a sentence.
+
+    Whoever watches is told afterwards, when the lease is free again.
+    """
     arguments = parser.parse_args(argv)
-    narrator = open_narrator(os.environ, sys.stdout, sys.stderr)
+    began = utc_now()
+    where = Whereabouts(dataset=arguments.dataset)
+    narrator = _open_narrator(arguments, where)
     log = log_path(os.environ)
     if log is not None:
-        start_log(log)
+        start_log(log, arguments.log_format, where)
     end_with_parent()
+    job = _Job(parser.prog, arguments, narrator)
+    error = job.do(work)
+    if error is not None:
+        _record_end(error)
+        narrator.failure(error, log)
     try:
-        settings = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings
-        dataset = _choose_dataset(settings, arguments)
-        accept = getattr(arguments, "accept_input", False)
-        _work_on(
-            dataset,
-            settings,
-            parser.prog,
-            lambda place: work(place, narrator, arguments),
-            accept_input=accept,
+        job.tell(error, began)
+    except ConfigurationError as unusable:
+        narrator.warning(str(unusable))
+        return exit_code_of(error or unusable)
+    return 0 if error is None else exit_code_of(error)
+
+
+class _Job:
+    """One command: what it was asked for, and how far it got."""
+
+    def __init__(self, command: str, arguments: argparse.Namespace, narrator: Narrator) -> None:
+        self._command = command
+        self._arguments = arguments
+        self._narrator = narrator
+        self._result_file: Path | None = None
+        self._settings: Settings | None = None
+        self._dataset: Dataset | None = None
+
+    def do(self, work: Work) -> BaseException | None:
+        """Do the work; whatever ends it early is returned."""
+        arguments, narrator = self._arguments, self._narrator
+        try:
+            if arguments.result_file is not None:
+                clear_result(arguments.result_file)
+                self._result_file = arguments.result_file
+            self._settings = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings
+            self._dataset = _choose_dataset(self._settings, arguments)
+            narrator.where.dataset = self._dataset.name
+            _work_on(
+                self._dataset,
+                self._settings,
+                self._command,
+                lambda place: work(place, narrator, arguments),
+                accept_input=getattr(arguments, "accept_input", False),
+            )
+        except (Exception, KeyboardInterrupt) as error:  # the last resort of a program
+            return error
+        return None
+
+    def tell(self, error: BaseException | None, began: datetime) -> None:
+        """Tell whoever watches how it ended.
+
+        Raises:
+            ConfigurationError: the result file cannot be written.
+        """
+        if self._result_file is None and self._settings is None:
+            return
+        narrator, dataset = self._narrator, self._dataset
+        report = describe_end(
+            self._command.rpartition(" ")[2],
+            dataset.name if dataset else None,
+            error,
+            began=began,
+            ended=utc_now(),
+            run_id=narrator.where.run_id,
+            steps=narrator.steps,
         )
-    except ToplistsError as error:
-        _LOG.info("refused", exc_info=True)
-        narrator.failure(error, log)
-        return error.exit_code
-    except KeyboardInterrupt as error:
-        narrator.failure(error, log)
-        return _INTERRUPTED
-    except Exception as error:  # the last resort of a program: log all, show one paragraph
-        _LOG.exception("failed")
-        narrator.failure(error, log)
-        return ToplistsError.exit_code
-    return 0
+        if dataset is not None and dataset.exists():
+            try:
+                report = add_figures(report, dataset)
+            except Exception:  # what was done stays done, whatever became of the tables since
+                _LOG.exception("the figures were not read")
+                narrator.warning("The figures of this command could not be read; see the log.")
+        if self._result_file is not None:
+            write_result(self._result_file, report)
+        if self._settings is not None:
+            tell(report, dataset, self._settings.watch, os.environ, narrator.warning)
+
+
+def _open_narrator(arguments: argparse.Namespace, where: Whereabouts) -> Narrator:
+    if arguments.log_format == "json":
+        return open_json_narrator(sys.stdout, where)
+    return open_narrator(os.environ, sys.stdout, sys.stderr)
+
+
+def _record_end(error: BaseException) -> None:
+    """Put the stack trace into the log; a person sees one paragraph only."""
+    expected = isinstance(error, (ToplistsError, KeyboardInterrupt))
+    _LOG.log(
+        logging.INFO if expected else logging.ERROR,
+        "ended early" if expected else "failed",
+        exc_info=error,
+    )
 
 
 def chosen_source(arguments: argparse.Namespace) -> Source:

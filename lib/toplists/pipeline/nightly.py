@@ -65,6 +65,7 @@ def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> No
     total = len(verbs)
     report = ingest_step(place, narrator, options.source, 1, total)
     run = begin_run(place, options.as_of, cold=options.cold)
+    narrator.about(run.run_id)
     if _named_before(place, narrator, run):
         return
     if options.publish:
@@ -138,6 +139,7 @@ def perform(
     Raises:
         GateRefusedError: the step is `evaluate`, and the gate refuses the run.
     """
+    narrator.about(run.run_id)
     with narrator.step(number, total, verb) as step:
         finished = place.ledger.facts(run.run_id, verb)
         if finished is not None and partition_files(
@@ -158,6 +160,7 @@ def publish_step(
     place: Workplace, narrator: Narrator, run: Run, number: int, total: int, *, force: bool
 ) -> None:
     """Make the run live, as step `number` of `total`."""
+    narrator.about(run.run_id)
     with narrator.step(number, total, "publish") as step:
         step.detail(f"run {run.run_id}")
         outcome = record(place.ledger, run, "publish", lambda: publish(place, run, force=force))

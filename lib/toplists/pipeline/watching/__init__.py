@@ -1,0 +1,1 @@
+"""What a command tells those who watch it: a result file, Prometheus, a webhook. Starts no JVM."""
