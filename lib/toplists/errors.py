@@ -33,3 +33,9 @@ class InputRefusedError(ToplistsError):
     """The input cannot be taken in as it is; nothing of it was taken in (exit code 5)."""
 
     exit_code = 5
+
+
+class StaleError(ToplistsError):
+    """The live lists are older than they may be (exit code 7, of `toplists status --max-age` only)."""
+
+    exit_code = 7

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
+from datetime import timedelta
 
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _EPILOG = "Jobs that write (nightly, publish, rollback, ...) are started by ./spark-submit.sh."
 
 
@@ -22,6 +25,12 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--runs", type=_count, default=5, metavar="N", help="runs to show (default: 5)"
     )
+    status.add_argument(
+        "--max-age",
+        type=_duration,
+        metavar="AGE",
+        help="exit with 7, and tell watch.webhook, if live lists are older, such as 90m, 26h or 2d",
+    )
 
     show = commands.add_parser("show", help="the list of one user, or the items like one item")
     kinds = show.add_subparsers(dest="kind", required=True, metavar="user|item")
@@ -32,6 +41,15 @@ def build_parser() -> argparse.ArgumentParser:
         kind.add_argument(
             "--n", type=_count, default=10, metavar="N", help="lines to show (default: 10)"
         )
+
+    rejected = commands.add_parser(
+        "rejected", parents=[place], help="rows that were refused, by reason, with examples"
+    )
+    rejected.add_argument("--reason", metavar="CODE", help="only rows refused for this reason")
+    rejected.add_argument("--load", metavar="ID", help="only rows of this load")
+    rejected.add_argument(
+        "--examples", type=_count, default=3, metavar="N", help="rows per reason (default: 3)"
+    )
 
     commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"
@@ -59,6 +77,13 @@ def _place_options(settings: argparse.ArgumentParser) -> argparse.ArgumentParser
     options.add_argument("--dataset", metavar="D", help="default: the one published last")
     options.add_argument("--lake", metavar="PATH", help="default: the setting lake.root")
     return options
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if found is None or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age, such as 90m, 26h or 2d")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _count(text: str) -> int:

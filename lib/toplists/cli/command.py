@@ -38,7 +38,7 @@ def main(
     arguments = build_parser().parse_args(argv)
     console = open_console(out, environ, plain_width=_PLAIN_WIDTH)
     try:
-        _answer(arguments, console, now)
+        _answer(arguments, console, open_console(err, environ), environ, now)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (ToplistsError, ListsUnavailableError) as error:
@@ -48,7 +48,13 @@ def main(
     return 0
 
 
-def _answer(arguments: argparse.Namespace, console: Console, now: datetime) -> None:
+def _answer(
+    arguments: argparse.Namespace,
+    console: Console,
+    errors: Console,
+    environ: Mapping[str, str],
+    now: datetime,
+) -> None:
     """Load what the command needs and no more: `show` has to be quick."""
     if arguments.command == "config":
         from toplists.cli.config import show_config
@@ -64,8 +70,20 @@ def _answer(arguments: argparse.Namespace, console: Console, now: datetime) -> N
         from toplists.cli.status import show_status
 
         show_status(console, lake, places, place, runs=arguments.runs, now=now)
-        return
-    from toplists.cli.show import show_item, show_user
+        if arguments.max_age is not None:
+            from toplists.cli.staleness import require_fresh
 
-    shown = show_user if arguments.kind == "user" else show_item
-    shown(console, place, arguments.id, arguments.n)
+            watched = places if arguments.dataset is None else [place]
+            require_fresh(watched, arguments, environ, errors, now)
+    elif arguments.command == "rejected":
+        from toplists.cli.rejected import show_rejected
+
+        show_rejected(console, place, arguments.reason, arguments.load, arguments.examples)
+    elif arguments.kind == "user":
+        from toplists.cli.show import show_user
+
+        show_user(console, place, arguments.id, arguments.n)
+    else:
+        from toplists.cli.show import show_item
+
+        show_item(console, place, arguments.id, arguments.n)

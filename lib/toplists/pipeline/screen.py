@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 _PLAIN_WIDTH = 80
 _JOINER = "\u200d"  # holds the parts of one emoji together
@@ -58,6 +59,14 @@ def _visible(text: str) -> Iterator[str]:
             yield character.encode("unicode_escape").decode("ascii")
 
 
+def fitted(text: Text, console: Console) -> Text:
+    """The text, cut to the width of the console; whole where that is no terminal."""
+    if console.is_terminal:
+        text = text.copy()
+        text.truncate(console.width, overflow="ellipsis")
+    return text
+
+
 def seconds_text(seconds: float) -> str:
     """A duration: `7.4 s`, `3 min 05 s`, `2 h 10 min`."""
     if round(seconds, 1) < 60:
@@ -68,14 +77,25 @@ def seconds_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def duration_text(duration: timedelta) -> str:
+    """A whole number of minutes, hours or days: `26 hours`, `2 days`."""
+    for unit, name in _AGES:
+        if duration % unit == timedelta():
+            return _counted(duration // unit, name)
+    return seconds_text(duration.total_seconds())
+
+
 def age_text(since: datetime, now: datetime) -> str:
     """How long ago `since` was: `just now`, `5 minutes ago`, `2 days ago`."""
     age = now - since
     for unit, name in _AGES:
         if age >= unit:
-            count = age // unit
-            return f"{count} {name}{'' if count == 1 else 's'} ago"
+            return f"{_counted(age // unit, name)} ago"
     return "just now"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def time_text(moment: datetime) -> str:

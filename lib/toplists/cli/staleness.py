@@ -1,0 +1,98 @@
+"""`toplists status --max-age`: whether the live lists are as fresh as they have to be."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.text import Text
+
+from toplists.cli.places import CONF_DIR, Place
+from toplists.config.layers import resolve_settings
+from toplists.errors import StaleError
+from toplists.pipeline.screen import age_text, duration_text, printable, time_text
+from toplists.pipeline.watching.report import Live, Report
+from toplists.pipeline.watching.telling import tell_webhook
+from toplists.reader import Publication
+
+
+def require_fresh(
+    places: Sequence[Place],
+    arguments: argparse.Namespace,
+    environ: Mapping[str, str],
+    errors: Console,
+    now: datetime,
+) -> None:
+    """See that live lists are not older than `--max-age`; where they are, the webhook is told.
+
+    Args:
+        places: The datasets to look at. If there are several, those that never published are left
+            out; a single one has to have published.
+        arguments: `max_age`, and `env` and `set` for the settings of the webhook.
+        environ: The process environment.
+        errors: Where a webhook that cannot be told is named.
+        now: The time that ages are counted to.
+
+    Raises:
+        StaleError: lists are older.
+    """
+    watch = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings.watch
+    reasons = []
+    for place in places:
+        if place.live is None and len(places) > 1:
+            continue
+        reason = _too_old(place, arguments.max_age, now)
+        if reason is not None:
+            reasons.append(reason)
+            report = _report(place, reason, now)
+            tell_webhook(report, watch, environ, lambda text: _warn(errors, text))
+    if reasons:
+        raise StaleError(" ".join(reasons))
+
+
+def computed_at(place: Place) -> datetime | None:
+    """When the live lists were first published: a rollback makes old lists live, not new ones."""
+    live = place.live
+    if live is None:
+        return None
+    moves = place.lists.publications()
+    return min(move.published_at for move in moves if move.run_id == live.run_id)
+
+
+def _too_old(place: Place, max_age: timedelta, now: datetime) -> str | None:
+    since = computed_at(place)
+    name = place.dataset.name
+    if since is None:
+        return f"Nothing is published in dataset {name} yet, so its lists are older than anything."
+    if now - since <= max_age:
+        return None
+    return (
+        f"The live lists of dataset {name} are too old: published {age_text(since, now)} "
+        f"({time_text(since)}), allowed are {duration_text(max_age)}. ./toplists status --dataset "
+        f"{name} says how the last runs ended."
+    )
+
+
+def _report(place: Place, reason: str, now: datetime) -> Report:
+    live = place.live
+    return Report(
+        verb="status",
+        event="staleness",
+        exit_code=StaleError.exit_code,
+        began=now,
+        ended=now,
+        dataset=place.dataset.name,
+        run_id=live.run_id if live else None,
+        reason=reason,
+        live=_live(live) if live else None,
+    )
+
+
+def _live(live: Publication) -> Live:
+    return Live(live.run_id, live.as_of, live.published_at)
+
+
+def _warn(errors: Console, text: str) -> None:
+    errors.print(Text.assemble(("warning: ", "bold yellow"), printable(text)))
