@@ -30,6 +30,7 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 RUN = "2026-03-10-11111111"
 UUID = "0b0b6b0e-7a39-4f0c-9a43-6c5c1c6a4f9e"
 HOSTILE = "\x1b[31m[bold]o'brien[/]\n"
+SURROUNDINGS = '{"surroundings": {"java": "17.0.15", "cores": 2, "jars": null}}'
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -81,9 +82,11 @@ def toplists(lake: Path) -> Command:
     return run
 
 
-def run_command(*arguments: str, terminal: bool = False, columns: int | None = None) -> Answer:
+def run_command(
+    *arguments: str, terminal: bool = False, columns: int | None = None, **environment: str
+) -> Answer:
     out, err = io.StringIO(), io.StringIO()
-    environ = {"TERM": "xterm-256color"}
+    environ = {"TERM": "xterm-256color", **environment}
     if terminal:
         environ["TOPLISTS_TERMINAL"] = "1"
     if columns is not None:
@@ -207,7 +210,7 @@ def ledger_row(
         "rejected": None,
         "configuration_hash": "",
         "configuration": "{}",
-        "code_version": "",
+        "code_version": "0.1.0+abc",
         "seconds": None,
         "facts": None,
         "reason": None,
@@ -225,7 +228,15 @@ def ledger_rows() -> list[dict[str, Any]]:
         ledger_row(RUN, "train", "done", at=began + timedelta(seconds=7), seconds=7.0),
         ledger_row(RUN, "publish", "running", at=began + timedelta(seconds=8)),
         ledger_row(RUN, "publish", "done", at=began + timedelta(seconds=9), seconds=1.0),
-        ledger_row(refused, "train", "done", at=NOW - timedelta(seconds=40), seconds=6.5),
-        ledger_row(refused, "evaluate", "running", at=NOW - timedelta(seconds=30)),
-        ledger_row(refused, "evaluate", "refused", at=NOW, seconds=3.5, reason=reason),
+        ledger_row(
+            refused,
+            "train",
+            "done",
+            at=NOW - timedelta(seconds=40),
+            seconds=6.5,
+        ),
+        ledger_row(
+            refused, "evaluate", "running", at=NOW - timedelta(seconds=30), facts=SURROUNDINGS
+        ),
+        ledger_row(refused, "evaluate", "refused", at=NOW, seconds=3.5, reason=reason, rows_in=60),
     ]

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "2026-03-10-11111111"
+REFUSED = "2026-03-10-33333333"
 UUID = "0b0b6b0e-7a39-4f0c-9a43-6c5c1c6a4f9e"
 HOSTILE = "\x1b[31m[bold]o'brien[/]\n"
 
@@ -68,6 +69,29 @@ class TestStatus:
         assert not any(
             line.startswith(f"  {RUN}  p") for line in toplists("status", "--runs", "1").lines
         )
+
+
+class TestStatusOfOneRun:
+    def test_its_attempts_why_they_ended_and_what_it_ran_on(self, toplists):
+        answer = toplists("status", "--run", "2026-03-10-33333333")
+        assert answer.code == 0
+        assert answer.lines[:4] == [
+            "Run 2026-03-10-33333333 of films",
+            "  step      try  state    ended                 seconds  rows in  rows out",
+            "  train       1  done     2026-03-10 11:59 UTC    6.5 s",
+            "  evaluate    1  refused  2026-03-10 12:00 UTC    3.5 s       60",
+        ]
+        assert answer.lines[4].startswith("  evaluate: ndcg@10 is 0.02")
+        on = answer.lines[answer.lines.index("It ran on") + 1 :]
+        assert on == ["  code   0.1.0+abc", "  java   17.0.15", "  cores  2"]
+
+    def test_one_that_an_older_release_began_says_less(self, toplists):
+        assert toplists("status", "--run", RUN).lines[-2:] == ["It ran on", "  code  0.1.0+abc"]
+
+    def test_a_run_that_never_was(self, toplists):
+        answer = toplists("status", "--run", "2026-03-10-00000000")
+        assert answer.code == 2
+        assert "There is no run 2026-03-10-00000000 in dataset films" in answer.error
 
 
 class TestShowUser:
@@ -189,7 +213,13 @@ class TestLooks:
     @pytest.mark.parametrize("columns", [60, 80, 120])
     @pytest.mark.parametrize(
         "arguments",
-        [("status",), ("show", "user", "15"), ("show", "user", UUID), ("show", "item", "f1")],
+        [
+            ("status",),
+            ("status", "--run", REFUSED),
+            ("show", "user", "15"),
+            ("show", "user", UUID),
+            ("show", "item", "f1"),
+        ],
     )
     def test_fits_the_terminal(self, toplists, arguments, columns):
         answer = toplists(*arguments, terminal=True, columns=columns)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import socket
 from datetime import UTC, datetime
 from shutil import copytree
 
@@ -10,11 +12,11 @@ import pytest
 from exposition import parse
 
 from toplists.errors import ConflictError, GateRefusedError
-from toplists.lake.bookkeeping import append_rows
+from toplists.lake.bookkeeping import append_rows, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.lease import hold_lease
 from toplists.lake.ledger import Outcome, Run
-from toplists.lake.tables import METRICS
+from toplists.lake.tables import METRICS, RUNS
 from toplists.pipeline.command import job_parser, run_job
 from toplists.pipeline.recording import record
 
@@ -214,3 +216,17 @@ def test_the_narration_may_be_json(submit, capsys):
         "worse than popularity",
     ]
     assert {(line["dataset"], line["run_id"]) for line in lines} == {("films", RUN.run_id)}
+
+
+def test_the_ledger_keeps_what_each_attempt_ran_on(submit, lake):
+    submit(night)
+    rows = read_rows(Dataset(lake / "films"), RUNS, run_id=RUN.run_id)
+    kept = [json.loads(row["facts"])["surroundings"] for row in rows if row["state"] == "running"]
+    assert len(kept) == 2
+    assert kept[0]["python"] == platform.python_version()
+    assert kept[0]["cores"] >= 1
+    assert kept[0]["memory_gib"] > 0
+    # No path and no name of a machine, which may be nobody's business.
+    assert str(lake) not in str(kept)
+    assert "/" not in str(kept)
+    assert socket.gethostname() not in kept[0].values()

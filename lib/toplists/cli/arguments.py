@@ -17,7 +17,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     settings = _settings_options()
-    place = _place_options(settings)
+    lake = _lake_options(settings)
+    place = _place_options(lake)
 
     status = commands.add_parser(
         "status", parents=[place], help="datasets, what is live, how fresh, last runs"
@@ -25,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--runs", type=_count, default=5, metavar="N", help="runs to show (default: 5)"
     )
+    status.add_argument("--run", metavar="RUN", help="only this run: its attempts, what it ran on")
     status.add_argument(
         "--max-age",
         type=_duration,
@@ -52,6 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     commands.add_parser(
+        "doctor", parents=[lake], help="whether a night can run here, with a remedy for each fault"
+    )
+    commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"
     )
     return parser
@@ -72,10 +77,15 @@ def _settings_options() -> argparse.ArgumentParser:
     return options
 
 
-def _place_options(settings: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _lake_options(settings: argparse.ArgumentParser) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False, parents=[settings])
-    options.add_argument("--dataset", metavar="D", help="default: the one published last")
     options.add_argument("--lake", metavar="PATH", help="default: the setting lake.root")
+    return options
+
+
+def _place_options(lake: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False, parents=[lake])
+    options.add_argument("--dataset", metavar="D", help="default: the one published last")
     return options
 
 

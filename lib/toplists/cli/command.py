@@ -18,6 +18,7 @@ from toplists.reader import ListsUnavailableError
 # Without a terminal nothing is cut off or wrapped: what reads it wants whole values and lines.
 _PLAIN_WIDTH = 10_000
 _INTERRUPTED = 130
+_FAULTS = 1
 
 
 def main(
@@ -38,14 +39,13 @@ def main(
     arguments = build_parser().parse_args(argv)
     console = open_console(out, environ, plain_width=_PLAIN_WIDTH)
     try:
-        _answer(arguments, console, open_console(err, environ), environ, now)
+        return _answer(arguments, console, open_console(err, environ), environ, now)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (ToplistsError, ListsUnavailableError) as error:
         failure = error if isinstance(error, ToplistsError) else ToplistsError(str(error))
         print_failure(open_console(err, environ), failure)
         return failure.exit_code
-    return 0
 
 
 def _answer(
@@ -54,22 +54,32 @@ def _answer(
     errors: Console,
     environ: Mapping[str, str],
     now: datetime,
-) -> None:
+) -> int:
     """Load what the command needs and no more: `show` has to be quick."""
     if arguments.command == "config":
         from toplists.cli.config import show_config
 
         show_config(console, arguments.env, arguments.set)
-        return
+        return 0
+    if arguments.command == "doctor":
+        from toplists.cli.doctor import examine, show_findings
+
+        findings = list(examine(arguments.env, arguments.set, arguments.lake, environ))
+        return 0 if show_findings(console, findings) else _FAULTS
     from toplists.cli.places import choose_place, find_lake, find_places
 
     lake = find_lake(arguments.lake, arguments.env, arguments.set)
     places = find_places(lake)
     place = choose_place(places, arguments.dataset)
     if arguments.command == "status":
-        from toplists.cli.status import show_status
+        if arguments.run is not None:
+            from toplists.cli.run import show_run
 
-        show_status(console, lake, places, place, runs=arguments.runs, now=now)
+            show_run(console, place, arguments.run)
+        else:
+            from toplists.cli.status import show_status
+
+            show_status(console, lake, places, place, runs=arguments.runs, now=now)
         if arguments.max_age is not None:
             from toplists.cli.staleness import require_fresh
 
@@ -87,3 +97,4 @@ def _answer(
         from toplists.cli.show import show_item
 
         show_item(console, place, arguments.id, arguments.n)
+    return 0

@@ -58,6 +58,29 @@ def hold_lease(dataset: Dataset, command: str, *, wait_seconds: float = 0.0) -> 
         yield Lease(fence)
 
 
+def describe_holder(dataset: Dataset) -> str | None:
+    """Who holds the dataset's lease, in words; `None` where it is free.
+
+    Looks by taking a shared lock for an instant, since only the kernel knows.
+    """
+    path = dataset.root / "lease.lock"
+    if not path.exists():
+        return None
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _in_words(_read(dataset.root / "lease.json"))
+    return None
+
+
+def _in_words(holder: dict[str, str | int]) -> str:
+    return (
+        f"{holder.get('command', 'unknown')}, pid {holder.get('pid', '?')} on "
+        f"{holder.get('host', '?')}"
+    )
+
+
 def _acquire(descriptor: int, dataset: Dataset, record: Path, deadline: float) -> None:
     while True:
         try:
@@ -65,11 +88,9 @@ def _acquire(descriptor: int, dataset: Dataset, record: Path, deadline: float) -
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                holder = _read(record)
                 raise ConflictError(
                     f"Dataset {dataset.name} is being written by another process "
-                    f"({holder.get('command', 'unknown')}, pid {holder.get('pid', '?')} on "
-                    f"{holder.get('host', '?')}). Wait for it to end and run the command again, or "
+                    f"({_in_words(_read(record))}). Wait for it to end and run the command again, or "
                     "let it wait with --set lake.lease_seconds=600."
                 ) from None
             time.sleep(_POLL_SECONDS)

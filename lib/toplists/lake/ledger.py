@@ -71,16 +71,26 @@ class Attempt:
 class Ledger:
     """Reads and writes the attempts of one dataset."""
 
-    def __init__(self, dataset: Dataset, clock: Clock) -> None:
-        """Keep the ledger of `dataset`; `clock` gives the times that are written."""
+    def __init__(
+        self, dataset: Dataset, clock: Clock, surroundings: Callable[[], Mapping[str, Any]] = dict
+    ) -> None:
+        """Keep the ledger of `dataset`.
+
+        Args:
+            dataset: The dataset.
+            clock: Gives the times that are written.
+            surroundings: What attempts run on (versions, cores, memory), kept when one begins.
+        """
         self._dataset = dataset
         self._clock = clock
+        self._surroundings = surroundings
 
     def begin(self, run: Run, step: str) -> Attempt:
         """Record that an attempt begins."""
         tries = {int(row["attempt"]) for row in self._rows(run.run_id, step)}
         attempt = Attempt(run, step, max(tries, default=0) + 1, self._clock())
-        self._append(attempt, "running", at=attempt.began)
+        facts = {"surroundings": dict(self._surroundings())}
+        self._append(attempt, "running", at=attempt.began, facts=json.dumps(facts, sort_keys=True))
         return attempt
 
     def finish(self, attempt: Attempt, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -26,6 +27,7 @@ from toplists.pipeline.json_display import open_json_narrator
 from toplists.pipeline.log import LogFormat, Whereabouts, log_path, start_log
 from toplists.pipeline.process import end_with_parent
 from toplists.pipeline.watching.account import add_figures, describe_end
+from toplists.pipeline.watching.surroundings import describe_surroundings
 from toplists.pipeline.watching.telling import clear_result, tell, write_result
 from toplists.pipeline.workplace import Workplace
 
@@ -229,6 +231,7 @@ def _work_on(
                 clock=utc_now,
                 start_session=lambda: open_session(f"toplists {dataset.name}"),
                 accept_input=accept_input,
+                surroundings=cache(lambda: describe_surroundings(dataset.root, os.environ)),
             )
         )
 

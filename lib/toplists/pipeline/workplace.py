@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ class Workplace:
 
     `start_session` starts Spark. It is called on first use of `spark` only, so that a command which
     finds nothing to do ends without it. `accept_input`: the person says that an unusual input is right.
+    `surroundings` says what the command runs on, for the ledger.
     """
 
     settings: Settings
@@ -28,6 +29,7 @@ class Workplace:
     clock: Clock
     start_session: Callable[[], SparkSession]
     accept_input: bool = False
+    surroundings: Callable[[], Mapping[str, object]] = dict
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -37,4 +39,4 @@ class Workplace:
     @cached_property
     def ledger(self) -> Ledger:
         """The dataset's ledger."""
-        return Ledger(self.dataset, self.clock)
+        return Ledger(self.dataset, self.clock, self.surroundings)

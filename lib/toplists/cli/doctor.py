@@ -1,0 +1,73 @@
+"""`toplists doctor`: whether a night could run here, with a remedy for each fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from toplists.cli.examination import (
+    Finding,
+    examine_leases,
+    examine_machine,
+    examine_settings,
+    examine_storage,
+    examine_watch,
+)
+from toplists.cli.places import CONF_DIR
+from toplists.config.layers import resolve_settings
+from toplists.errors import ConfigurationError
+from toplists.lake.dataset import Dataset
+from toplists.pipeline.screen import printable
+
+
+def examine(
+    env: str, overrides: Sequence[str], lake: str | None, environ: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Every finding, in the order in which faults are best removed.
+
+    Args:
+        env: The environment.
+        overrides: `key=value` of `--set`.
+        lake: Folder of the lake, instead of the one in the settings.
+        environ: The process environment.
+    """
+    yield from examine_machine(environ, CONF_DIR / "spark" / f"{env}.conf")
+    try:
+        settings = resolve_settings(CONF_DIR, env, overrides).settings
+        root = lake or settings.lake.root
+        Dataset.open(root, "any")  # refuses what is no folder
+    except ConfigurationError as error:
+        yield examine_settings(error, env)
+        return
+    yield examine_settings(None, env)
+    yield from examine_storage(Path(root.removeprefix("file://")))
+    yield from examine_leases(root)
+    yield from examine_watch(settings.watch, environ)
+
+
+def show_findings(console: Console, findings: Sequence[Finding]) -> bool:
+    """Print the findings; returns whether there is no fault."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    unicode = console.encoding.lower().startswith("utf")
+    for finding in findings:
+        mark, style = ("✓" if unicode else "ok", "green") if finding.well else ("✗", "red")
+        mark = mark if unicode or finding.well else "fault"
+        table.add_row(Text(mark, style=style), finding.subject, Text(printable(finding.said)))
+        if finding.remedy is not None:
+            table.add_row("", "", Text(printable(finding.remedy), style="yellow"))
+    console.print(table)
+    faults = sum(not finding.well for finding in findings)
+    console.print()
+    if faults:
+        said = f"{faults} fault{'' if faults == 1 else 's'}."
+        console.print(Text(said, style="bold red"))
+    else:
+        console.print(Text("A night can run here.", style="bold green"))
+    return not faults
