@@ -6,6 +6,7 @@ Read from the syntax trees: a write that is added without one fails here.
 from __future__ import annotations
 
 import ast
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ WRITING = frozenset(
 )
 # The same names, where they write nothing to a lake.
 HARMLESS = frozenset({"np.delete", "engine.execute"})
+
+WRITE_MODE = re.compile(r"[rbt]*[wax+][wax+bt]*")
 
 # (file in lib/toplists, function): why it may write outside.
 ALLOWED: dict[tuple[str, str], str] = {
@@ -74,7 +77,7 @@ def _is_write(call: ast.Call) -> bool:
         mode = [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "mode")]
         if isinstance(call.func, ast.Attribute):  # Path.open("w")
             mode += call.args[:1]
-        return any(isinstance(m, ast.Constant) and set(str(m.value)) & set("wax+") for m in mode)
+        return any(isinstance(m, ast.Constant) and WRITE_MODE.fullmatch(str(m.value)) for m in mode)
     if (
         name == "replace"
     ):  # Path.replace(target); that of text takes two, that of a date takes names

@@ -8,6 +8,7 @@ from pathlib import Path
 from toplists.config.settings import WatchSettings
 from toplists.errors import ConfigurationError
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
 from toplists.pipeline.watching.outcomes import keep_outcome, read_outcomes
 from toplists.pipeline.watching.prometheus import write_prometheus
@@ -67,7 +68,8 @@ def clear_result(path: Path) -> None:
         ConfigurationError: there is no folder for it, or the file cannot be replaced.
     """
     try:
-        path.unlink(missing_ok=True)
+        with written("removal of the result file"):
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(path, error) from error
     if not path.parent.is_dir():
