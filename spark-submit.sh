@@ -28,7 +28,8 @@ options (before or after the verb):
   --env NAME     environment: conf/NAME.yaml and conf/spark/NAME.conf (default: local)
   --master URL   Spark master, instead of the environment's
   --conf K=V     Spark setting, instead of the environment's; repeatable
-  --dry-run      print the command instead of running it, without secrets
+  --dry-run      print the command instead of running it, without secrets; after maintain and
+                 upgrade: only say what they would do
 END
 }
 
@@ -118,7 +119,14 @@ while (($#)); do
             set -- "$option" "$value" "$@"
             continue
             ;;
-        --dry-run) dry_run=yes ;;
+        --dry-run)
+            # Some verbs have one of their own, which says what they would do.
+            if [[ "$verb" != */* ]] && grep -qs -- '"--dry-run"' "$ROOT/jobs/$verb.py"; then
+                job_arguments+=(--dry-run)
+            else
+                dry_run=yes
+            fi
+            ;;
         --setup)
             [[ "${2:-runtime}" =~ ^(runtime|test)$ ]] || fail "--setup takes runtime or test."
             ensure_spark "${2:-runtime}"

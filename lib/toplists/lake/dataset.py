@@ -17,6 +17,7 @@ from toplists.errors import ConfigurationError
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 from toplists.lake.tables import RUNS, TABLES
+from toplists.lake.version import mark_present
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -85,6 +86,8 @@ class Dataset:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         missing = [table for table in TABLES if not self.has(table)]
+        if len(missing) == len(TABLES):
+            mark_present(self.root)  # first: a table without a mark is one of the first light
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda table: create_table(self.root / table.name, table), missing))
 

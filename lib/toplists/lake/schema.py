@@ -57,6 +57,19 @@ def map_of(value: DataType) -> DataType:
     return {"type": "map", "keyType": "string", "valueType": value, "valueContainsNull": False}
 
 
+def without_comments(definition: Json) -> Json:
+    """A type or a whole schema without the metadata of its columns: what two tables must agree in."""
+    if isinstance(definition, dict):
+        return {
+            name: without_comments(value)
+            for name, value in definition.items()
+            if name != "metadata"
+        }
+    if isinstance(definition, list):
+        return [without_comments(value) for value in definition]
+    return definition
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the lake.

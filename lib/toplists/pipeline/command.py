@@ -21,6 +21,7 @@ from toplists.lake.lease import hold_lease
 from toplists.lake.ledger import utc_now
 from toplists.lake.pointer import read_pointer
 from toplists.lake.session import open_session
+from toplists.lake.version import require_present
 from toplists.pipeline.console import Narrator, open_narrator
 from toplists.pipeline.failure import exit_code_of
 from toplists.pipeline.json_display import open_json_narrator
@@ -36,6 +37,7 @@ CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 _LOG = logging.getLogger(__name__)
 
 Work = Callable[[Workplace, Narrator, argparse.Namespace], None]
+Opening = Callable[[Path], None]
 
 
 def job_parser(verb: str, purpose: str) -> argparse.ArgumentParser:
@@ -105,10 +107,17 @@ def add_run_id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run-id", metavar="RUN", help="default: the run prepared last")
 
 
-def run_job(parser: argparse.ArgumentParser, work: Work, argv: Sequence[str] | None = None) -> int:
+def run_job(
+    parser: argparse.ArgumentParser,
+    work: Work,
+    argv: Sequence[str] | None = None,
+    *,
+    opens: Opening = require_present,
+) -> int:
     """Parse, take the lease, work, and turn whatever happens into an exit code and a sentence.
 
-    Whoever watches is told afterwards, when the lease is free again.
+    Whoever watches is told afterwards, when the lease is free again. `opens` refuses the folder of a
+    dataset whose tables the work cannot deal with.
     """
     arguments = parser.parse_args(argv)
     began = utc_now()
@@ -119,7 +128,7 @@ def run_job(parser: argparse.ArgumentParser, work: Work, argv: Sequence[str] | N
         start_log(log, arguments.log_format, where)
     end_with_parent()
     job = _Job(parser.prog, arguments, narrator)
-    error = job.do(work)
+    error = job.do(work, opens)
     if error is not None:
         _record_end(error)
         narrator.failure(error, log)
@@ -142,7 +151,7 @@ class _Job:
         self._settings: Settings | None = None
         self._dataset: Dataset | None = None
 
-    def do(self, work: Work) -> BaseException | None:
+    def do(self, work: Work, opens: Opening) -> BaseException | None:
         """Do the work; whatever ends it early is returned."""
         arguments, narrator = self._arguments, self._narrator
         try:
@@ -157,6 +166,7 @@ class _Job:
                 self._settings,
                 self._command,
                 lambda place: work(place, narrator, arguments),
+                opens,
                 accept_input=getattr(arguments, "accept_input", False),
             )
         except (Exception, KeyboardInterrupt) as error:  # the last resort of a program
@@ -219,10 +229,13 @@ def _work_on(
     settings: Settings,
     command: str,
     work: Callable[[Workplace], None],
+    opens: Opening,
     *,
     accept_input: bool,
 ) -> None:
     with hold_lease(dataset, command, wait_seconds=settings.lake.lease_seconds) as lease:
+        if dataset.exists():
+            opens(dataset.root)
         work(
             Workplace(
                 settings=settings,
