@@ -56,6 +56,14 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "doctor", parents=[lake], help="whether a night can run here, with a remedy for each fault"
     )
+    check = commands.add_parser(
+        "check", parents=[place], help="whether all that must be true of a dataset is"
+    )
+    check.add_argument(
+        "--deep", action="store_true", help="every stored run and event, not only the live run"
+    )
+    check.add_argument("--json", action="store_true", help="the findings as JSON")
+
     commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"
     )

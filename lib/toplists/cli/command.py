@@ -85,6 +85,12 @@ def _answer(
 
             watched = places if arguments.dataset is None else [place]
             require_fresh(watched, arguments, environ, errors, now)
+    elif arguments.command == "check":
+        from toplists.cli.check import show_check
+        from toplists.cli.places import find_keep_runs
+
+        keep_runs = find_keep_runs(arguments.env, arguments.set)
+        show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
     elif arguments.command == "rejected":
         from toplists.cli.rejected import show_rejected
 

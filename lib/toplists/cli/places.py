@@ -34,6 +34,13 @@ def find_lake(lake: str | None, env: str, overrides: Sequence[str]) -> str:
     return resolve_settings(CONF_DIR, env, overrides).settings.lake.root
 
 
+def find_keep_runs(env: str, overrides: Sequence[str]) -> int:
+    """How many published runs are kept by the settings."""
+    from toplists.config.layers import resolve_settings
+
+    return resolve_settings(CONF_DIR, env, overrides).settings.publish.keep_runs
+
+
 def find_places(lake_root: str) -> list[Place]:
     """Every dataset of the lake, by name.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
-from toplists.lake.bookkeeping import Row, read_rows
+from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.failpoints import written
 from toplists.lake.pointer import Pointer
@@ -17,38 +18,68 @@ _BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
 _BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
 
 
-def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
-    """Remove runs beyond the `keep_runs` that were live last.
+@dataclass(frozen=True)
+class Pruning:
+    """What retention keeps and removes.
+
+    Attributes:
+        kept: Runs that stay.
+        runs: Runs whose rows go.
+        models: Models whose content goes.
+        fits: Runs whose rows in the registry of models go.
+    """
+
+    kept: frozenset[str]
+    runs: tuple[str, ...]
+    models: tuple[str, ...]
+    fits: tuple[str, ...]
+
+
+def plan_pruning(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> Pruning:
+    """What is beyond the `keep_runs` runs that were live last.
 
     Runs that were never published (refused, or waiting for `publish`) are kept likewise: the newest
-    `keep_runs` of them. Rows go by whole partitions, so nothing is rewritten; readers that opened a
-    table before still find its files until they are vacuumed.
-
-    Returns:
-        The runs that were removed.
+    `keep_runs` of them.
     """
     stored = _stored(dataset, "run_id", _BY_RUN)
     published = pointer.runs_newest_first()
     good = [run_id for run_id in published if run_id not in pointer.bad_runs]
-    last_touched = {row["run_id"]: row["at"] for row in _by_time(read_rows(dataset, RUNS))}
-    waiting = sorted(stored - set(published), key=last_touched.__getitem__)
-    kept = {*published[:1], *good[:keep_runs], *waiting[-keep_runs:]}
-    removed = sorted(stored - kept)
-    for run_id in removed:
+    ledger = sorted(read_rows(dataset, RUNS), key=lambda row: row["at"])
+    touched = {row["run_id"]: row["at"] for row in ledger}
+    # Nobody knows those that are not in the ledger: they are the oldest.
+    waiting = sorted(stored - set(published), key=lambda run: (run in touched, touched.get(run)))
+    kept = {*published[:1], *good[:keep_runs], *waiting[-keep_runs:]} & stored
+    models = _stored(dataset, "model_id", _BY_MODEL)
+    fits = {row["run_id"] for row in read_rows(dataset, MODELS)}
+    return Pruning(
+        kept=frozenset(kept),
+        runs=tuple(sorted(stored - kept)),
+        models=tuple(sorted(model for model in models if model.partition(".")[0] not in kept)),
+        fits=tuple(sorted(fits - kept)),
+    )
+
+
+def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
+    """Remove what `plan_pruning` says.
+
+    Rows go by whole partitions, so nothing is rewritten; readers that opened a table before still
+    find its files until they are vacuumed.
+
+    Returns:
+        The runs that were removed.
+    """
+    plan = plan_pruning(dataset, pointer, keep_runs=keep_runs)
+    for run_id in plan.runs:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
-        _forget_models(dataset, run_id)
         with written("removal of a work folder"):
             shutil.rmtree(dataset.work / run_id, ignore_errors=True)
-    for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
-        if model_id.split(".")[0] not in kept:
-            for table in _BY_MODEL:
-                _drop(dataset, table, "model_id", model_id)
-    return removed
-
-
-def _by_time(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row["at"])
+    for run_id in plan.fits:
+        _forget_models(dataset, run_id)
+    for model_id in plan.models:
+        for table in _BY_MODEL:
+            _drop(dataset, table, "model_id", model_id)
+    return list(plan.runs)
 
 
 def _forget_models(dataset: Dataset, run_id: str) -> None:
@@ -60,8 +91,8 @@ def _forget_models(dataset: Dataset, run_id: str) -> None:
 def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str]:
     found: set[str] = set()
     for table in tables:
-        opened = DeltaTable(dataset.path(table))
-        found |= {partition[column] for partition in opened.partitions()}
+        if dataset.has(table):
+            found |= {part[column] for part in DeltaTable(dataset.path(table)).partitions()}
     return found
 
 

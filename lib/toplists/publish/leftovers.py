@@ -1,0 +1,87 @@
+"""Files that nobody needs any more: of runs that are gone, of tasks that died, of writes that did."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
+from toplists.lake.schema import Json
+
+# What `engine.storage.attempt_folder` makes: <name>-<stage>-<attempt>.
+_ATTEMPT = re.compile(r".+-\d+-\d+")
+
+
+def find_drafts(dataset: Dataset) -> list[Path]:
+    """Drafts of files and tables that were never moved in place, `.<name>.<pid>.tmp`."""
+    return sorted([*dataset.root.glob(".*.tmp"), *dataset.work.rglob(".*.tmp")])
+
+
+def find_work_folders(dataset: Dataset, *, wanted: Collection[str]) -> list[Path]:
+    """Work folders of other runs than the wanted ones."""
+    if not dataset.work.is_dir():
+        return []
+    return sorted(folder for folder in dataset.work.iterdir() if folder.name not in wanted)
+
+
+def find_unnamed_parts(dataset: Dataset, run_ids: Iterable[str]) -> list[Path]:
+    """Folders of attempts in the work folders of runs that no manifest names, nor anything in them.
+
+    Chunks that blocks were assembled from are among them, and what a task left that died.
+    """
+    return sorted(folder for run_id in run_ids for folder in _unnamed(dataset.work / run_id))
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove files and folders; it may be interrupted anywhere and repeated."""
+    for path in paths:
+        with written("removal of a leftover"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def bytes_in(paths: Iterable[Path]) -> int:
+    """The size of files, and of folders with all that is in them."""
+    return sum(_size(path) for path in paths)
+
+
+def _size(path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size if path.is_file() else 0
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _unnamed(work: Path) -> list[Path]:
+    named: set[Path] = set()
+    # A manifest inside an attempt's folder speaks for that attempt only.
+    for manifest in _outside_attempts(work, "*.json"):
+        for text in _texts(json.loads(manifest.read_text(encoding="utf-8"))):
+            part = Path(text)
+            named |= {part, *part.parents}
+    return [
+        folder
+        for folder in _outside_attempts(work, "*")
+        if folder.is_dir() and _ATTEMPT.fullmatch(folder.name) and folder not in named
+    ]
+
+
+def _outside_attempts(work: Path, pattern: str) -> Iterator[Path]:
+    for path in work.rglob(pattern):
+        inner = path.relative_to(work).parts[:-1]
+        if not any(map(_ATTEMPT.fullmatch, inner)):
+            yield path
+
+
+def _texts(content: Json) -> Iterator[str]:
+    """Every text in parsed JSON."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list | dict):
+        for inner in content.values() if isinstance(content, dict) else content:
+            yield from _texts(inner)
