@@ -34,12 +34,12 @@ WRITING = frozenset(
     | {"new_stream", "write_table", "write_dataset", "ParquetWriter", "write_text", "write_bytes"}
     | {"unlink", "rename", "savez", "tofile", "symlink_to", "hardlink_to", "save_arrays"}
     # of Spark's writers, and of delta-rs
-    | {"save", "saveAsTable", "insertInto", "execute", "delete", "vacuum", "compact", "z_order"}
+    | {"save", "saveAsTable", "insertInto", "delete", "vacuum", "compact", "z_order"}
     | {"restore", "add_constraint", "add_columns", "drop_constraint", "set_table_properties"}
     | {"create_checkpoint", "cleanup_metadata", "repair"}
 )
 # The same names, where they write nothing to a lake.
-HARMLESS = frozenset({"np.delete", "engine.execute"})
+HARMLESS = frozenset({"np.delete"})
 
 WRITE_MODE = re.compile(r"[rbt]*[wax+][wax+bt]*")
 
@@ -84,6 +84,8 @@ def _is_write(call: ast.Call) -> bool:
         return isinstance(call.func, ast.Attribute) and len(call.args) == 1 and not call.keywords
     if called == "DeltaTable.create" or called.endswith(".DeltaTable.create"):
         return True
+    if name == "execute":  # of a merge; that of a query reads
+        return re.search(r"merge|when_matched|whenMatched", called) is not None
     return name in WRITING and called not in HARMLESS
 
 
@@ -105,6 +107,7 @@ def test_no_write_is_outside_a_failpoint() -> None:
         "open('a', 'w')",
         "path.open(mode='ab')",
         "DeltaTable.create(path, schema)",
+        "table.merge(rows, 'a = b').when_matched_update_all().execute()",
         "with other('x'):\n    shutil.rmtree(folder)",
     ],
 )
@@ -118,6 +121,7 @@ def test_writes_are_recognised(source: str) -> None:
         "with written('x'):\n    write_deltalake(table, rows)",
         "with written('x'), open('a', 'w') as f:\n    pass",
         "'a'.replace('b', 'c')",
+        "engine.execute('SELECT 1')",
         "open('a')",
         "moment.replace(tzinfo=UTC)",
     ],
