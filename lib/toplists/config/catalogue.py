@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from types import NoneType
-from typing import Literal, get_args, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel, SecretStr
@@ -17,6 +18,7 @@ _KINDS: dict[object, str] = {
     float: "number",
     str: "text",
     SecretStr: "text",
+    date: "day as YYYY-MM-DD",
 }
 
 
@@ -26,7 +28,7 @@ class SettingDefinition:
 
     Attributes:
         key: Dotted key, such as `model.als.rank`.
-        default: Value where no layer gives one.
+        default: Value where no layer gives one, as YAML would have it.
         meaning: One line on what it does.
         allowed: The values it takes, in words, such as `whole number, at least 1`.
     """
@@ -44,9 +46,10 @@ def list_settings(section: type[BaseModel], prefix: str = "") -> Iterator[Settin
         if inner := _inner_section(field):
             yield from list_settings(inner, f"{key}.")
         else:
-            yield SettingDefinition(
-                key, field.get_default(), field.description or "", _describe_allowed(field)
-            )
+            default = field.get_default()
+            if isinstance(default, tuple):
+                default = list(default)
+            yield SettingDefinition(key, default, field.description or "", _describe_allowed(field))
 
 
 def list_sections(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -73,8 +76,18 @@ def _describe_allowed(field: FieldInfo) -> str:
 
 
 def _describe_kind(kind: object) -> str:
-    if get_origin(kind) is Literal:
-        return " | ".join(str(choice) for choice in get_args(kind))
+    arguments = get_args(kind)
+    match get_origin(kind):
+        case origin if origin is Literal:
+            return " | ".join(str(choice) for choice in arguments)
+        case origin if origin is Annotated:
+            inner, *fields = arguments
+            constraints = [c for field in fields for c in getattr(field, "metadata", (field,))]
+            return ", ".join([_describe_kind(inner), *_describe_bounds(constraints)])
+        case origin if origin is tuple:
+            return f"list of ({_describe_kind(arguments[0])})"
+        case origin if origin is dict:
+            return f"mapping of {_describe_kind(arguments[0])} to ({_describe_kind(arguments[1])})"
     return _KINDS.get(kind, str(kind))
 
 

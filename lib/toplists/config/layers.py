@@ -145,8 +145,10 @@ def _validate(written: dict[str, Entry]) -> Settings:
 
 def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
     key = ".".join(map(str, problem["loc"]))
-    if key not in written:  # a rule about several settings
+    # What is wrong may lie inside a setting that is a list or a mapping.
+    owner = next((k for k in written if f"{key}.".startswith(f"{k}.")), None)
+    if owner is None:  # a rule about several settings
         return f"{key or 'settings'}: {problem['msg']}."
-    entry = written[key]
+    key, entry = owner, written[owner]
     value = json.dumps(entry.value, ensure_ascii=False, default=str)
     return f"{entry.origin}: {key} = {value} is not possible; allowed: {_DEFINITIONS[key].allowed}."

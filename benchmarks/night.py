@@ -1,0 +1,117 @@
+"""How long a first night takes, and the one after it that brings 1 % new events.
+
+    .venv/bin/python benchmarks/night.py [--events 10e6] [--folder /tmp/night]
+
+Writes results/night.json and results/night.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from deltalake import DeltaTable
+from machine import ROOT, describe_machine
+
+RESULTS = Path(__file__).parent / "results"
+DATASET = "generated"
+# The goals, as shares of the first night's time.
+GOALS = {"ingest": 0.10, "train": 0.40}
+
+
+def submit(verb: str, *arguments: str) -> None:
+    """Run a verb, showing what it says."""
+    subprocess.run([str(ROOT / "spark-submit.sh"), verb, *arguments], check=True)
+
+
+def night(folder: Path, part: str, *settings: str) -> dict[str, object]:
+    """One night over a part of the data: seconds per step, and how many likings each fit had."""
+    result = folder / f"{part}.json"
+    submit(
+        "nightly",
+        *("--source", f"parquet:{folder / part}", "--dataset", DATASET),
+        *("--set", f"lake.root={folder / 'lake'}", "--result-file", str(result)),
+        *settings,
+    )
+    report = json.loads(result.read_text())
+    models = DeltaTable(str(folder / "lake" / DATASET / "models")).to_pyarrow_table().to_pylist()
+    fits = {
+        row["model_id"].partition(".")[2]: {
+            "seconds": round(row["seconds"], 2),
+            "interactions": row["interactions"],
+        }
+        for row in models
+        if row["run_id"] == report["run_id"]
+    }
+    return {
+        "seconds": report["seconds"],
+        "rows": report["rows_in"],
+        "steps": report["steps"],
+        "fits": fits,
+        "metrics": report["metrics"],
+    }
+
+
+def table(first: dict[str, dict[str, float]], second: dict[str, dict[str, float]]) -> list[str]:
+    """The steps of both nights, and their ratio beside the goal."""
+    lines = ["| step | first night, s | the next, s | ratio | goal |", "|---|---:|---:|---:|---:|"]
+    for step, seconds in first["steps"].items():
+        later = second["steps"][step]
+        goal = f"{GOALS[step]:.2f}" if step in GOALS else ""
+        lines.append(f"| {step} | {seconds:.1f} | {later:.1f} | {later / seconds:.2f} | {goal} |")
+    return lines
+
+
+def main() -> int:
+    """Generate, run both nights, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=float, default=10e6)
+    parser.add_argument("--users", type=float, default=140e3)
+    parser.add_argument("--items", type=float, default=25e3)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/night"))
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    shutil.rmtree(folder / "lake", ignore_errors=True)
+    if not (folder / "last-day" / "_SUCCESS").exists():
+        sizes = {name: str(getattr(arguments, name)) for name in ("events", "users", "items")}
+        options = [word for name, size in sizes.items() for word in (f"--{name}", size)]
+        submit("generate", "--out", str(folder), *options)
+    first, second = night(folder, "history"), night(folder, "last-day")
+    machine = describe_machine()
+    content = {"machine": machine, "first": first, "second": second}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "night.json").write_text(json.dumps(content, indent=2) + "\n")
+    before, after = (one["metrics"]["ndcg@10"] for one in (first, second))
+    quality = (
+        f"NDCG@10 on the holdout: {before['als']:.4f}, then {after['als']:.4f} (popularity "
+        f"{after['popularity']:.4f})."
+    )
+    lines = [
+        "# A first night, and one with 1 % new events",
+        "",
+        f"{first['rows']:,} events, then {second['rows']:,} more. "
+        + ", ".join(f"{name} {value}" for name, value in machine.items())
+        + ". Made by `benchmarks/night.py`.",
+        "",
+        *table(first, second),
+        "",
+        "| fit | first night, s | the next, s |",
+        "|---|---:|---:|",
+        *(
+            f"| {name} | {fit['seconds']} | {second['fits'][name]['seconds']} |"
+            for name, fit in first["fits"].items()
+        ),
+        "",
+        quality,
+    ]
+    (RESULTS / "night.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
