@@ -40,6 +40,9 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("dataset/positions.py", "_bounds"): Allowed(
         1, "a sample of ids: a fixed number for each bucket, whatever the number of ids"
     ),
+    ("dataset/segments.py", "segment_names"): Allowed(
+        1, "names of segments, of which recommend.max_segments bounds the number"
+    ),
     ("engine/block_builder.py", "_cut"): Allowed(
         1, "sums over chunks of positions: a bounded number of chunks per side and file"
     ),

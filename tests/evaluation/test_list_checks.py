@@ -24,6 +24,7 @@ GOOD = ListCounts(
     trained=800,
     personal=800,
     seen=0,
+    hidden=0,
 )
 
 
@@ -42,7 +43,7 @@ def failed(results: list[CheckResult]) -> list[str]:
 def test_good_lists_pass() -> None:
     results = judge(GOOD)
     assert failed(results) == []
-    assert len({result.name for result in results}) == len(results) == 12
+    assert len({result.name for result in results}) == len(results) == 13
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_good_lists_pass() -> None:
         ("wrong_length", "wrong_length"),
         ("with_duplicates", "duplicate_items"),
         ("seen", "seen_items"),
+        ("hidden", "hidden_items"),
         ("with_bad_scores", "bad_scores"),
         ("unordered", "score_order"),
     ],

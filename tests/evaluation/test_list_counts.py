@@ -49,6 +49,7 @@ GOOD = {
     "trained": 2,
     "personal": 2,
     "seen": 0,
+    "hidden": 0,
 }
 
 
@@ -65,6 +66,7 @@ def count(
             users, "user_id string, interactions long, trained long, eligible boolean"
         ),
         spark.createDataFrame(seen, "user_id string, item_id string"),
+        spark.createDataFrame([("gone",), ("stopped",)], "item_id string"),
         n=N,
         catalogue=CATALOGUE,
     )
@@ -101,6 +103,7 @@ CASES: list[tuple[str, list[List], dict[str, int]]] = [
     ("seen", with_items(("i1", 0.9, "personal"), *FILLED[:2]), {"seen": 1}),
     ("both seen", with_items(("i1", 0.9, "personal"), ("i2", 0.8, "personal"), FILLED[0]),
      {"seen": 2}),
+    ("not to be recommended", with_items(("gone", 0.9, "personal"), *FILLED[:2]), {"hidden": 1}),
     ("NaN", with_items(("i3", float("nan"), "personal"), *FILLED[1:]), {"with_bad_scores": 1}),
     ("infinite", with_items(("i3", float("inf"), "personal"), *FILLED[1:]),
      {"with_bad_scores": 1}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,9 @@ def fit_on_spark(spark: SparkSession, tmp_path: Path) -> Callable[..., Vectors]:
             items=items,
             part="all",
             size=int((weights > 0).sum()),
+            end=datetime(2024, 1, 1, tzinfo=UTC),
+            segments=spark.range(0),
+            segment_names=(),
             seed=42,
             folder=tmp_path / "spark" / "model",
         )

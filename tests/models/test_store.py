@@ -32,7 +32,7 @@ RNG = np.random.default_rng(0)
 VECTORS = {"users": RNG.normal(size=(N_USERS, 3)), "items": RNG.normal(size=(N_ITEMS, 3))}
 KNOWN = {"users": [True, True, False, True, True], "items": [True, False, True, True]}
 NEIGHBOURS = [[1, 3], [], [3, 0, 1], [2]]  # best first, not by position
-SCORES = [3.0, -np.inf, 12345678.0, 0.5]
+SCORES = [[3.0, -np.inf, 12345678.0, 0.5], [-np.inf, 1.0, 2.0, -np.inf]]  # by segment
 
 
 def parts(folder: Path, cuts: list[int], n: int, **arrays: object) -> tuple[str, ...]:
@@ -80,7 +80,13 @@ def weights(folder: Path) -> ItemWeights:
 
 
 def ranking(folder: Path) -> Ranking:
-    return Ranking(parts(folder, CUTS[1], N_ITEMS, scores=SCORES))
+    paths = []
+    for first, end in ((0, 3), (3, 4)):
+        path = folder / f"{first}"
+        path.mkdir(parents=True)
+        save_arrays(path, {"scores": np.array(SCORES)[:, first:end]})
+        paths.append(str(path))
+    return Ranking(tuple(paths), ("all", "de"))
 
 
 def content(shape: Shape) -> list[np.ndarray]:
@@ -92,7 +98,7 @@ def content(shape: Shape) -> list[np.ndarray]:
         case ItemWeights():
             return [item_weights(shape).toarray()]
         case Ranking():
-            return [ranking_scores(shape)]
+            return [ranking_scores(shape).T]  # by item, as the others
 
 
 @pytest.mark.parametrize("make", [factors, weights, ranking])
@@ -113,6 +119,8 @@ def test_it_comes_back(spark: SparkSession, tmp_path: Path, make) -> None:
     later = load_shape(spark, dataset, shape.kind, "m", users, items, tmp_path / "moved")
     for left, right in zip(content(shape), content(later), strict=True):
         assert np.array_equal(left[tuple(slice(n) for n in right.shape)], right)
+    if isinstance(later, Ranking):
+        assert later.segments == ("all", "de")
 
 
 @pytest.mark.parametrize("make", [factors, ranking])

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.config.settings import PrepareSettings
-from toplists.dataset.feedback import is_positive, last_opinions, weigh
+from toplists.config.settings import PrepareSettings, RecommendSettings
+from toplists.dataset.axes import item_axis, user_axis
+from toplists.dataset.filters import choose_filters
 from toplists.dataset.loader import known_before, load_events
-from toplists.dataset.positions import IDS_PER_BUCKET, add_positions
-from toplists.dataset.splits import Split, Survey, choose_split, survey
+from toplists.dataset.opinions import Excluded, count_excluded, opinions_of
+from toplists.dataset.segments import Segments, segment_names
+from toplists.dataset.splits import Split, choose_split, survey
 from toplists.engine.block_builder import Axis, build_blocks
-from toplists.engine.blocks import BlockSet
+from toplists.engine.blocks import BlockSet, Part
+from toplists.engine.shapes import EVERYBODY
 from toplists.engine.tasks import at_once
-from toplists.errors import InputRefusedError
+from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.schema import Table
-from toplists.lake.tables import INTERACTIONS, SNAPSHOT_ITEMS, SNAPSHOT_USERS
+from toplists.lake.tables import INTERACTIONS, ITEMS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, USERS
 
 _KEPT = StorageLevel.MEMORY_AND_DISK
 
@@ -33,8 +36,11 @@ _KEPT = StorageLevel.MEMORY_AND_DISK
 class SnapshotFacts:
     """The size of a snapshot and how it was made, as the ledger keeps it.
 
+    `trained_items` counts items with likings, `listable_items` those of them that may be recommended.
+    `end` is the instant of `as_of`, in ISO 8601; `cut` the one at which the training part ends for
+    everybody, if there is one.
     `repeated_pairs` counts pairs with several events, `surplus_events` their events beyond the last,
-    `contradicted_pairs` those whose events disagree.
+    `contradicted_pairs` those whose ratings disagree. `excluded` says what the filters left out.
     """
 
     events: int
@@ -44,11 +50,20 @@ class SnapshotFacts:
     users: int
     items: int
     trained_items: int
+    listable_items: int
     eligible: int
     protocol: str
+    end: str
+    cut: str | None
     repeated_pairs: int
     surplus_events: int
     contradicted_pairs: int
+    excluded: Excluded
+    segments: Sequence[str]
+
+    def end_of(self, part: Part) -> datetime:
+        """When a part ends: at `as_of`, but the training part at its cut, where there is one."""
+        return datetime.fromisoformat(self.cut if part == "train" and self.cut else self.end)
 
 
 @dataclass(frozen=True)
@@ -70,10 +85,15 @@ class Snapshot:
         """The run's `snapshot_users`."""
         return read_frame(self.spark, self.dataset, SNAPSHOT_USERS, run_id=self.run_id)
 
+    @property
+    def segments(self) -> Segments:
+        """The run's segments."""
+        return Segments((EVERYBODY, *self.facts.segments), self._files(SNAPSHOT_USERS))
+
     def blocks(self, block_entries: int) -> SnapshotBlocks:
         """The interactions by user and by item, every one of them; built on first use.
 
-        The flag of a user says who gets a list.
+        The flag of a user says who gets a list, that of an item what may be in one.
         """
         users = Axis(
             self._files(SNAPSHOT_USERS),
@@ -88,7 +108,7 @@ class Snapshot:
             position="item_pos",
             id="item_id",
             size="interactions",
-            flag=None,
+            flag="recommendable",
             rows=self.facts.items,
         )
         return SnapshotBlocks(
@@ -126,7 +146,8 @@ def take_snapshot(
     as_of: date,
     loads: Sequence[str],
     settings: PrepareSettings,
-    active_days: int | None,
+    recommend: RecommendSettings,
+    stop_items: Collection[str],
 ) -> Snapshot:
     """Make and store the snapshot of a run.
 
@@ -137,10 +158,12 @@ def take_snapshot(
         as_of: End of what is known.
         loads: The loads that the run is over.
         settings: What counts as a liking, filters, split.
-        active_days: Users without an event in this many days get no list; `None` = all do.
+        recommend: Who gets a list, and what users are told apart by.
+        stop_items: Items that are neither trained on nor recommended.
 
     Raises:
         InputRefusedError: nothing is known before `as_of`.
+        ConfigurationError: no user has the attribute that segments are by.
     """
     with ExitStack() as kept:
 
@@ -148,7 +171,9 @@ def take_snapshot(
             kept.callback(frame.persist(_KEPT).unpersist)
             return frame
 
-        opinions = keep(_opinions(load_events(spark, dataset, as_of, loads), settings))
+        filters = choose_filters(settings, as_of, stop_items)
+        events = load_events(spark, dataset, as_of, loads)
+        opinions = keep(opinions_of(events, settings, as_of, filters))
         seen = survey(opinions, settings.split, as_of)
         if seen.interactions == 0:
             raise InputRefusedError(
@@ -156,11 +181,32 @@ def take_snapshot(
                 "recommend from. Choose a later --as-of, or ingest earlier events."
             )
         split = choose_split(seen, settings.split, as_of)
-        since = None if active_days is None else known_before(as_of - timedelta(days=active_days))
-        users = keep(_users(opinions, seen.users, since))
-        items = keep(_axis(opinions, "item_id", "item_pos", _items_at_most(opinions, seen)))
+        attributes, catalogue = (read_frame(spark, dataset, table) for table in (USERS, ITEMS))
+        users = keep(user_axis(opinions, seen, attributes, as_of, recommend))
+        items = keep(item_axis(opinions, seen, catalogue, as_of, stop_items))
+        segments = _segments(users, recommend.segment_by)
+        excluded = count_excluded(opinions, filters)
         counted = _store(dataset, run_id, users, items, _place(opinions, users, items, split))
-    return Snapshot(spark, dataset, run_id, SnapshotFacts(**counted, protocol=split.protocol))
+    facts = SnapshotFacts(
+        **counted,
+        protocol=split.protocol,
+        end=known_before(as_of).isoformat(),
+        cut=split.cut.isoformat() if split.cut else None,
+        excluded=excluded,
+        segments=segments,
+    )
+    return Snapshot(spark, dataset, run_id, facts)
+
+
+def _segments(users: DataFrame, attribute: str | None) -> list[str]:
+    """The names of the segments that users are in."""
+    names = [] if attribute is None else segment_names(users)
+    if attribute is not None and not names:
+        raise ConfigurationError(
+            f"recommend.segment_by = {attribute}, but no user of the run has such an attribute in the "
+            "table users. Name one that they have, or take segment out of recommend.fallback."
+        )
+    return names
 
 
 def _place(opinions: DataFrame, users: DataFrame, items: DataFrame, split: Split) -> DataFrame:
@@ -192,16 +238,6 @@ def _store(
     return {name: int(n) for count in counts for name, n in count.get.items()}
 
 
-def _opinions(events: DataFrame, settings: PrepareSettings) -> DataFrame:
-    opinions = last_opinions(events).withColumn("positive", is_positive(settings.positive_from))
-    return weigh(
-        opinions,
-        min_user=settings.min_user_interactions,
-        min_item=settings.min_item_interactions,
-        max_user=settings.max_user_interactions,
-    )
-
-
 # What is counted while rows are written: facts of the snapshot without a pass of their own.
 
 
@@ -213,6 +249,7 @@ def _count_items() -> list[Column]:
     return [
         F.count(F.lit(1)).alias("items"),
         F.count_if(F.col("trained") > 0).alias("trained_items"),
+        F.count_if((F.col("trained") > 0) & F.col("recommendable")).alias("listable_items"),
     ]
 
 
@@ -227,28 +264,3 @@ def _count_interactions() -> list[Column]:
         F.sum(F.col("events") - 1).alias("surplus_events"),
         F.count_if("contradicted").alias("contradicted_pairs"),
     ]
-
-
-def _items_at_most(opinions: DataFrame, seen: Survey) -> int:
-    """How many items there are, or a few more where it does not matter for their positions."""
-    if seen.interactions <= IDS_PER_BUCKET:
-        return seen.interactions
-    return opinions.select("item_id").distinct().count()
-
-
-def _users(opinions: DataFrame, size: int, active_since: datetime | None) -> DataFrame:
-    """The users; those without an event since are not eligible."""
-    active = F.lit(True)
-    if active_since is not None:
-        active = F.coalesce(F.col("last_time") >= F.lit(active_since), F.lit(True))
-    return _axis(opinions, "user_id", "user_pos", size).withColumn("eligible", active)
-
-
-def _axis(opinions: DataFrame, id_column: str, position: str, size: int) -> DataFrame:
-    """One side of the snapshot: every id with its position and counts."""
-    rows = opinions.groupBy(id_column).agg(
-        F.count(F.lit(1)).alias("interactions"),
-        F.count_if(F.col("weight") > 0).alias("trained"),
-        F.max("event_time").alias("last_time"),
-    )
-    return add_positions(rows, id_column, position, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as W
@@ -19,17 +19,22 @@ _HASH_BUCKETS = 10_000
 
 @dataclass(frozen=True)
 class Split:
-    """A way to split, decided: its name as shown and stored, and who is held out."""
+    """A way to split, decided.
+
+    `protocol` is its name as shown and stored, `holdout` who is held out, `cut` the instant at which
+    the training part ends for everybody, `None` where there is no such instant.
+    """
 
     protocol: str
     holdout: Column
+    cut: datetime | None = None
 
 
 def by_days(as_of: date, days: int) -> Split:
     """Hold out what happened in the last `days` days before `as_of`; what has no time is trained on."""
     cut = known_before(as_of - timedelta(days=days))
     recent = F.col("event_time") >= F.lit(cut)
-    return Split(f"last {days} days", F.coalesce(recent, F.lit(False)))
+    return Split(f"last {days} days", F.coalesce(recent, F.lit(False)), cut)
 
 
 def by_last(k: int) -> Split:

@@ -67,7 +67,8 @@ class Block:
     """An open block: `rows` rows of sorted column positions with weight and holdout flag.
 
     `indptr` int64[rows + 1], `indices` int32[entries], `weights` float32[entries], `values`
-    float32[entries] (NaN = feedback without a value), `holdout` bool[entries], `ids` string[rows], `flags` bool[rows] (for users: gets a list).
+    float32[entries] (NaN = feedback without a value), `holdout` bool[entries], `ids` string[rows],
+    `flags` bool[rows] (a user: gets a list; an item: may be in one).
     """
 
     def __init__(self, ref: BlockRef) -> None:
@@ -156,6 +157,11 @@ def read_ids(path: str) -> pa.StringArray:
 def all_ids(blocks: Sequence[BlockRef]) -> pa.StringArray:
     """The external ids of a whole side, in order of position."""
     return pa.concat_arrays([read_ids(block.path) for block in blocks])
+
+
+def all_flags(blocks: Sequence[BlockRef]) -> npt.NDArray[np.bool_]:
+    """The flags of a whole side, in order of position: bool[rows]."""
+    return np.concatenate([block.open().flags for block in blocks])
 
 
 def tiles(rows: int, size: int) -> Iterator[slice]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
@@ -80,6 +79,53 @@ def write_vectors(
     Returns:
         The part of each block, in their order.
     """
+
+    def place(ref: BlockRef, batches: Iterable[pa.RecordBatch]) -> Arrays:
+        vectors = np.zeros((ref.rows, rank), dtype=np.float32)
+        known = np.zeros(ref.rows, dtype=np.bool_)
+        for batch in batches:
+            offsets = batch.column("pos").to_numpy() - ref.first
+            vectors[offsets] = batch.column("vector").flatten().to_numpy().reshape(-1, rank)
+            known[offsets] = True
+        return {"vectors": vectors, "known": known}
+
+    return _write_placed(rows, side, place, folder, name)
+
+
+def write_scores(
+    rows: DataFrame, items: BlockSet, segments: int, folder: Path, name: str
+) -> tuple[str, ...]:
+    """Bring scores to the blocks that their positions fall into, and write them as `Ranking` parts.
+
+    Args:
+        rows: `[segment: int, pos: int, score: double]`, each segment and position at most once.
+        items: The blocks of the items that the positions belong to.
+        segments: Number of segments.
+        folder: Where the parts go; every executor sees it.
+        name: Prefix of the parts' names.
+
+    Returns:
+        The part of each block, in their order.
+    """
+
+    def place(ref: BlockRef, batches: Iterable[pa.RecordBatch]) -> Arrays:
+        scores = np.full((segments, ref.rows), -np.inf)
+        for batch in batches:
+            offsets = batch.column("pos").to_numpy() - ref.first
+            scores[batch.column("segment").to_numpy(), offsets] = batch.column("score").to_numpy()
+        return {"scores": scores}
+
+    return _write_placed(rows, items, place, folder, name)
+
+
+def _write_placed(
+    rows: DataFrame,
+    side: BlockSet,
+    place: Callable[[BlockRef, Iterable[pa.RecordBatch]], Arrays],
+    folder: Path,
+    name: str,
+) -> tuple[str, ...]:
+    """Bring rows to the blocks that their `pos` falls into, and write what `place` makes of each."""
     starts = ", ".join(map(str, side.starts()))
     block = F.expr(f"array_size(filter(array({starts}), first -> first <= pos)) - 1")
     target, refs = str(folder), side.blocks
@@ -87,25 +133,14 @@ def write_vectors(
     def write(batches: Batches) -> Batches:
         context = TaskContext.get()
         number = context.partitionId() if context else 0
-        ref = refs[number]
-        vectors, known = _no_vectors(ref, rank)
-        for batch in batches:
-            offsets = batch.column("pos").to_numpy() - ref.first
-            vectors[offsets] = batch.column("vector").flatten().to_numpy().reshape(-1, rank)
-            known[offsets] = True
-        yield _write(target, name, number, {"vectors": vectors, "known": known})
+        yield _write(target, name, number, place(refs[number], batches))
 
     placed = rows.repartitionById(len(refs), block)
     written = _collect(map_batches(placed, write, _WRITTEN))
     # Spark skips the tasks of a shuffle that turns out to be empty.
     for number in set(range(len(refs))) - set(written):
-        vectors, known = _no_vectors(refs[number], rank)
-        written[number] = _save(target, name, number, {"vectors": vectors, "known": known})
+        written[number] = _save(target, name, number, place(refs[number], ()))
     return tuple(written[number] for number in range(len(refs)))
-
-
-def _no_vectors(ref: BlockRef, rank: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    return np.zeros((ref.rows, rank), dtype=np.float32), np.zeros(ref.rows, dtype=np.bool_)
 
 
 def _write(folder: str, name: str, number: int, arrays: Arrays) -> pa.RecordBatch:

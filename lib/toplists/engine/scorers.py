@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from toplists.engine.blocks import Block, Part
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.shapes import (
+    EVERYBODY,
     Factors,
     ItemWeights,
     Ranking,
@@ -67,8 +68,8 @@ class RankingScorer:
     """The same scores for everybody."""
 
     def __init__(self, shape: Ranking) -> None:
-        """Open the ranking."""
-        self._scores = ranking_scores(shape)
+        """Open the ranking's list for everybody."""
+        self._scores = ranking_scores(shape)[shape.segments.index(EVERYBODY)]
 
     def scores(self, rows: slice) -> npt.NDArray[np.float32]:
         """See `Scorer`."""

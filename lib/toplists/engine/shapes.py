@@ -43,15 +43,21 @@ class ItemWeights:
     items: tuple[str, ...]
 
 
+EVERYBODY = "all"
+"""The segment that every user belongs to."""
+
+
 @dataclass(frozen=True)
 class Ranking:
-    """One ordered list for everybody.
+    """One ordered list per segment of users.
 
-    A part holds `scores` float64[rows], high is first, -inf for an item that is not in the list.
+    A part holds `scores` float64[segments, rows], high is first, -inf for an item that is not in the
+    list.
     """
 
     kind: ClassVar[str] = "ranking"
     items: tuple[str, ...]
+    segments: tuple[str, ...] = (EVERYBODY,)
 
 
 Shape: TypeAlias = Factors | ItemWeights | Ranking
@@ -101,8 +107,8 @@ def item_weights(shape: ItemWeights) -> sp.csr_array:
     return matrix
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def ranking_scores(shape: Ranking) -> npt.NDArray[np.float32]:
-    """The score of every item, -inf where it is not in the list."""
-    scores = np.concatenate([open_array(part, "scores") for part in shape.items])
+    """The scores as float32[segments, n_items], -inf where an item is not in the list."""
+    scores = np.concatenate([open_array(part, "scores") for part in shape.items], axis=1)
     return scores.astype(np.float32)

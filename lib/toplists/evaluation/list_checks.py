@@ -31,6 +31,7 @@ class ListCounts:
         trained: Eligible users the model has learnt from.
         personal: Those of them whose list holds at least one personal item.
         seen: Items in lists whose user has interacted with them.
+        hidden: Items in lists that may not be recommended.
     """
 
     lists: int
@@ -46,6 +47,7 @@ class ListCounts:
     trained: int
     personal: int
     seen: int
+    hidden: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def check_lists(
         _short_share(counts, settings.max_short_share),
         _none("duplicate_items", counts.with_duplicates, "lists that hold an item twice"),
         _none("seen_items", counts.seen, "listed items that their user has already seen"),
+        _none("hidden_items", counts.hidden, "listed items that may not be recommended"),
         _none("bad_scores", counts.with_bad_scores, "lists with a score that is no finite number"),
         _none("score_order", counts.unordered, "lists that are not in the order of their scores"),
     ]

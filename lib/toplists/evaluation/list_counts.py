@@ -22,6 +22,7 @@ def count_lists(
     recommendations: DataFrame,
     users: DataFrame,
     interactions: DataFrame,
+    hidden: DataFrame,
     *,
     n: int,
     catalogue: int,
@@ -34,6 +35,7 @@ def count_lists(
         users: `[user_id: string, interactions: long, trained: long, eligible: boolean]`, every user
             of the run once.
         interactions: `[user_id: string, item_id: string]`, everything seen, each pair once.
+        hidden: `[item_id: string]`, items that may not be recommended, each once.
         n: Length that lists should have; a short list has a reason.
         catalogue: Items that can be recommended to a user who has seen none of them. A list may be
             short because its user has seen the rest only if that leaves so few: the reason alone is
@@ -51,7 +53,8 @@ def count_lists(
         F.count_if(F.col("eligible") & F.col("trained") & F.col("personal")).alias("personal"),
     )
     # One row each: the cross join only makes both counts one action.
-    row = totals.crossJoin(_seen(recommendations, interactions)).first()
+    others = _seen(recommendations, interactions).crossJoin(_hidden(recommendations, hidden))
+    row = totals.crossJoin(others).first()
     if row is None:
         raise RuntimeError("an aggregate without groups returned no row")
     return ListCounts(**row.asDict())
@@ -120,6 +123,12 @@ def _seen(recommendations: DataFrame, interactions: DataFrame) -> DataFrame:
         .where(F.array_contains("listed", F.col("item_id")))
         .agg(F.count(F.lit(1)).alias("seen"))
     )
+
+
+def _hidden(recommendations: DataFrame, hidden: DataFrame) -> DataFrame:
+    """`[hidden: long]`, one row: listed items that may not be recommended."""
+    listed = recommendations.select(F.explode("items.item_id").alias("item_id"))
+    return listed.join(hidden, "item_id", "left_semi").agg(F.count(F.lit(1)).alias("hidden"))
 
 
 def _one_if(condition: Column) -> Column:

@@ -18,9 +18,10 @@ from toplists.engine.blocks import Block, BlockRef, BlockSet
 from toplists.engine.kernels.bootstrap import partial_sums
 from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metrics import CUTOFFS, METRICS, list_metrics
-from toplists.engine.shapes import Ranking, Shape
+from toplists.engine.shapes import Shape
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.comparison import value_columns
+from toplists.ranking.fallback import Fallback
 from toplists.ranking.scoring import list_tiles
 
 
@@ -46,7 +47,7 @@ def judge(
     spark: SparkSession,
     users: BlockSet,
     contenders: Mapping[str, Shape],
-    fallback: Ranking,
+    fallback: Fallback,
     *,
     resamples: int,
     seed: int,
@@ -54,13 +55,14 @@ def judge(
     """Judge the contenders on everybody who has held-out likings and something to learn from.
 
     All contenders were fitted on the training part; what a user has seen in it is left out of the
-    lists. A user for whom a contender has no list counts as zero.
+    lists; what can no longer be recommended today is not, since held-out users could choose it then.
+    A user for whom a contender has no list counts as zero.
 
     Args:
         spark: The session.
         users: User blocks of the snapshot.
         contenders: Evaluation fits by the name they are reported under.
-        fallback: The evaluation fit of the ranking that fills short lists, as in production.
+        fallback: The evaluation fits of the rankings that fill short lists, as in production.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
     """
@@ -70,7 +72,9 @@ def judge(
         wanted = _judged(block, users.columns)
         if not wanted.any():
             return
-        measured = [_figures(block, shape, fallback, wanted) for shape in contenders.values()]
+        measured = [
+            _figures(block, shape, fallback, wanted, users.columns) for shape in contenders.values()
+        ]
         values = value_columns(measured, METRICS)
         ids = block.ids.filter(pa.array(wanted)).to_pylist()
         sums, counts = partial_sums(values, hash_ids(ids), resamples, seed)
@@ -97,12 +101,21 @@ def _judged(block: Block, columns: int) -> npt.NDArray[np.bool_]:
 
 
 def _figures(
-    block: Block, shape: Shape, fallback: Ranking, wanted: npt.NDArray[np.bool_]
+    block: Block, shape: Shape, fallback: Fallback, wanted: npt.NDArray[np.bool_], n_items: int
 ) -> dict[str, npt.NDArray[np.float64]]:
     """One contender's metrics: float64[wanted users] each."""
     indptr, truth = block.truth()
     tiles = []
-    for tile in list_tiles(block, shape, fallback, part="train", n=max(CUTOFFS), wanted=wanted):
+    everything = np.ones(n_items, dtype=np.bool_)
+    for tile in list_tiles(
+        block,
+        shape,
+        fallback,
+        part="train",
+        n=max(CUTOFFS),
+        wanted=wanted,
+        listable=everything,
+    ):
         lengths = np.diff(indptr)[tile.rows]
         held_out = np.concatenate([truth[indptr[row] : indptr[row + 1]] for row in tile.rows])
         bounds = np.concatenate(([0], np.cumsum(lengths)))

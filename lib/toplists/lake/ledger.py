@@ -42,6 +42,11 @@ class Run:
         """How many runs in a row started from one another before it."""
         return int(json.loads(self.inputs).get("generation", 0))
 
+    @property
+    def stop_list(self) -> str:
+        """The digest of the items that the run leaves out."""
+        return str(json.loads(self.inputs)["stop_list"])
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -149,7 +154,8 @@ class Ledger:
             if row["as_of"] == run.as_of
             and row["configuration"] == run.configuration
             and row["code_version"] == run.code_version
-            and json.loads(row["inputs"])["loads"] == run.loads
+            and _run(row).loads == run.loads
+            and json.loads(row["inputs"]).get("stop_list") == run.stop_list
         ]
         return _run(max(rows, key=lambda row: row["at"])) if rows else None
 

@@ -33,7 +33,11 @@ RECOMMENDED_ITEMS = array_of(
     struct_of(
         Column("item_id", STRING, "Recommended item."),
         Column("score", DOUBLE, "Score under the model named by source; comparable in one source."),
-        Column("source", STRING, "Who put it there: `personal`, `similar` or `popularity`."),
+        Column(
+            "source",
+            STRING,
+            "Who put it there: `personal`, `similar`, or the fallback: `segment`, `trending`, `window`, `popularity`.",
+        ),
     )
 )
 ATTRIBUTES = Column("attributes", map_of(STRING), "Everything else the source says, as text.")
@@ -142,13 +146,22 @@ INTERACTIONS = Table(
         Column("user_pos", INT, "Position of the user in this run (bytewise order of ids)."),
         Column("item_pos", INT, "Position of the item in this run (bytewise order of ids)."),
         Column(
-            "value", DOUBLE, "Value of the last event of the pair; null = feedback by itself.", True
+            "value",
+            DOUBLE,
+            "Value of the last rating of the pair that counts; null = none, or without a value.",
+            True,
         ),
-        Column("event_time", TIMESTAMP, "Time of that event, if it has one.", True),
-        Column("events", LONG, "Events of the pair that were aggregated."),
+        Column("event_time", TIMESTAMP, "Time of the last event that counts, if any.", True),
+        Column("events", LONG, "Events of the pair that were aggregated, left out or not."),
         Column("positive", BOOLEAN, "Whether it counts as a liking."),
         Column("weight", FLOAT, "Weight in implicit training; 0 = seen, but not trained on."),
         Column("split", STRING, "`train` or `holdout` of the evaluation fit."),
+        Column(
+            "session",
+            INT,
+            "Session of the user that event is in, from 1; null = no time, or no sessions.",
+            True,
+        ),
     ),
     key=("run_id", "user_id", "item_id"),
     writer="spark",
@@ -171,6 +184,7 @@ SNAPSHOT_USERS = Table(
         Column("trained", LONG, "Interactions with a weight."),
         Column("last_time", TIMESTAMP, "Newest event, if any has a time.", True),
         Column("eligible", BOOLEAN, "Whether the user gets a list (recommend.active_days)."),
+        Column("segment", STRING, "Segment (recommend.segment_by); null = none.", True),
     ),
     key=("run_id", "user_id"),
     writer="spark",
@@ -186,6 +200,12 @@ SNAPSHOT_ITEMS = Table(
         ITEM_ID,
         Column("interactions", LONG, "Users who have interacted with the item."),
         Column("trained", LONG, "Interactions with a weight."),
+        Column(
+            "recommendable",
+            BOOLEAN,
+            "Whether it may be recommended: available at as_of, and not on the stop-list.",
+            True,
+        ),
     ),
     key=("run_id", "item_id"),
     writer="spark",

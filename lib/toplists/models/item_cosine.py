@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from toplists.config.settings import ItemCosineSettings
-from toplists.engine.blocks import BlockRef, BlockSet, Part
+from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
 from toplists.engine.exchange import Arrays, write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours
 from toplists.engine.shapes import ItemWeights
@@ -23,24 +23,31 @@ class ItemCosine:
 
     name = "item_cosine"
 
-    def __init__(self, settings: ItemCosineSettings, tile_bytes: int) -> None:
-        """Take the parameters from `settings`; `tile_bytes` bounds the memory of one task."""
+    def __init__(
+        self, settings: ItemCosineSettings, tile_bytes: int, *, only_recommendable: bool = False
+    ) -> None:
+        """Take the parameters from `settings`; `tile_bytes` bounds the memory of one task.
+
+        With `only_recommendable` neighbours are sought among the items that may be recommended, as
+        lists of similar items need it; without, among all, as what a user liked may be among them.
+        """
         self._settings = settings
         self._tile_bytes = tile_bytes
+        self._only_recommendable = only_recommendable
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
+        """The settings, and whether neighbours may be recommended."""
+        return {
+            **self._settings.model_dump(mode="json"),
+            "only_recommendable": self._only_recommendable,
+        }
 
     def fit(self, data: TrainingData) -> ItemWeights:
         """One task per block of items; no pair of items leaves it but the best."""
         users, items, part = data.users, data.items, data.part
-        k, shrinkage, tile_bytes = (
-            self._settings.neighbours,
-            self._settings.shrinkage,
-            self._tile_bytes,
-        )
+        k, shrinkage = self._settings.neighbours, self._settings.shrinkage
+        tile_bytes, only_recommendable = self._tile_bytes, self._only_recommendable
 
         def neighbours(ref: BlockRef) -> Arrays:
             tiles = cosine_neighbours(
@@ -48,6 +55,7 @@ class ItemCosine:
                 ref.first,
                 _by_user(users, part),
                 _norms(items, part),
+                all_flags(items.blocks) if only_recommendable else None,
                 k=k,
                 shrinkage=shrinkage,
                 tile_bytes=tile_bytes,

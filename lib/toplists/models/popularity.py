@@ -1,20 +1,22 @@
-"""Popularity: how many users like an item. The fallback of every list and the baseline of every gate."""
+"""Popularity: how many users like an item, overall, lately, or within a segment of users."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef
-from toplists.engine.exchange import Arrays, write_parts
+from toplists.engine.exchange import Arrays, write_parts, write_scores
 from toplists.engine.shapes import Ranking
 from toplists.models.protocol import TrainingData
 
 
 class Popularity:
-    """Items by the number of users who like them."""
+    """Items by the number of users who like them: the baseline of every gate, the last fallback."""
 
     name = "popularity"
 
@@ -29,6 +31,69 @@ class Popularity:
 
         def count(ref: BlockRef) -> Arrays:
             likings = np.diff(ref.open().trained(part, columns).indptr).astype(np.float64)
-            return {"scores": np.where(likings > 0, likings, -np.inf)}
+            return {"scores": np.where(likings > 0, likings, -np.inf)[np.newaxis]}
 
         return Ranking(write_parts(data.spark, data.items.blocks, count, data.folder, "items"))
+
+
+class WindowPopularity:
+    """Items by the number of users who came to like them in the last days."""
+
+    name = "window"
+
+    def __init__(self, days: int) -> None:
+        """Count the last `days` days."""
+        self._days = days
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The number of days."""
+        return {"days": self._days}
+
+    def fit(self, data: TrainingData) -> Ranking:
+        """Count the likings of every item in the days before the end of the part.
+
+        A user counts once for an item, at the time of the pair's last event; a pair without a time is
+        in no window.
+        """
+        recent = data.trained().where(
+            (F.col("event_time") >= F.lit(data.end - timedelta(days=self._days)))
+            & (F.col("event_time") < F.lit(data.end))
+        )
+        counts = recent.groupBy(F.col("item_pos").alias("pos")).agg(
+            F.count(F.lit(1)).cast("double").alias("score")
+        )
+        rows = counts.select(F.lit(0).alias("segment"), "pos", "score")
+        return Ranking(write_scores(rows, data.items, 1, data.folder, "items"))
+
+
+class SegmentPopularity:
+    """Items by the number of users of a segment who like them; no list for who is in none."""
+
+    name = "segment"
+
+    def __init__(self, attribute: str, max_segments: int) -> None:
+        """Tell users apart by `attribute`, in at most `max_segments` segments."""
+        self._attribute = attribute
+        self._max_segments = max_segments
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the segments were made by."""
+        return {"segment_by": self._attribute, "max_segments": self._max_segments}
+
+    def fit(self, data: TrainingData) -> Ranking:
+        """Count the likings of every item by the users of each segment."""
+        names = data.segment_names
+        number = F.array_position(F.array(*map(F.lit, names)), F.col("segment")) - 1
+        counts = (
+            data.trained()
+            .join(data.segments, "user_pos")
+            .groupBy(
+                number.cast("int").alias("segment"),
+                F.col("item_pos").alias("pos"),
+            )
+            .agg(F.count(F.lit(1)).cast("double").alias("score"))
+        )
+        parts = write_scores(counts, data.items, len(names), data.folder, "items")
+        return Ranking(parts, names)

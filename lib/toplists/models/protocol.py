@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,11 +25,13 @@ _VALUE_UNIT = 2.0**-20
 class TrainingData:
     """A snapshot as models see it: arrays of positions, restricted to what may be learnt from.
 
-    `interactions` is `[user_pos: int, item_pos: int, value: double, weight: float, split: string]`
-    with every pair of the snapshot; `users` and `items` are the same pairs as blocks. `part` says
+    `interactions` is `[user_pos: int, item_pos: int, value: double, event_time: timestamp,
+    weight: float, split: string]` with every pair of the snapshot; `users` and `items` are the same pairs as blocks. `part` says
     what a fit may use: `train` leaves the holdout out. `size` is the number of weighted pairs it may
-    use. `seed` decides everything random in the fit. The files of what it finds go to `folder`, which
-    every executor sees. `start` is where a model that can may begin.
+    use. `end` is the instant at which the part ends: what is said of the last days counts back from it.
+    `segments` is `[user_pos: int, segment: string]` of the users who are in one, `segment_names` has
+    each once. `seed` decides everything random in the fit. The files of what it finds go to `folder`,
+    which every executor sees. `start` is where a model that can may begin.
     """
 
     spark: SparkSession
@@ -37,6 +40,9 @@ class TrainingData:
     items: BlockSet
     part: Part
     size: int
+    end: datetime
+    segments: DataFrame
+    segment_names: tuple[str, ...]
     seed: int
     folder: Path
     start: Start | None = None

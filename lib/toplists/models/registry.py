@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toplists.config.settings import AlsSettings, EngineSettings, ModelSettings
+from toplists.config.settings import (
+    AlsSettings,
+    EngineSettings,
+    FallbackName,
+    ModelSettings,
+    RecommendSettings,
+)
 from toplists.models.als import Als
 from toplists.models.item_cosine import ItemCosine
-from toplists.models.popularity import Popularity
+from toplists.models.popularity import Popularity, SegmentPopularity, WindowPopularity
 from toplists.models.protocol import Model
+from toplists.models.trending import Trending
 
 
 def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Model:
@@ -29,6 +36,30 @@ def can_start_warm(settings: ModelSettings) -> bool:
     """Whether the personal model is one whose fit can start from another's item vectors."""
     als = settings.als
     return settings.name == "als" and als.engine == "kernels" and als.warm_start
+
+
+def make_similar(settings: ModelSettings, engine: EngineSettings) -> Model:
+    """The model behind the lists of similar items: neighbours that may be recommended."""
+    return ItemCosine(settings.item_cosine, engine.tile_mb << 20, only_recommendable=True)
+
+
+def make_fallback(name: FallbackName, settings: RecommendSettings) -> Model:
+    """The ranking called `name`, with its parameters from `settings`."""
+    match name:
+        case "segment":
+            if settings.segment_by is None:
+                raise ValueError("a ranking by segment needs an attribute")  # settings see to it
+            return SegmentPopularity(settings.segment_by, settings.max_segments)
+        case "trending":
+            return Trending(
+                settings.trending_days,
+                settings.trending_baseline_days,
+                settings.trending_smoothing,
+            )
+        case "window":
+            return WindowPopularity(settings.window_days)
+        case "popularity":
+            return Popularity()
 
 
 def _make_als(settings: AlsSettings) -> Model:

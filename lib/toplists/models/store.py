@@ -19,7 +19,14 @@ from pyspark.sql import DataFrame, SparkSession
 from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
 from toplists.engine.exchange import Arrays, write_parts
 from toplists.engine.lists import lists_of
-from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, open_vectors
+from toplists.engine.shapes import (
+    EVERYBODY,
+    Factors,
+    ItemWeights,
+    Ranking,
+    Shape,
+    open_vectors,
+)
 from toplists.engine.storage import open_array
 from toplists.engine.tasks import at_once, run_tasks
 from toplists.lake.dataset import Dataset, partition_files
@@ -28,7 +35,6 @@ from toplists.lake.schema import Table
 from toplists.lake.tables import ITEM_FACTORS, ITEM_WEIGHTS, RANKINGS, USER_FACTORS
 
 _ROWS_PER_BATCH = 8_192
-_EVERYBODY = "all"
 
 
 def save_shape(
@@ -53,7 +59,7 @@ def save_shape(
         case ItemWeights():
             write(_neighbour_rows(spark, items, shape.items), ITEM_WEIGHTS)
         case Ranking():
-            write(_score_rows(spark, items, shape.items), RANKINGS)
+            write(_score_rows(spark, items, shape), RANKINGS)
 
 
 def load_shape(
@@ -82,7 +88,7 @@ def load_shape(
         case ItemWeights.kind:
             return ItemWeights(_place_neighbours(spark, read(ITEM_WEIGHTS), items, folder))
         case Ranking.kind:
-            return Ranking(_place_scores(spark, read(RANKINGS), items, folder))
+            return _place_scores(spark, read(RANKINGS), items, folder)
     raise ValueError(f"model {model_id} has an unknown shape: {kind}")
 
 
@@ -133,23 +139,25 @@ def _neighbour_rows(spark: SparkSession, items: BlockSet, parts: Sequence[str]) 
     return run_tasks(spark, _pieces(items, parts), rows, schema)
 
 
-def _score_rows(spark: SparkSession, items: BlockSet, parts: Sequence[str]) -> DataFrame:
-    """`[segment: string, id: string, score: double]` of the items in a list for everybody."""
+def _score_rows(spark: SparkSession, items: BlockSet, ranking: Ranking) -> DataFrame:
+    """`[segment: string, id: string, score: double]` of the items in each segment's list."""
+    names = ranking.segments
 
     def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
         block, scores = piece[0].open(), open_array(piece[1], "scores")
-        listed = np.flatnonzero(np.isfinite(scores))
-        yield pa.RecordBatch.from_arrays(
-            [
-                pa.array([_EVERYBODY] * len(listed), pa.string()),
-                block.ids.take(pa.array(listed)),
-                pa.array(scores[listed]),
-            ],
-            names=["segment", "id", "score"],
-        )
+        for name, own in zip(names, scores, strict=True):
+            listed = np.flatnonzero(np.isfinite(own))
+            yield pa.RecordBatch.from_arrays(
+                [
+                    pa.array([name] * len(listed), pa.string()),
+                    block.ids.take(pa.array(listed)),
+                    pa.array(own[listed]),
+                ],
+                names=["segment", "id", "score"],
+            )
 
     schema = "segment string, id string, score double"
-    return run_tasks(spark, _pieces(items, parts), rows, schema)
+    return run_tasks(spark, _pieces(items, ranking.items), rows, schema)
 
 
 def _stored(
@@ -222,15 +230,27 @@ def _place_neighbours(
 
 def _place_scores(
     spark: SparkSession, files: Sequence[str], items: BlockSet, folder: Path
-) -> tuple[str, ...]:
+) -> Ranking:
+    # A ranking without an item has no rows to tell its segments by.
+    names = _segments(files) or (EVERYBODY,)
+
     def place(ref: BlockRef) -> Arrays:
-        scores = np.full(ref.rows, -np.inf)
+        scores = np.full((len(names), ref.rows), -np.inf)
         for rows, table in _stored(files, ref):
-            everybody = pc.equal(table["segment"], _EVERYBODY).to_numpy()
-            scores[rows[everybody]] = table["score"].to_numpy()[everybody]
+            segment = pc.index_in(table["segment"], pa.array(names)).to_numpy()
+            scores[segment, rows] = table["score"].to_numpy()
         return {"scores": scores}
 
-    return write_parts(spark, items.blocks, place, folder, "items")
+    return Ranking(write_parts(spark, items.blocks, place, folder, "items"), names)
+
+
+def _segments(files: Sequence[str]) -> tuple[str, ...]:
+    """The segments that a stored ranking has lists for, by name."""
+    names: set[str] = set()
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(columns=["segment"]):
+            names.update(pc.unique(batch.column("segment")).to_pylist())
+    return tuple(sorted(names))
 
 
 def _values(lists: pa.ChunkedArray) -> npt.NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 from functools import cache
 from importlib.abc import Traversable
@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from toplists import __version__
 from toplists.config.settings import Settings
+from toplists.dataset.stop_list import stop_list_digest
 from toplists.errors import ConfigurationError
 from toplists.lake.bookkeeping import Row
 from toplists.lake.ledger import Run
@@ -23,9 +24,9 @@ def identify_run(
     as_of: date,
     load_ids: Sequence[str],
     settings: Settings,
+    stop_items: Collection[str],
     *,
-    parent: str | None = None,
-    generation: int = 0,
+    parent: Run | None = None,
 ) -> Run:
     """The run over these loads under these settings.
 
@@ -36,11 +37,12 @@ def identify_run(
         as_of: End of what is known.
         load_ids: Every load of the dataset.
         settings: The settings; those that decide a list enter.
+        stop_items: The items on the stop-list, whose file may change while its name does not.
         parent: The run that its fits start from, if any.
-        generation: How many runs in a row started from one another before it.
     """
-    lineage = {"parent": parent, "generation": generation} if parent else {}
-    inputs = json.dumps({"loads": sorted(load_ids), **lineage})
+    known = {"loads": sorted(load_ids), "stop_list": stop_list_digest(stop_items)}
+    lineage = {"parent": parent.run_id, "generation": parent.generation + 1} if parent else {}
+    inputs = json.dumps(known | lineage)
     configuration = json.dumps(settings.result_affecting(), sort_keys=True)
     code = code_version()
     fingerprint = _digest(inputs, configuration, code)

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from toplists.dataset.snapshot import block_folder
+from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import Factors, open_shape
@@ -31,18 +32,15 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
         load_ids: Every load of the dataset.
         cold: Whether to start from nothing in any case.
     """
-    afresh = identify_run(as_of, load_ids, place.settings)
+    stop_items = read_stop_list(place.settings.prepare)
+    afresh = identify_run(as_of, load_ids, place.settings, stop_items)
     if cold:
         return afresh
     begun = place.ledger.newest_like(afresh)
     if begun is not None:
         return begun
     parent = _find_parent(place, afresh)
-    if parent is None:
-        return afresh
-    return identify_run(
-        as_of, load_ids, place.settings, parent=parent.run_id, generation=parent.generation + 1
-    )
+    return identify_run(as_of, load_ids, place.settings, stop_items, parent=parent)
 
 
 def _find_parent(place: Workplace, run: Run) -> Run | None:

@@ -110,7 +110,7 @@ def find_run(place: Workplace, as_of: date | None, run_id: str | None) -> Run:
     Raises:
         ConfigurationError: there is none, or it was begun under other settings or code.
     """
-    expected = identify_run(as_of or date.min, [], place.settings)
+    expected = identify_run(as_of or date.min, [], place.settings, [])
     run = place.ledger.find_run(run_id) if run_id else place.ledger.newest_run(as_of, like=expected)
     if run is None:
         wanted = run_id or (f"as of {as_of}" if as_of else "any")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +11,14 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
+from toplists.engine.blocks import BlockRef, BlockSet, all_flags, all_ids, tiles
 from toplists.engine.lists import lists_of
-from toplists.engine.shapes import ItemWeights, Ranking, Shape
+from toplists.engine.shapes import ItemWeights, Shape
 from toplists.engine.storage import open_array
 from toplists.engine.tasks import run_tasks
+from toplists.ranking.fallback import Fallback, Filler
 from toplists.ranking.reasons import FEW_ITEMS, FEW_NEIGHBOURS, SEEN_EVERYTHING_ELSE
-from toplists.ranking.scoring import (
-    PERSONAL,
-    POPULARITY,
-    ListTile,
-    list_tiles,
-    popularity_order,
-)
+from toplists.ranking.scoring import PERSONAL, ListTile, list_tiles
 
 PLACEMENT = "default"
 SCHEMA_VERSION = 1
@@ -37,32 +32,42 @@ def personal_lists(
     users: BlockSet,
     items: BlockSet,
     model: Shape,
-    fallback: Ranking,
+    fallback: Fallback,
     n: int,
 ) -> DataFrame:
     """One list for every user whose block flag says so, everything seen left out.
 
+    So is every item whose block flag says that it may not be recommended.
+
     Args:
         spark: The session.
         users: User blocks; their flag says who gets a list.
-        items: Item blocks, for the items' ids.
+        items: Item blocks, for the items' ids and flags.
         model: Who scores first.
-        fallback: The ranking that fills short lists.
+        fallback: The rankings that fill short lists.
         n: Length of the lists.
 
     Returns:
         `[user_id: string, items: array<struct<item_id, score, source>>, short_reason: string]`; one
         partition per block, in order of user id.
     """
-    item_blocks = items.blocks
+    item_blocks, sources = items.blocks, (PERSONAL, *fallback.sources)
 
     def score(ref: BlockRef) -> Iterator[pa.RecordBatch]:
         block = ref.open()
         item_ids = all_ids(item_blocks)
-        for tile in list_tiles(block, model, fallback, part="all", n=n, wanted=block.flags):
+        for tile in list_tiles(
+            block,
+            model,
+            fallback,
+            part="all",
+            n=n,
+            wanted=block.flags,
+            listable=all_flags(item_blocks),
+        ):
             yield _batch(
                 ("user_id", block.ids.take(pa.array(tile.rows))),
-                *_listed(tile, item_ids),
+                *_listed(tile, item_ids, sources),
                 n=n,
                 reason=SEEN_EVERYTHING_ELSE,
             )
@@ -71,12 +76,14 @@ def personal_lists(
 
 
 def _listed(
-    tile: ListTile, item_ids: pa.StringArray
+    tile: ListTile, item_ids: pa.StringArray, sources: Sequence[str]
 ) -> tuple[npt.NDArray[np.integer], pa.StructArray]:
     listed = tile.items >= 0
-    by_model = np.arange(tile.items.shape[1])[None, :] < tile.personal[:, None]
-    sources = pc.if_else(pa.array(by_model[listed]), PERSONAL, POPULARITY)
-    entries = _entries(item_ids.take(pa.array(tile.items[listed])), tile.scores[listed], sources)
+    entries = _entries(
+        item_ids.take(pa.array(tile.items[listed])),
+        tile.scores[listed],
+        pa.array(sources, pa.string()).take(pa.array(tile.sources[listed])),
+    )
     return np.count_nonzero(listed, axis=1), entries
 
 
@@ -145,38 +152,41 @@ def similar_lists(spark: SparkSession, items: BlockSet, similar: ItemWeights, n:
     return run_tasks(spark, pieces, look_up, f"item_id string, {_LIST}")
 
 
-def popular_list(spark: SparkSession, items: BlockSet, ranking: Ranking, n: int) -> DataFrame:
-    """The list for those of whom nothing is known.
+def popular_lists(spark: SparkSession, items: BlockSet, fallback: Fallback, n: int) -> DataFrame:
+    """The lists for those of whom nothing is known but the segment: the fallback by itself.
 
     Args:
         spark: The session.
-        items: Item blocks, for the items' ids.
-        ranking: The list for everybody.
-        n: Length of the list.
+        items: Item blocks, for the items' ids and flags.
+        fallback: The rankings.
+        n: Length of the lists.
 
     Returns:
         `[segment: string, items: array<struct<item_id, score, source>>, short_reason: string]`, one
-        row; none where no item is in the ranking.
+        row per segment; none where no item is in a ranking.
     """
-    blocks = items.blocks
+    blocks, names, sources = items.blocks, fallback.segments.names, (PERSONAL, *fallback.sources)
 
-    def best(segment: str) -> Iterator[pa.RecordBatch]:
-        order, scores = popularity_order(ranking)
-        if not len(order):
-            return
-        yield _batch(
-            ("segment", pa.array([segment])),
-            np.array([len(order[:n])]),
-            _entries(
-                all_ids(blocks).take(pa.array(order[:n])),
-                scores[:n],
-                pa.array([POPULARITY] * len(order[:n])),
-            ),
-            n=n,
-            reason=FEW_ITEMS,
-        )
+    def best(segment: int) -> Iterator[pa.RecordBatch]:
+        tile = _empty_lists(1, n)
+        nothing = np.empty(0, dtype=np.int32)
+        filler = Filler(fallback, all_flags(blocks))
+        filler.fill(tile.items[0], tile.scores[0], tile.sources[0], seen=nothing, segment=segment)
+        lengths, entries = _listed(tile, all_ids(blocks), sources)
+        if lengths[0]:
+            owner = ("segment", pa.array([names[segment]]))
+            yield _batch(owner, lengths, entries, n=n, reason=FEW_ITEMS)
 
-    return run_tasks(spark, ["all"], best, f"segment string, {_LIST}")
+    return run_tasks(spark, range(len(names)), best, f"segment string, {_LIST}")
+
+
+def _empty_lists(users: int, n: int) -> ListTile:
+    return ListTile(
+        rows=np.arange(users),
+        items=np.full((users, n), -1, dtype=np.int32),
+        scores=np.full((users, n), np.nan),
+        sources=np.zeros((users, n), dtype=np.int8),
+    )
 
 
 def published(lists: DataFrame) -> DataFrame:

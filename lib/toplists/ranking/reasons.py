@@ -4,7 +4,7 @@ SEEN_EVERYTHING_ELSE = "seen_everything_else"
 """A user's list: the user has seen every other item that could be recommended."""
 
 FEW_ITEMS = "few_items"
-"""A list of popular items: the catalogue has too few that anybody likes."""
+"""A list of popular items: too few that may be recommended are liked by anybody."""
 
 FEW_NEIGHBOURS = "few_neighbours"
-"""An item's list: too few items have anything in common with it."""
+"""An item's list: too few that may be recommended have anything in common with it."""

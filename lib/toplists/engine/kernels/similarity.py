@@ -19,6 +19,7 @@ def cosine_neighbours(
     first: int,
     users: Sequence[tuple[int, sp.csr_array]],
     norms: npt.NDArray[np.float64],
+    candidates: npt.NDArray[np.bool_] | None = None,
     *,
     k: int,
     shrinkage: float,
@@ -35,6 +36,7 @@ def cosine_neighbours(
         first: Position of the block's first item.
         users: The whole matrix by user as `(position of the first user, float32[rows, n_items])`.
         norms: float64[n_items], Euclidean norm of every item.
+        candidates: bool[n_items], which items may be neighbours; `None` = all.
         k: Neighbours per item.
         shrinkage: Added to the denominator; pulls similarities from few raters down.
         tile_bytes: Memory for the rows of the product that are held at a time.
@@ -54,6 +56,8 @@ def cosine_neighbours(
         own = np.repeat(np.arange(first + start, first + start + rows.shape[0]), lengths)
         similarities = dots.data / (norms[own] * norms[dots.indices] + shrinkage)
         others = (own != dots.indices) & (dots.data > 0)
+        if candidates is not None:
+            others &= candidates[dots.indices]
         before = np.concatenate(([0], np.cumsum(others)))
         neighbours, values = top_k_sparse(
             before[dots.indptr],

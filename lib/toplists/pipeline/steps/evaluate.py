@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from pyspark.sql import functions as F
+
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.kernels.metrics import METRICS
-from toplists.engine.shapes import Ranking
 from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.evaluation.comparison import LIVE, POPULARITY, Figure, compare
 from toplists.evaluation.comparison import to_rows as figure_rows
@@ -22,7 +23,7 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import METRICS as METRICS_TABLE
 from toplists.lake.tables import RECOMMENDATIONS
-from toplists.pipeline.steps.fits import FitPlan, open_fit, open_fit_as, plan_fits
+from toplists.pipeline.steps.fits import FitPlan, open_fallback, open_fit, plan_fits
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.steps.train import fit_missing
 from toplists.pipeline.workplace import Workplace
@@ -74,9 +75,9 @@ def stored_verdict(place: Workplace, run: Run) -> Verdict | None:
 
 
 def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[Figure]:
-    fallback = open_fit_as(Ranking, place, run, snapshot, plan.popularity)
+    fallback = open_fallback(place, run, snapshot, plan.judged_fallback)
     contenders = {plan.candidate.model.name: open_fit(place, run, snapshot, plan.candidate)}
-    contenders.setdefault(POPULARITY, fallback)
+    contenders.setdefault(POPULARITY, open_fit(place, run, snapshot, plan.popularity))
     if plan.live is not None:
         contenders[LIVE] = open_fit(place, run, snapshot, plan.live)
     gate = place.settings.gate
@@ -97,8 +98,9 @@ def _check(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> lis
         read_frame(place.spark, place.dataset, RECOMMENDATIONS, run_id=run.run_id),
         snapshot.users,
         snapshot.interactions,
+        snapshot.items.where(~F.col("recommendable")),
         n=n,
-        catalogue=snapshot.facts.trained_items,
+        catalogue=snapshot.facts.listable_items,
     )
     live = read_pointer(place.dataset).live
     # An older as_of, put live by force, may well have fewer users.

@@ -1,40 +1,39 @@
 """The fits of a night: which models a run needs, and where the fitted ones are found.
 
-The evaluation fits learn from the training part only: the candidate, popularity, and the live run's
-configuration where it differs. The publication fits learn from everything before `as_of`.
+The evaluation fits learn from the training part only: the candidate, the fallback, whose last ranking
+is popularity, and the live run's configuration where it differs. The publication fits learn from
+everything before `as_of`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from toplists.config.settings import ModelSettings
+from toplists.config.settings import ModelSettings, RecommendSettings
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.blocks import Part
 from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, commit_shape, open_shape
 from toplists.errors import ConfigurationError
-from toplists.evaluation.comparison import LIVE, POPULARITY
+from toplists.evaluation.comparison import LIVE
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import Model
-from toplists.models.registry import make_model
+from toplists.models.registry import make_fallback, make_model, make_similar
 from toplists.models.store import load_shape
 from toplists.pipeline.workplace import Workplace
+from toplists.ranking.fallback import Fallback
 
 _LOG = logging.getLogger(__name__)
-
-SIMILAR = "item_cosine"
-"""The model behind the lists of similar items."""
 
 ShapeT = TypeVar("ShapeT", Factors, ItemWeights, Ranking)
 
@@ -63,44 +62,61 @@ class Fit:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """The fits of a run. `live` is there only if the live run is configured differently."""
+    """The fits of a run. `live` is there only if the live run is configured differently.
+
+    The rankings of the fallback are in the order of use, `judged_fallback` for the evaluation and
+    `fallback` for publication.
+    """
 
     candidate: Fit
-    popularity: Fit
+    judged_fallback: tuple[Fit, ...]
     live: Fit | None
     published: Fit
     similar: Fit
-    fallback: Fit
+    fallback: tuple[Fit, ...]
+
+    @property
+    def popularity(self) -> Fit:
+        """The baseline of the evaluation: the ranking that every fallback ends with."""
+        return self.judged_fallback[-1]
 
     def __iter__(self) -> Iterator[Fit]:
         """Every fit, once."""
-        yield from (self.candidate, self.popularity)
+        yield from (self.candidate, *self.judged_fallback)
         if self.live is not None:
             yield self.live
-        yield from (self.published, self.similar, self.fallback)
+        yield from (self.published, self.similar, *self.fallback)
 
 
 def plan_fits(place: Workplace, run: Run) -> FitPlan:
     """What has to be fitted for the run."""
-    settings = ModelSettings(**json.loads(run.configuration)["model"])
-    candidate = _fit(place, settings.name, settings, "train")
+    configuration, engine = json.loads(run.configuration), place.settings.engine
+    settings = ModelSettings(**configuration["model"])
+    recommend = RecommendSettings(**configuration["recommend"])
+    candidate = _personal_fit(place, settings, "train")
     contender = _live_fit(place)
     if contender is not None and contender.same_as(candidate):
         contender = None
     return FitPlan(
         candidate=candidate,
-        popularity=_fit(place, POPULARITY, settings, "train", role="fallback"),
+        judged_fallback=_fallback_fits(recommend, settings.seed, "train"),
         live=contender,
-        published=_fit(place, settings.name, settings, "all"),
-        similar=_fit(place, SIMILAR, settings, "all", role="similar"),
-        fallback=_fit(place, POPULARITY, settings, "all", role="fallback"),
+        published=_personal_fit(place, settings, "all"),
+        similar=Fit("similar", make_similar(settings, engine), settings.seed, "all"),
+        fallback=_fallback_fits(recommend, settings.seed, "all"),
     )
 
 
-def _fit(
-    place: Workplace, name: str, settings: ModelSettings, part: Part, role: str = "personal"
+def _personal_fit(
+    place: Workplace, settings: ModelSettings, part: Part, role: str = "personal"
 ) -> Fit:
-    return Fit(role, make_model(name, settings, place.settings.engine), settings.seed, part)
+    model = make_model(settings.name, settings, place.settings.engine)
+    return Fit(role, model, settings.seed, part)
+
+
+def _fallback_fits(settings: RecommendSettings, seed: int, part: Part) -> tuple[Fit, ...]:
+    models = (make_fallback(name, settings) for name in settings.fallback)
+    return tuple(Fit(f"fallback-{model.name}", model, seed, part) for model in models)
 
 
 def _live_fit(place: Workplace) -> Fit | None:
@@ -114,7 +130,7 @@ def _live_fit(place: Workplace) -> Fit | None:
     except ValidationError:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None
-    return _fit(place, settings.name, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
+    return _personal_fit(place, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
 
 
 def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape | None:
@@ -163,3 +179,11 @@ def open_fit_as(
     if not isinstance(shape, kind):
         raise TypeError(f"{fit.model.name} is fitted into {shape.kind}, not {kind.kind}")
     return shape
+
+
+def open_fallback(place: Workplace, run: Run, snapshot: Snapshot, fits: Sequence[Fit]) -> Fallback:
+    """The content of the fits of a fallback."""
+    rankings = ((fit, open_fit_as(Ranking, place, run, snapshot, fit)) for fit in fits)
+    return Fallback(
+        tuple((fit.model.name, ranking) for fit, ranking in rankings), snapshot.segments
+    )

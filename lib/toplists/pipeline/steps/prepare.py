@@ -11,6 +11,7 @@ from toplists.dataset.arrivals import count_days, look_closer
 from toplists.dataset.input_gate import InputCheck, comes_daily, judge_input
 from toplists.dataset.loader import load_events
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
+from toplists.dataset.stop_list import read_stop_list, stop_list_digest
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.lake.failpoints import written
 from toplists.lake.ledger import Outcome, Run
@@ -25,9 +26,16 @@ def prepare(place: Workplace, run: Run) -> Outcome:
     Raises:
         InputRefusedError: what arrived is unusual and was not accepted, or nothing is known before the
             run's `as_of`.
+        ConfigurationError: the stop-list is not the one that the run was begun with.
     """
     if run.as_of is None:
         raise ConfigurationError(f"{run.run_id} is a load, not a run: it has nothing to prepare.")
+    stop_items = read_stop_list(place.settings.prepare)
+    if stop_list_digest(stop_items) != run.stop_list:
+        raise ConfigurationError(
+            f"{place.settings.prepare.stop_items_file} has changed since run {run.run_id} was begun. "
+            "Begin a new run with prepare or nightly."
+        )
     checks = _judge_input(place, run, run.as_of)
     # Files of an earlier attempt belong to tables that are about to be replaced.
     with written("removal of a work folder"):
@@ -39,7 +47,8 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         as_of=run.as_of,
         loads=run.loads,
         settings=place.settings.prepare,
-        active_days=place.settings.recommend.active_days,
+        recommend=place.settings.recommend,
+        stop_items=stop_items,
     )
     snapshot.blocks(place.settings.engine.block_entries)
     facts = snapshot.facts
@@ -52,7 +61,7 @@ def prepare(place: Workplace, run: Run) -> Outcome:
     return Outcome(
         detail=(
             f"{facts.interactions:,} interactions of {facts.users:,} users and {facts.items:,} items, "
-            f"{facts.trained:,} positive, holdout: {facts.protocol}{repeated}"
+            f"{facts.trained:,} positive, holdout: {facts.protocol}{repeated}{_left_out(facts)}"
         ),
         facts=asdict(facts)
         | {"input": [asdict(check) for check in checks], "accepted_input": place.accept_input},
@@ -78,6 +87,15 @@ def _judge_input(place: Workplace, run: Run, as_of: date) -> tuple[InputCheck, .
             "what is usual in the settings input.*. What is live stays live."
         )
     return checks
+
+
+def _left_out(facts: SnapshotFacts) -> str:
+    """What the filters left out, as the end of a sentence."""
+    counts = [
+        f"{name} {count['events']:,} events of {count['users']:,} users"
+        for name, count in facts.excluded.items()
+    ]
+    return f"; not trained on: {', '.join(counts)}" if counts else ""
 
 
 def open_snapshot(place: Workplace, run: Run) -> Snapshot:

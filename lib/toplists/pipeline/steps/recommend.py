@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from toplists.engine.shapes import ItemWeights, Ranking
+from toplists.engine.shapes import ItemWeights
 from toplists.engine.tasks import at_once
 from toplists.lake.frames import replace_part
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.schema import Table
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
-from toplists.pipeline.steps.fits import open_fit, open_fit_as, plan_fits
+from toplists.pipeline.steps.fits import open_fallback, open_fit, open_fit_as, plan_fits
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.workplace import Workplace
-from toplists.ranking.lists import personal_lists, popular_list, published, similar_lists
+from toplists.ranking.lists import personal_lists, popular_lists, published, similar_lists
 
 
 def recommend(place: Workplace, run: Run) -> Outcome:
@@ -27,11 +27,11 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     plan = plan_fits(place, run)
     blocks = snapshot.blocks(place.settings.engine.block_entries)
     model = open_fit(place, run, snapshot, plan.published)
-    fallback = open_fit_as(Ranking, place, run, snapshot, plan.fallback)
+    fallback = open_fallback(place, run, snapshot, plan.fallback)
     similar = open_fit_as(ItemWeights, place, run, snapshot, plan.similar)
     lists = personal_lists(spark, blocks.users, blocks.items, model, fallback, settings.n)
     alike = similar_lists(spark, blocks.items, similar, settings.similar_n)
-    popular = popular_list(spark, blocks.items, fallback, settings.n)
+    popular = popular_lists(spark, blocks.items, fallback, settings.n)
 
     def write(lists: DataFrame, table: Table) -> None:
         replace_part(published(lists), place.dataset, table, run_id=run.run_id)

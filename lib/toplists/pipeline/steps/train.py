@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pyspark.sql import functions as F
+
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.alternation import Start
 from toplists.engine.shapes import Factors, Shape, commit_shape
@@ -53,7 +55,7 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
     at_once(
         make_personal,
         lambda: [make(fit) for fit in (plan.popularity, plan.live) if fit is not None],
-        lambda: [make(fit) for fit in (plan.similar, plan.fallback)],
+        lambda: [make(fit) for fit in (plan.similar, *plan.fallback)],
     )
 
 
@@ -91,6 +93,9 @@ def _fit_and_save(
         items=blocks.items,
         part=fit.part,
         size=facts.trained if fit.part == "all" else facts.trained_in_train_part,
+        end=facts.end_of(fit.part),
+        segments=snapshot.users.where(F.col("segment").isNotNull()).select("user_pos", "segment"),
+        segment_names=tuple(facts.segments),
         seed=fit.seed,
         folder=model_folder(place.dataset, run, fit),
         start=start,
