@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,46 @@ def test_a_value_out_of_range_names_key_value_origin_and_range(conf: Path, argum
     text = message(conf, argument)
     assert text.startswith("--set: model.als.rank = ")
     assert text.endswith("allowed: whole number, at least 1, at most 1024.")
+
+
+def test_lists_mappings_and_days_are_settings_too(conf: Path) -> None:
+    write_local(
+        conf,
+        "prepare:\n  event_weights: {view: 1, purchase: 5.5}\n  stop_items:\n  - a\n  - 'b,c'\n"
+        "  window:\n    since: 2024-01-01\n",
+    )
+    prepare = resolve_settings(conf, "local", ["prepare.window.until=2024-02-01"]).settings.prepare
+    assert prepare.event_weights == {"view": 1.0, "purchase": 5.5}
+    assert prepare.stop_items == ("a", "b,c")
+    assert (prepare.window.since, prepare.window.until) == (date(2024, 1, 1), date(2024, 2, 1))
+    by_argument = resolve_settings(conf, "local", ["prepare.event_weights={view: 2}"])
+    assert by_argument.settings.prepare.event_weights == {"view": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("prepare.event_weights={view: -1}", "--set: prepare.event_weights = "),
+        ("prepare.event_weights={view: dear}", "mapping of text to (number, at least 0"),
+        ("prepare.stop_items=[1]", "--set: prepare.stop_items = [1] is not possible"),
+        ("prepare.window.since=soon", "allowed: day as YYYY-MM-DD, or null"),
+        ("recommend.fallback=[luck, popularity]", "segment | trending | window | popularity"),
+        # Rules about several settings.
+        ("prepare.event_weights={return: 1}", "cancels its purchase"),
+        ("recommend.fallback=[window]", "popularity last"),
+        ("recommend.fallback=[popularity, popularity]", "each ranking once"),
+        ("recommend.fallback=[segment, popularity]", "segment_by names an attribute"),
+        ("recommend.segment_by=country", "fallback names segment if, and only if"),
+    ],
+)
+def test_what_is_wrong_in_a_list_or_mapping_is_said(conf: Path, argument: str, said: str) -> None:
+    assert said in message(conf, argument)
+
+
+def test_a_window_has_a_day_in_it(conf: Path) -> None:
+    day = "2024-01-01"
+    text = message(conf, f"prepare.window.since={day}", f"prepare.window.until={day}")
+    assert "since 2024-01-01 must be before until 2024-01-01" in text
 
 
 def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:

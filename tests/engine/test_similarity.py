@@ -21,14 +21,28 @@ WEIGHTS = arrays(
 )
 
 
-def neighbours(matrix: np.ndarray, k: int, shrinkage: float, cuts: int, tile: int) -> dict:
+def neighbours(
+    matrix: np.ndarray,
+    k: int,
+    shrinkage: float,
+    cuts: int,
+    tile: int,
+    candidates: np.ndarray | None = None,
+) -> dict:
     users, items = matrix.shape
     norms = np.sqrt((matrix.astype(np.float64) ** 2).sum(axis=0))
     bounds = np.linspace(0, users, cuts + 1).astype(int)
     blocks = [(int(a), sp.csr_array(matrix[a:b])) for a, b in itertools.pairwise(bounds)]
     found = {}
     for first, columns, values in cosine_neighbours(
-        sp.csr_array(matrix.T), 0, blocks, norms, k=k, shrinkage=shrinkage, tile_bytes=tile
+        sp.csr_array(matrix.T),
+        0,
+        blocks,
+        norms,
+        candidates,
+        k=k,
+        shrinkage=shrinkage,
+        tile_bytes=tile,
     ):
         for row in range(len(columns)):
             kept = columns[row] >= 0
@@ -56,6 +70,18 @@ def test_equals_the_dense_formula(matrix: np.ndarray, k: int, shrinkage: float, 
 def test_blocks_and_tiles_change_nothing(matrix: np.ndarray) -> None:
     whole = neighbours(matrix, 3, 1.0, cuts=1, tile=1 << 20)
     assert neighbours(matrix, 3, 1.0, cuts=3, tile=1) == whole
+
+
+@given(WEIGHTS, st.integers(1, 4), st.integers(0, 127))
+def test_only_candidates_are_neighbours_and_the_list_stays_full(
+    matrix: np.ndarray, k: int, chosen: int
+) -> None:
+    n_items = matrix.shape[1]
+    candidates = np.array([bool(chosen >> item & 1) for item in range(n_items)])
+    everything = neighbours(matrix, n_items, 1.0, cuts=2, tile=1)
+    found = neighbours(matrix, k, 1.0, cuts=2, tile=1, candidates=candidates)
+    for item, listed in everything.items():
+        assert found[item] == [(j, s) for j, s in listed if candidates[j]][:k]
 
 
 def test_no_raters_in_common_is_no_neighbour() -> None:

@@ -86,6 +86,11 @@ class Snapshot:
         return read_frame(self.spark, self.dataset, SNAPSHOT_USERS, run_id=self.run_id)
 
     @property
+    def items(self) -> DataFrame:
+        """The run's `snapshot_items`."""
+        return read_frame(self.spark, self.dataset, SNAPSHOT_ITEMS, run_id=self.run_id)
+
+    @property
     def segments(self) -> Segments:
         """The run's segments."""
         return Segments((EVERYBODY, *self.facts.segments), self._files(SNAPSHOT_USERS))

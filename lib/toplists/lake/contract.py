@@ -55,7 +55,7 @@ WHERE run_id = (SELECT max_by(run_id, sequence) FROM publications)
 - A run disappears when later runs have been published (`publish.keep_runs`). If the run is gone,
   read the pointer again.
 - A user without a row in `recommendations` is shown the row of `popular_items` whose `segment` is
-  `all`.
+  the user's, where there is one, else the row of `all`.
 - In Python, `toplists.reader` does all of this and needs no Spark.
 """
 

@@ -170,7 +170,7 @@ def nothing_to_learn(feedback: str, part: Part) -> str:
     if part == "train":
         what = "the holdout took every interaction it could learn from. Change prepare.split."
     elif feedback == "implicit":
-        what = "no interaction counts as positive. Lower prepare.positive_from."
+        what = "no interaction counts as positive. Lower prepare.positive_from, or loosen filters."
     else:
         what = "no interaction has a value. Use model.als.feedback=implicit."
     return f"There is nothing for als to learn from: {what}"
