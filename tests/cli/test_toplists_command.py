@@ -63,7 +63,13 @@ class TestStatus:
         assert runs[1] == "    train 6.5 s, evaluate 3.5 s"
         assert runs[2].startswith("    evaluate: ndcg@10 is 0.02 and popularity has 0.07.")
         assert runs[3] == f"  {RUN}  publish done      1 hour ago, 8.0 s"
-        assert runs[4:] == ["    train 7.0 s, publish 1.0 s"]
+        assert runs[4] == "    train 7.0 s, publish 1.0 s"
+        chart = runs[runs.index("How long runs took") + 1 :]
+        assert [line.split()[:3] for line in chart[:2]] == [
+            [RUN, "8.0", "s"],
+            [REFUSED, "10.0", "s"],
+        ]
+        assert chart[2] == "  # train  = publish  + evaluate"
 
     def test_shows_as_many_runs_as_asked_for(self, toplists):
         assert not any(

@@ -26,6 +26,9 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--runs", type=_count, default=5, metavar="N", help="runs to show (default: 5)"
     )
+    status.add_argument(
+        "--history", type=_count, default=14, metavar="N", help="runs to chart (default: 14)"
+    )
     status.add_argument("--run", metavar="RUN", help="only this run: its attempts, what it ran on")
     status.add_argument(
         "--max-age",

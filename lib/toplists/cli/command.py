@@ -79,7 +79,8 @@ def _answer(
         else:
             from toplists.cli.status import show_status
 
-            show_status(console, lake, places, place, runs=arguments.runs, now=now)
+            counts = {"runs": arguments.runs, "history": arguments.history}
+            show_status(console, lake, places, place, **counts, now=now)
         if arguments.max_age is not None:
             from toplists.cli.staleness import require_fresh
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toplists.cli.attempts import RUNNING, RunState, StepState, last_runs
+from toplists.cli.history import last_nights, print_chart
 from toplists.cli.places import Place
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.tables import RUNS
@@ -28,17 +29,33 @@ def show_status(
     chosen: Place,
     *,
     runs: int,
+    history: int,
     now: datetime,
 ) -> None:
-    """Print the datasets of the lake, then what is live in the chosen one and its last runs."""
+    """Print the datasets of the lake, then what is live in the chosen one and its last runs.
+
+    Args:
+        console: Where to.
+        lake: Folder of the lake.
+        places: Its datasets.
+        chosen: The one to speak of.
+        runs: Runs to list.
+        history: Runs to chart.
+        now: The time that ages are counted to.
+    """
     console.print(Text.assemble(("Lake ", "bold cyan"), str(Path(lake).expanduser().resolve())))
     _print_indented(console, _datasets(places, chosen, now))
     _print_title(console, f"Dataset {chosen.dataset.name}")
     _print_indented(console, _live(chosen, now))
-    recent = last_runs(read_rows(chosen.dataset, RUNS), runs)
+    ledger = read_rows(chosen.dataset, RUNS)
+    recent = last_runs(ledger, runs)
     if recent:
         _print_title(console, "Last runs")
         _print_runs(console, recent, now)
+    nights = last_nights(ledger, history)
+    if len(nights) > 1:
+        _print_title(console, "How long runs took")
+        print_chart(console, nights, indent=2)
 
 
 def _datasets(places: Sequence[Place], chosen: Place, now: datetime) -> Table:
