@@ -21,6 +21,7 @@ usage() {
 usage: ./spark-submit.sh [OPTIONS] VERB [ARGUMENTS OF THE VERB]
        ./spark-submit.sh VERB --help      what a verb takes
        ./spark-submit.sh --setup [test]   only set up: runtime (default), or what the tests need too
+       ./spark-submit.sh --package [DIR]  build what a cluster needs, into DIR (default: dist)
 
 verbs: $(list_names "$ROOT/jobs" .py)
 
@@ -133,6 +134,11 @@ while (($#)); do
             ensure_class_archive
             exit 0
             ;;
+        --package)
+            (($# <= 2)) && [[ "${2:-}" != -* ]] || fail "--package takes a folder, or nothing."
+            ensure_environment runtime
+            exec "$VENV/bin/python" "$ROOT/conf/package.py" "${2:-$ROOT/dist}"
+            ;;
         -h | --help)
             [[ -n "$verb" ]] || { usage; exit 0; }
             help=yes
@@ -164,11 +170,15 @@ if [[ -n "$help" ]]; then
     exec "$VENV/bin/python" "$job" --help
 fi
 
+# Where the job logs JSON, Spark does.
+case " ${job_arguments[*]-} " in
+    *" --log-format json "* | *" --log-format=json "*) LOG_OPTION="$JSON_LOG_OPTION" ;;
+esac
+given_options=(${spark_options[@]+"${spark_options[@]}"})
 spark_options=(
     --properties-file "$properties"
     ${master:+--master "$master"}
     --conf "spark.driver.defaultJavaOptions=$LOG_OPTION"
-    ${spark_options[@]+"${spark_options[@]}"}
 )
 here=""
 case "${master:-$(configured_master "$properties")}" in
@@ -183,6 +193,7 @@ esac
 command=(
     env "SPARK_HOME=$VENV/spark" "PYSPARK_PYTHON=$VENV/bin/python" "PYTHONPATH=$PYTHONPATH"
     "$VENV/spark/bin/spark-submit" "${spark_options[@]}"
+    ${given_options[@]+"${given_options[@]}"} # last, and so they win
     "$job" --env "$env" ${job_arguments[@]+"${job_arguments[@]}"}
 )
 if [[ -n "$dry_run" ]]; then

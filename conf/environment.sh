@@ -6,6 +6,7 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 VENV="$ROOT/.venv"
 JARS="$ROOT/.jars"
 LOG_OPTION="-Dlog4j2.configurationFile=\"$ROOT/conf/spark/log4j2.properties\""
+JSON_LOG_OPTION="-Dlog4j2.configurationFile=\"$ROOT/conf/spark/log4j2-json.properties\""
 export PYTHONPATH="$ROOT/lib${PYTHONPATH:+:$PYTHONPATH}"
 
 say() {

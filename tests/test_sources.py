@@ -137,6 +137,17 @@ def test_nothing_is_collected_but_what_is_known_to_be_small() -> None:
     assert found == allowed
 
 
+# Executors have no conf/: they are sent the settings that their tasks need.
+READS_SETTINGS = {"cli/config.py", "cli/doctor.py", "cli/places.py", "cli/staleness.py"} | {
+    "pipeline/command.py"
+}
+
+
+def test_only_entry_points_read_settings_from_files() -> None:
+    reading = {file for file, source in sources() if "toplists.config.layers import" in source}
+    assert reading == READS_SETTINGS
+
+
 def test_no_window_spans_all_rows() -> None:
     found = {file: lines for file, source in sources() if (lines := unpartitioned_windows(source))}
     assert found == {}

@@ -230,3 +230,15 @@ def test_the_ledger_keeps_what_each_attempt_ran_on(submit, lake):
     assert str(lake) not in str(kept)
     assert "/" not in str(kept)
     assert socket.gethostname() not in kept[0].values()
+
+
+def test_settings_travel_to_a_driver_without_a_checkout(submit, lake, tmp_path, monkeypatch):
+    conf = tmp_path / "sent"
+    conf.mkdir()
+    (conf / "base.yaml").write_text("model:\n  seed: 7\n")
+    (conf / "prod.yaml").write_text("recommend:\n  n: 3\n")
+    monkeypatch.setenv("TOPLISTS_CONF", str(conf))
+    seen = []
+    code, _ = submit(lambda place, *_: seen.append(place.settings), "--env", "prod")
+    assert code == 0
+    assert (seen[0].model.seed, seen[0].recommend.n) == (7, 3)

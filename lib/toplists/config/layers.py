@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import reduce
@@ -19,6 +19,7 @@ from toplists.config.sources import Entry, read_arguments, read_file
 from toplists.errors import ConfigurationError
 
 BASE = "base"
+CONF_VARIABLE = "TOPLISTS_CONF"
 DEFAULT_ORIGIN = "default"
 
 _DEFINITIONS = {definition.key: definition for definition in list_settings(Settings)}
@@ -47,6 +48,14 @@ class SettingLine:
     origin: str
     meaning: str
     allowed: str
+
+
+def find_conf(environ: Mapping[str, str]) -> Path:
+    """The folder of the YAML layers: the checkout's, or the one that `TOPLISTS_CONF` names.
+
+    A driver inside a cluster has no checkout; it is sent the files, and told where they are.
+    """
+    return Path(environ.get(CONF_VARIABLE) or Path(__file__).resolve().parents[3] / "conf")
 
 
 def resolve_settings(conf_dir: Path, env: str, overrides: Sequence[str] = ()) -> ResolvedSettings:

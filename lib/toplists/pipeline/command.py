@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from toplists.config.layers import resolve_settings
+from toplists.config.layers import find_conf, resolve_settings
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError, ToplistsError
 from toplists.ingest.source import Source, default_dataset_name, default_source, parse_source
@@ -31,8 +31,6 @@ from toplists.pipeline.watching.account import add_figures, describe_end
 from toplists.pipeline.watching.surroundings import describe_surroundings
 from toplists.pipeline.watching.telling import clear_result, tell, write_result
 from toplists.pipeline.workplace import Workplace
-
-CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 
 _LOG = logging.getLogger(__name__)
 
@@ -158,7 +156,8 @@ class _Job:
             if arguments.result_file is not None:
                 clear_result(arguments.result_file)
                 self._result_file = arguments.result_file
-            self._settings = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings
+            conf = find_conf(os.environ)
+            self._settings = resolve_settings(conf, arguments.env, arguments.set).settings
             self._dataset = _choose_dataset(self._settings, arguments)
             narrator.where.dataset = self._dataset.name
             _work_on(

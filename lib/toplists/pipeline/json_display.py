@@ -13,7 +13,7 @@ from toplists.pipeline.log import FIELDS, JsonFormatter, Whereabouts
 from toplists.pipeline.narration import Ending, Narrator, StepNarration
 from toplists.pipeline.summary import RunSummary
 
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("toplists.narration")
 _LEVELS: dict[Ending, int] = {"done": logging.INFO}
 
 
