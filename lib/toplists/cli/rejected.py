@@ -13,7 +13,7 @@ from rich.text import Text
 from toplists.cli.places import Place
 from toplists.cli.rejections import Example, Load, Rejection, Rejections
 from toplists.errors import ConfigurationError
-from toplists.pipeline.screen import fitted, printable, time_text
+from toplists.pipeline.screen import fitted, printable
 
 _NAMED = 10
 
@@ -63,8 +63,8 @@ def _reasons(found: Sequence[Rejection]) -> Table:
     table.add_column("last load", no_wrap=True)
     for rejection in found:
         first, last = rejection.loads[0], rejection.loads[-1]
-        times = (time_text(first.loaded_at), time_text(last.loaded_at))
-        table.add_row(printable(rejection.code), f"{rejection.rows:,}", *times)
+        days = (f"{load.loaded_at:%Y-%m-%d}" for load in (first, last))
+        table.add_row(printable(rejection.code), f"{rejection.rows:,}", *days)
     return table
 
 
