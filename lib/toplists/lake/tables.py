@@ -387,7 +387,9 @@ RUNS = Table(
         Column("configuration", STRING, "Those settings as JSON."),
         Column("code_version", STRING, "Release and source hash of the code."),
         Column("seconds", DOUBLE, "Wall time of the attempt.", True),
-        Column("facts", STRING, "What the step found and chose, as JSON.", True),
+        Column(
+            "facts", STRING, "What the step found and chose, as JSON; when running, what on.", True
+        ),
         Column("reason", STRING, "Why it was refused or failed.", True),
         Column("at", TIMESTAMP, "When the row was written."),
     ),
