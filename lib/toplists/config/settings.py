@@ -316,6 +316,40 @@ class PublishSettings(Section):
     keep_runs: int = Field(5, ge=2, description="Published runs kept for rollback.")
 
 
+class MaintainSettings(Section):
+    vacuum_hours: int = Field(
+        168, ge=0, description="Files that no table needs any more are kept for this many hours."
+    )
+    target_file_mb: int = Field(
+        128, ge=1, description="Small files of a table are put together up to this size, in MiB."
+    )
+    work_runs: int = Field(
+        1, ge=0, description="Published runs whose work files are kept, the newest of them."
+    )
+    snapshot_runs: int | None = Field(
+        None, ge=1, description="Published runs whose snapshot is kept; `null` = publish.keep_runs."
+    )
+    model_runs: int | None = Field(
+        None, ge=1, description="Published runs whose models are kept; `null` = publish.keep_runs."
+    )
+    events_days: int | None = Field(
+        None, ge=1, description="Events older than this many days are removed; `null` = none are."
+    )
+    rejected_days: int | None = Field(
+        None,
+        ge=1,
+        description="Rejected rows of loads older than this many days are removed; `null` = none are.",
+    )
+    ledger_days: int | None = Field(
+        None,
+        ge=1,
+        description="Ledger and metrics of removed runs go after this many days; `null` = never.",
+    )
+    log_days: int | None = Field(
+        90, ge=1, description="Log files older than this many days are removed; `null` = none are."
+    )
+
+
 class EngineSettings(Section):
     block_entries: int = Field(
         1_000_000, ge=1, description="Interactions in one block of users or items."
@@ -348,6 +382,7 @@ class Settings(Section):
     recommend: RecommendSettings = RecommendSettings()
     gate: GateSettings = GateSettings()
     publish: PublishSettings = PublishSettings()
+    maintain: MaintainSettings = MaintainSettings()
     engine: EngineSettings = EngineSettings()
     watch: WatchSettings = WatchSettings()
 
@@ -358,5 +393,6 @@ class Settings(Section):
         runs are kept, how work is cut and who is told do not change a list.
         """
         return self.model_dump(
-            mode="json", exclude={"lake", "ingest", "input", "publish", "engine", "watch"}
+            mode="json",
+            exclude={"lake", "ingest", "input", "publish", "maintain", "engine", "watch"},
         )

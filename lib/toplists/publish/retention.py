@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
@@ -12,10 +13,11 @@ from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.failpoints import written
 from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
-from toplists.lake.tables import MODELS, RUNS, TABLES
+from toplists.lake.tables import INTERACTIONS, MODELS, RUNS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, TABLES
 
 _BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
 _BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
+_SNAPSHOT = (INTERACTIONS, SNAPSHOT_USERS, SNAPSHOT_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,40 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
         for table in _BY_MODEL:
             _drop(dataset, table, "model_id", model_id)
     return list(plan.runs)
+
+
+def runs_with_old_snapshots(dataset: Dataset, pointer: Pointer, *, keep: int | None) -> list[str]:
+    """Published runs, not live, whose snapshot is beyond the `keep` newest; none without `keep`."""
+    stored = _stored(dataset, "run_id", _SNAPSHOT)
+    return [run_id for run_id in _older(pointer, keep) if run_id in stored]
+
+
+def runs_with_old_models(dataset: Dataset, pointer: Pointer, *, keep: int | None) -> list[str]:
+    """The same of their models."""
+    stored = {model.partition(".")[0] for model in _stored(dataset, "model_id", _BY_MODEL)}
+    return [run_id for run_id in _older(pointer, keep) if run_id in stored]
+
+
+def remove_snapshots(dataset: Dataset, run_ids: Iterable[str]) -> None:
+    """Remove the snapshots of runs; their lists stay."""
+    for run_id in run_ids:
+        for table in _SNAPSHOT:
+            _drop(dataset, table, "run_id", run_id)
+
+
+def remove_models(dataset: Dataset, run_ids: Collection[str]) -> None:
+    """Remove the models of runs; their lists stay."""
+    for run_id in run_ids:
+        _forget_models(dataset, run_id)
+    for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
+        if model_id.partition(".")[0] in run_ids:
+            for table in _BY_MODEL:
+                _drop(dataset, table, "model_id", model_id)
+
+
+def _older(pointer: Pointer, keep: int | None) -> list[str]:
+    """Published runs beyond the `keep` newest; the first of them is live."""
+    return [] if keep is None else pointer.runs_newest_first()[keep:]
 
 
 def _forget_models(dataset: Dataset, run_id: str) -> None:

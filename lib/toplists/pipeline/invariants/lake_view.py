@@ -53,10 +53,11 @@ class LakeView:
         self.tables = {
             table.name: DeltaTable(dataset.path(table)) for table in TABLES if dataset.has(table)
         }
-        self._engine = QueryBuilder(_ENGINE)
-        self._engine.execute(f"SET datafusion.runtime.memory_limit = '{_MEMORY}'")
+        engine = QueryBuilder(_ENGINE)
+        engine.execute(f"SET datafusion.runtime.memory_limit = '{_MEMORY}'")
         for name, opened in self.tables.items():
-            self._engine.register(name, opened)
+            engine.register(name, opened)
+        self._engine = engine
 
     def rows(self, query: str) -> list[Row]:
         """The rows that `query` finds, which must be few."""
@@ -70,7 +71,8 @@ class LakeView:
 
     def batches(self, query: str) -> Iterator[pa.RecordBatch]:
         """The rows of `query`, a few thousand at a time."""
-        yield from pa.RecordBatchReader.from_stream(self._engine.execute(query))
+        engine = self._engine
+        yield from pa.RecordBatchReader.from_stream(engine.execute(query))
 
     def has(self, *tables: Table) -> bool:
         """Whether all of the tables exist."""
