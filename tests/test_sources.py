@@ -56,7 +56,9 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("evaluation/measure.py", "judge"): Allowed(
         1, "partial sums per block: resamples times figures, whatever the number of users"
     ),
-    ("ingest/scan.py", "_count"): Allowed(1, "one number of lines per piece of a file"),
+    ("ingest/scan.py", "_survey"): Allowed(
+        1, "one number of lines and one name per piece of a file"
+    ),
     ("ingest/summary.py", "summarise"): Allowed(1, "an aggregate without groups: one row"),
     ("ingest/summary.py", "require_enough"): Allowed(
         2, "a count per reason code, of which there is a fixed list; and a few examples by limit"

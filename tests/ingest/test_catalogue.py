@@ -10,8 +10,9 @@ import pytest
 from deltalake import DeltaTable
 
 from toplists.errors import InputRefusedError
-from toplists.ingest.catalogue import read_catalogue, upsert_items
 from toplists.ingest.files import InputFile
+from toplists.ingest.movielens import read_catalogue
+from toplists.ingest.upsert import upsert
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import ITEMS
@@ -125,13 +126,13 @@ def test_items_are_inserted_changed_and_otherwise_left_alone(tmp_path: Path) -> 
     dataset = Dataset(tmp_path / "shop")
     dataset.create_tables()
     same, old = item("1", "A", 1990, "War", x="y"), item("2", "B", None)
-    upsert_items(dataset, [same, old], "load-1")
-    upsert_items(dataset, [same, item("2", "B2", 1991, "Drama"), item("3", "C", None)], "load-2")
+    upsert(dataset, ITEMS, [same, old], "load-1")
+    upsert(dataset, ITEMS, [same, item("2", "B2", 1991, "Drama"), item("3", "C", None)], "load-2")
     stored = {row["item_id"]: (row["title"], row["load_id"]) for row in read_rows(dataset, ITEMS)}
     assert stored == {"1": ("A", "load-1"), "2": ("B2", "load-2"), "3": ("C", "load-2")}
 
     version = DeltaTable(dataset.path(ITEMS)).version()
-    upsert_items(dataset, [same], "load-3")  # nothing differs: nothing is written
+    upsert(dataset, ITEMS, [same], "load-3")  # nothing differs: nothing is written
     assert DeltaTable(dataset.path(ITEMS)).version() == version
 
 

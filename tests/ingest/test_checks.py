@@ -11,13 +11,13 @@ from pyspark.sql import functions as F
 
 from toplists.ingest.checks import judge
 from toplists.ingest.columns import ROLES, Role
-from toplists.ingest.reading import RowRules, TimeFormat
+from toplists.ingest.rules import RowRules, TimeFormat
 from toplists.ingest.times import read_time
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 GOOD: dict[str, Any] = {"user": "u", "item": "i", "value": "4", "time": "1000000000"}
 SCHEMA = (
-    "file int, line bigint, raw string, problem string, "
+    "file int, line bigint, element bigint, raw string, problem string, "
     + ", ".join(f"{role} string" for role in ROLES)
     + ", refusal string"
 )

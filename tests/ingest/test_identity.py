@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from toplists.ingest.identity import identify
 
 JUDGED = (
-    "file int, line bigint, refusal string, raw string, reasons array<string>, user_id string, "
+    "file int, line bigint, element bigint, refusal string, raw string, reasons array<string>, user_id string, "
     "item_id string, event_type string, value double, event_time timestamp, updated_at timestamp, "
     "event_id string"
 )

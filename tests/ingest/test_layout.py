@@ -98,7 +98,7 @@ def test_a_delimiter_of_several_characters_has_no_quotes(tmp_path: Path) -> None
         (b"1,31,2.5,1260759144\n", "expected a column with the user id"),  # no header at all
         (b"user_id,userId,item\n", "user_id and userId could all be the user id"),
         (b"us\xe9r,item\n", r"line 1: byte 0xe9 is not UTF-8.*iconv -f ISO-8859-1"),
-        ("user,item\n".encode("utf-16"), "iconv -f UTF-16"),
+        ("user,item\n".encode("utf-16"), "ingest.encoding=utf-16"),
         (b"user,item\r1,2\r", "carriage return"),  # line ends of old Macs
         (
             gzip.compress(b"user,item\n", mtime=0)[:-12],

@@ -15,10 +15,10 @@ from toplists.config.settings import ColumnSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import Role
 from toplists.ingest.files import InputFile
+from toplists.ingest.lines import TextPiece
 from toplists.ingest.parquet import ParquetLayout, inspect_parquet, read_parquet
 from toplists.ingest.pieces import plan_pieces
 from toplists.ingest.reading import EventInput
-from toplists.ingest.text import TextPiece
 
 
 def inspect(path: Path, **columns: pa.Array) -> ParquetLayout:
@@ -90,14 +90,14 @@ MOMENT = datetime(2020, 1, 2, 3, 4, 5, 678901, UTC)
 @pytest.mark.parametrize(
     ("array", "text"),
     [
-        (pa.array([MOMENT], pa.timestamp("us", "Asia/Tokyo")), "2020-01-02 03:04:05.678901"),
+        (pa.array([MOMENT], pa.timestamp("us", "Asia/Tokyo")), "2020-01-02 03:04:05.678901Z"),
         (pa.array([MOMENT], pa.timestamp("ns")), "2020-01-02 03:04:05.678901"),
         (pa.array([MOMENT], pa.timestamp("us")), "2020-01-02 03:04:05.678901"),
         (pa.array([date(2020, 1, 2)]), "2020-01-02"),
         (pa.array([1577934245]), "1577934245"),
     ],
 )
-def test_times_are_shown_in_utc(tmp_path: Path, array: pa.Array, text: str) -> None:
+def test_times_with_a_zone_are_shown_in_utc(tmp_path: Path, array: pa.Array, text: str) -> None:
     assert text_of(tmp_path, "time", array) == [text]
 
 

@@ -11,12 +11,16 @@ import pytest
 import toplists
 from toplists.config.settings import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
+from toplists.ingest.batch import next_batch
 from toplists.ingest.recognition import recognise
 from toplists.ingest.source import Source, parse_source
 
 
 def load_id(path: Path, kind: str = "csv", settings: IngestSettings | None = None) -> str:
-    return recognise(parse_source(f"{kind}:{path}"), settings or IngestSettings()).load_id
+    settings = settings or IngestSettings()
+    batch = next_batch(recognise(parse_source(f"{kind}:{path}"), settings), [], settings)
+    assert batch is not None
+    return batch.load_id
 
 
 @pytest.fixture
@@ -27,9 +31,10 @@ def feed(tmp_path: Path) -> Path:
 
 
 def test_the_name_is_the_beginning_of_a_hash(feed: Path) -> None:
-    known = recognise(Source("csv", str(feed)), IngestSettings())
-    assert len(known.fingerprint) == 64
-    assert known.load_id == known.fingerprint[:16]
+    batch = next_batch(recognise(Source("csv", str(feed)), IngestSettings()), [], IngestSettings())
+    assert batch is not None
+    assert len(batch.fingerprint) == 64
+    assert batch.load_id == batch.fingerprint[:16]
 
 
 def test_a_file_that_moved_is_the_same(feed: Path) -> None:
@@ -87,6 +92,6 @@ def test_the_catalogue_counts(tmp_path: Path) -> None:
 
 
 def test_no_spark_is_needed() -> None:
-    code = "import sys, toplists.ingest.recognition; sys.exit('pyspark' in sys.modules)"
+    code = "import sys, toplists.ingest.batch; sys.exit('pyspark' in sys.modules)"
     environment = {"PYTHONPATH": str(Path(toplists.__file__).parents[1])}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

@@ -26,9 +26,9 @@ def test_a_link_keeps_its_own_name(tmp_path: Path) -> None:
     assert default_dataset_name(parse_source(f"movielens:{tmp_path}/current")) == "current"
 
 
-@pytest.mark.parametrize("text", ["", "feeds/a.csv", "csv:", "json:a.json", "CSV:a.csv"])
+@pytest.mark.parametrize("text", ["", "feeds/a.csv", "csv:", "xml:a.xml", "CSV:a.csv"])
 def test_anything_else_is_no_source(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="movielens:PATH, csv:PATH, parquet:PATH"):
+    with pytest.raises(ConfigurationError, match="movielens:PATH, csv:PATH, tsv:PATH"):
         parse_source(text)
 
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile
+from toplists.ingest.formats import read_text
 from toplists.ingest.layout import TextLayout
+from toplists.ingest.lines import Survey, TextPiece, survey
 from toplists.ingest.pieces import plan_pieces
 from toplists.ingest.reading import EventInput
-from toplists.ingest.text import TextPiece, count_lines, read_text
 
 CSV = TextLayout(",", True, {"user": 0, "item": 1, "value": 2}, 3, 0, 1)
 COLONS = TextLayout("::", False, {"user": 0, "item": 1, "value": 2}, 3, 0, 1)
@@ -265,7 +266,7 @@ def test_pieces_cover_the_file_and_know_their_first_line(
     path.write_bytes(b"h,h,h\n" + body + (b"\n" if closed else b""))
     layout = TextLayout(",", True, {"user": 0, "item": 1}, 3, 6, 2)
     inputs = [EventInput(InputFile(path), layout)] * 2  # the second file starts anew
-    planned = plan_pieces(inputs, lambda pieces: [count_lines(one) for one in pieces], piece_bytes)
+    planned = plan_pieces(inputs, lambda pieces: [survey(one) for one in pieces], piece_bytes)
     rows = [row for one in planned if isinstance(one, TextPiece) for row in read(one)]
     users = [line.decode() for line in lines]
     expected = [(number, user) for number, user in enumerate(users, start=2)]
@@ -287,10 +288,10 @@ def test_only_pieces_that_another_follows_are_counted(tmp_path: Path) -> None:
     ]
     asked: list[int] = []
 
-    def count(pieces: Any) -> list[int]:
+    def look(pieces: Any) -> list[Survey]:
         asked.extend(one.start for one in pieces)
-        return [count_lines(one) for one in pieces]
+        return [survey(one) for one in pieces]
 
-    planned = plan_pieces(inputs, count, piece_bytes=24)
+    planned = plan_pieces(inputs, look, piece_bytes=24)
     assert asked == [0, 24]
     assert [one.first_line for one in planned] == [1, 5, 9, 1, 1]

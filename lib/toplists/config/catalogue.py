@@ -19,6 +19,8 @@ _KINDS: dict[object, str] = {
     str: "text",
     SecretStr: "text",
     date: "day as YYYY-MM-DD",
+    list[str]: "list of texts",
+    list[float]: "list of numbers",
 }
 
 

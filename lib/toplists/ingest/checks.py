@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from toplists.ingest.columns import ROLES
-from toplists.ingest.reading import RowRules
+from toplists.ingest.rules import RowRules
 from toplists.ingest.times import read_time
 
 LONGEST_ID = 512
@@ -17,7 +17,10 @@ _FUTURE_TOLERANCE = timedelta(days=1)
 _WHITESPACE = " \t\r\n\v\f"
 _NUL = "\0"
 # Spark's own cast also takes Java's "4d" and "0x1p3".
-_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+_NUMBER = r"^\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*$"
+_WHOLE = r"^-?\d+$"
+_DAY = r"^\d{4}-\d{2}-\d{2}"
+_DAY_LENGTH = 10
 _NOT_FINITE = r"(?i)^\s*[+-]?(nan|inf|infinity)\s*$"
 
 
@@ -25,12 +28,12 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
     """Read the text of every row and list everything that is wrong with it.
 
     Args:
-        rows: `[file, line, raw, problem, <every role>, refusal]` of `toplists.ingest.scan`.
+        rows: `[file, line, element, raw, problem, <every role>, refusal]` of `toplists.ingest.scan`.
         rules: Which roles have a column, how times are written, which values are allowed.
         loaded_at: Moment of the load; times may be at most a day after it.
 
     Returns:
-        `[file: int, line: long, refusal: string, raw: string, reasons: array<string>, user_id: string,
+        `[file: int, line: long, element: long, refusal: string, raw: string, reasons: array<string>, user_id: string,
         item_id: string, event_type: string, value: double, event_time: timestamp,
         updated_at: timestamp, event_id: string]`. `reasons` (`code: explanation`) is empty for a row
         that is accepted. `raw` is the row as it came, kept where there are reasons. `event_id` is null
@@ -40,24 +43,31 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
     absent: dict[str, Column] = {
         role: F.lit(None).cast("string") for role in ROLES if role not in rules.roles
     }
-    read = rows.withColumns(absent).select(
+    found = rows.withColumns(absent)
+    if rules.missing:
+        # A row without a line is kept as its fields were before this.
+        found = found.withColumn("raw", _raw())
+        found = found.withColumns({role: _unless_missing(role, rules) for role in rules.roles})
+    times = (rules.time_zone, rules.time_pattern)
+    read = found.select(
         "*",
-        F.when(F.col("value").rlike(_NUMBER), F.col("value").try_cast("double")).alias("number"),
-        read_time(F.col("time"), rules.time_format).alias("event_time"),
-        read_time(F.col("updated_at"), rules.version_format).alias("version"),
+        _number(rules).alias("number"),
+        read_time(F.col("time"), rules.time_format, *times).alias("event_time"),
+        read_time(F.col("updated_at"), rules.version_format, *times).alias("version"),
     )
     judged = read.withColumn("reasons", _reasons(rules, loaded_at))
     given_type = F.when(~_is_missing(F.col("event_type")), F.col("event_type"))
     return judged.select(
         "file",
         "line",
+        "element",
         "refusal",
         F.when(F.size("reasons") > 0, _raw()).alias("raw"),
         "reasons",
         F.col("user").alias("user_id"),
         F.col("item").alias("item_id"),
         F.coalesce(given_type, F.lit(DEFAULT_EVENT_TYPE)).alias("event_type"),
-        F.col("number").alias("value"),
+        _scaled(rules).alias("value"),
         "event_time",
         F.col("version").alias("updated_at"),
         "event_id",
@@ -65,7 +75,7 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
 
 
 def _reasons(rules: RowRules, loaded_at: datetime) -> Column:
-    checks = [*_id_checks(rules), *_value_checks(rules), *_time_checks(loaded_at)]
+    checks = [*_id_checks(rules), *_value_checks(rules), *_time_checks(rules, loaded_at)]
     found = [F.when(failed, F.lit(reason)) for reason, failed in checks]
     # A row that did not split into its fields has nothing else to be judged.
     return F.when(F.col("problem").isNotNull(), F.array("problem")).otherwise(
@@ -89,6 +99,17 @@ def _id_checks(rules: RowRules) -> list[tuple[str, Column]]:
                 F.length(text) > LONGEST_ID,
             ),
         ]
+    checks += [
+        (
+            f"{role}_not_whole: it is declared a whole number and is none",
+            ~_is_missing(F.col(role)) & ~F.col(role).rlike(_WHOLE),
+        )
+        for role in sorted(rules.whole)
+    ]
+    if rules.event_types is not None:
+        kind = F.coalesce(F.col("event_type"), F.lit(DEFAULT_EVENT_TYPE))
+        unknown = ~kind.isin(list(rules.event_types))
+        checks.append(("event_type_unknown: it is none of ingest.event_types", unknown))
     return checks
 
 
@@ -98,13 +119,14 @@ def _value_checks(rules: RowRules) -> list[tuple[str, Column]]:
     text, number = F.col("value"), F.col("number")
     infinite = text.rlike(_NOT_FINITE) | (F.abs(number) == float("inf"))
     checks = [
-        ("value_missing: the value is empty", _is_missing(text)),
         ("value_not_finite: the value is not a finite number", infinite),
         (
             "value_not_a_number: the value is not a number",
             number.isNull() & ~_is_missing(text) & ~text.rlike(_NOT_FINITE),
         ),
     ]
+    if not rules.value_optional:
+        checks.insert(0, ("value_missing: the value is empty", _is_missing(text)))
     low, high = rules.value_range
     if low is not None:
         checks.append((f"value_too_low: the value is below {low:g}", number < low))
@@ -114,12 +136,18 @@ def _value_checks(rules: RowRules) -> list[tuple[str, Column]]:
     return checks
 
 
-def _time_checks(loaded_at: datetime) -> list[tuple[str, Column]]:
-    moment = F.col("event_time")
+def _time_checks(rules: RowRules, loaded_at: datetime) -> list[tuple[str, Column]]:
+    text, moment = F.col("time"), F.col("event_time")
     latest = loaded_at + _FUTURE_TOLERANCE
     unread = "it is neither ISO 8601 nor a number in the configured format"
+    if rules.time_pattern is not None:
+        unread = f"it is not of the pattern {rules.time_pattern}"
+    # Written as a day should be, and yet none: 30 February, 31 November.
+    impossible = text.rlike(_DAY) & text.substr(1, _DAY_LENGTH).try_cast("date").isNull()
+    unreadable = moment.isNull() & ~_is_missing(text)
     return [
-        (f"time_unreadable: {unread}", moment.isNull() & ~_is_missing(F.col("time"))),
+        ("time_impossible: there is no such day", unreadable & impossible),
+        (f"time_unreadable: {unread}", unreadable & ~impossible),
         ("time_too_early: it is before 1970-01-01", moment < F.timestamp_micros(F.lit(0))),
         ("time_in_future: it is more than a day after the load", moment > F.lit(latest)),
         (
@@ -127,6 +155,27 @@ def _time_checks(loaded_at: datetime) -> list[tuple[str, Column]]:
             F.col("version").isNull() & ~_is_missing(F.col("updated_at")),
         ),
     ]
+
+
+def _number(rules: RowRules) -> Column:
+    """The value as a number; null where it is none."""
+    text = F.col("value")
+    is_number = text.rlike(_NUMBER.format(f"[{rules.decimal}]"))
+    plain = text if rules.decimal == "." else F.translate(text, rules.decimal, ".")
+    return F.when(is_number, plain.try_cast("double"))
+
+
+def _scaled(rules: RowRules) -> Column:
+    if rules.value_scale is None:
+        return F.col("number")
+    slope, offset = rules.value_scale
+    return F.col("number") * F.lit(slope) + F.lit(offset)
+
+
+def _unless_missing(role: str, rules: RowRules) -> Column:
+    text = F.col(role)
+    told = F.btrim(text, F.lit(_WHITESPACE)).isin(list(rules.missing))
+    return F.when(~told, text)
 
 
 def _is_missing(text: Column) -> Column:

@@ -62,6 +62,31 @@ def find_columns(header: Sequence[str], chosen: ColumnSettings, where: str) -> d
     return found
 
 
+def find_id_column(header: Sequence[str], role: Role, chosen: str | None, where: str) -> str:
+    """The name in `header` of the column with the ids of users or items.
+
+    Args:
+        header: Column names of a catalogue.
+        role: `user` or `item`.
+        chosen: The name that the person gave for it in files with events; it counts where it occurs.
+        where: How messages call the place of the header.
+
+    Raises:
+        InputRefusedError: there is none, or several could be meant.
+    """
+    if chosen in header:
+        return str(chosen)
+    found = [column for column in header if _is_meant(column, None, role) or column == "id"]
+    if len(found) > 1 and "id" in found:
+        found.remove("id")
+    if len(found) != 1:
+        raise InputRefusedError(
+            f"{where}: expected one column with the {_title(role)}, such as {role}_id, but the columns "
+            f"are {', '.join(header)}."
+        )
+    return found[0]
+
+
 def _is_meant(column: str, name: str | None, role: Role) -> bool:
     if name is not None:
         return column == name

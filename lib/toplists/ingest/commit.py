@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,6 @@ import deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.ingest.reading import Reading
 from toplists.ingest.summary import Summary
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
@@ -32,7 +32,7 @@ class Effect:
 
 
 def write_events(
-    rows: DataFrame, dataset: Dataset, load_id: str, reading: Reading, summary: Summary
+    rows: DataFrame, dataset: Dataset, load_id: str, summary: Summary, *, given_ids: bool
 ) -> Effect:
     """Bring the events of a load into `events`: new ones are inserted, newer versions replace older.
 
@@ -40,8 +40,8 @@ def write_events(
         rows: As `toplists.ingest.identity.identify` returns them.
         dataset: Where `events` lies.
         load_id: The load, noted on every row and commit.
-        reading: How the rows were read.
         summary: The counts of `rows`.
+        given_ids: Whether event ids are the source's own, so that equal ids may differ in content.
 
     Returns:
         The effect of this load, also where an earlier attempt at it had it and then died.
@@ -56,17 +56,20 @@ def write_events(
             if _is_empty(dataset):
                 _append(events, dataset, summary)
             else:
-                _merge(events, dataset, reading, summary)
+                _merge(events, dataset, summary, given_ids=given_ids)
     return _effect(dataset, load_id)
 
 
 def write_rejected(
-    rows: DataFrame, dataset: Dataset, load_id: str, reading: Reading, summary: Summary
+    rows: DataFrame, dataset: Dataset, load_id: str, names: Sequence[str], summary: Summary
 ) -> None:
-    """Make the refused rows of a load its part of `rejected_events`."""
+    """Make the refused rows of a load its part of `rejected_events`; `names` are those of its files."""
     if summary.rejected:
-        names = F.array(*(F.lit(str(one.file)) for one in reading.inputs))
-        refused = rows.where(F.size("reasons") > 0).withColumn("file", names[F.col("file")])
+        # One literal, however many files there are.
+        file_names = F.from_json(F.lit(json.dumps(names)), "array<string>")
+        refused = rows.where(F.size("reasons") > 0).withColumns(
+            {"file": file_names[F.col("file")], "redriven_by": F.lit(None).cast("string")}
+        )
         replace_part(refused, dataset, REJECTED_EVENTS, load_id=load_id)
     else:
         # An earlier attempt may have left some that have become acceptable, such as future times.
@@ -85,9 +88,8 @@ def _append(events: DataFrame, dataset: Dataset, summary: Summary) -> None:
         writer.save(dataset.path(EVENTS))
 
 
-def _merge(events: DataFrame, dataset: Dataset, reading: Reading, summary: Summary) -> None:
+def _merge(events: DataFrame, dataset: Dataset, summary: Summary, *, given_ids: bool) -> None:
     table = delta.tables.DeltaTable.forPath(events.sparkSession, dataset.path(EVENTS))
-    given_ids = "event_id" in reading.rules.roles
     condition = "old.event_id = new.event_id"
     if not given_ids:
         # The id is made of the time too, so only the files of these days can hold a match.

@@ -4,125 +4,151 @@ from __future__ import annotations
 
 import glob
 import re
-import stat
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from toplists.config.settings import Encoding
 from toplists.errors import InputRefusedError
+from toplists.ingest.archives import safe_members
 from toplists.ingest.source import Source, SourceKind
 
 _RATINGS = re.compile(r"(ratings\.(csv|dat|txt)|u\.data)(\.gz)?")
 _MOVIES = re.compile(r"(movies\.(csv|dat|txt)|u\.item)(\.gz)?")
+_NETFLIX_RATINGS = re.compile(r"(mv_\d+|combined_data_\d+)\.txt(\.gz)?")
+_NETFLIX_TITLES = re.compile(r"movie_titles\.(txt|csv)(\.gz)?")
+_ATOMIC = {
+    kind: re.compile(rf".+\.{kind}(\.gz)?", re.IGNORECASE) for kind in ("inter", "item", "user")
+}
 _PART_FILES: dict[SourceKind, re.Pattern[str]] = {
     "csv": re.compile(r".*\.(csv|tsv|txt)(\.gz)?"),
+    "tsv": re.compile(r".*\.(tsv|tab|txt)(\.gz)?"),
+    "jsonl": re.compile(r".*\.(jsonl|ndjson|json)(\.gz)?"),
     "parquet": re.compile(r".*\.parquet"),
 }
+_WITH_ARCHIVES: tuple[SourceKind, ...] = ("movielens", "netflix", "recbole")
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
-_ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file, or one member of a zip archive, and whether its bytes are gzipped."""
+    """One file, or one member of a zip archive: whether its bytes are gzipped, how text is written."""
 
     path: Path
     member: str | None = None
     gzipped: bool = False
+    encoding: Encoding = "utf-8"
 
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}!{self.member}"
 
     @property
+    def name(self) -> str:
+        """The last part of its place."""
+        return PurePosixPath(self.member or self.path.name).name
+
+    @property
     def seekable(self) -> bool:
-        """Whether reading can begin anywhere at no cost."""
-        return self.member is None and not self.gzipped
+        """Whether reading can begin at any line at no cost."""
+        return not self.packed and self.encoding != "utf-16"
+
+    @property
+    def packed(self) -> bool:
+        """Whether its bytes lie there compressed."""
+        return self.member is not None or self.gzipped
 
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The files of a source: those with events, in order of name, and the catalogue if there is one."""
+    """The files of a source, each kind in order of name: events, and catalogues of items and users."""
 
     events: tuple[InputFile, ...]
-    catalogue: InputFile | None = None
+    items: tuple[InputFile, ...] = ()
+    users: tuple[InputFile, ...] = ()
 
 
-def find_files(source: Source) -> SourceFiles:
+def find_files(source: Source, encoding: Encoding = "utf-8") -> SourceFiles:
     """The files that `source` consists of.
 
+    Args:
+        source: A source of any kind but `delta`.
+        encoding: How the text of files with events is written.
+
     Raises:
-        InputRefusedError: nothing is there, nothing there is of the kind, or it is ambiguous.
+        InputRefusedError: nothing is there, nothing there is of the kind, it is ambiguous, or an
+            archive means harm.
     """
-    if source.kind == "movielens":
-        return _find_movielens(Path(source.path))
-    paths = _matching_paths(source)
-    return SourceFiles(tuple(_plain_file(path) for path in paths))
+    if source.kind in _WITH_ARCHIVES:
+        found = _find_known_names(source)
+    else:
+        found = SourceFiles(tuple(plain_file(path) for path in _matching_paths(source)))
+    return replace(found, events=tuple(replace(one, encoding=encoding) for one in found.events))
 
 
-def _find_movielens(path: Path) -> SourceFiles:
+def _find_known_names(source: Source) -> SourceFiles:
+    path = Path(source.path)
     if path.is_dir():
-        candidates = [
-            InputFile(entry, gzipped=entry.suffix == ".gz")
-            for entry in sorted(path.iterdir())
-            if entry.is_file()
-        ]
-        return _choose_movielens(candidates, path)
-    if _starts_with(path, _ZIP):
-        return _choose_movielens(_members(path), path)
-    return SourceFiles((_plain_file(path),))
+        entries = sorted(entry for entry in path.iterdir() if entry.is_file())
+        candidates = [InputFile(entry, gzipped=entry.suffix == ".gz") for entry in entries]
+    elif path.exists() and _starts_with(path, _ZIP):
+        members = safe_members(path)
+        candidates = [InputFile(path, name, gzipped=name.endswith(".gz")) for name in members]
+    elif glob.has_magic(source.path) and not path.exists():
+        candidates = [plain_file(one) for one in _globbed(source)]
+        return SourceFiles(tuple(candidates))
+    else:
+        return SourceFiles((plain_file(path),))
+    candidates = [one for one in candidates if not one.name.startswith((".", "_"))]
+    choose = {"movielens": _movielens, "netflix": _netflix, "recbole": _recbole}[source.kind]
+    return choose(candidates, path)
 
 
-def _choose_movielens(candidates: Sequence[InputFile], where: Path) -> SourceFiles:
+def _movielens(candidates: Sequence[InputFile], where: Path) -> SourceFiles:
     ratings = _the_one(candidates, _RATINGS, where)
-    if ratings is None:
+    if not ratings:
         raise InputRefusedError(
             f"{where} holds no MovieLens ratings: expected one of ratings.csv, ratings.dat or u.data, "
             "plain or .gz. To read a file of another name, name the file itself."
         )
-    return SourceFiles((ratings,), _the_one(candidates, _MOVIES, where))
+    return SourceFiles(ratings, _the_one(candidates, _MOVIES, where))
+
+
+def _netflix(candidates: Sequence[InputFile], where: Path) -> SourceFiles:
+    ratings = _all(candidates, _NETFLIX_RATINGS)
+    if not ratings:
+        raise InputRefusedError(
+            f"{where} holds no Netflix ratings: expected files mv_NUMBER.txt or combined_data_NUMBER.txt, "
+            "plain or .gz. To read a file of another name, name the file itself."
+        )
+    return SourceFiles(ratings, _the_one(candidates, _NETFLIX_TITLES, where))
+
+
+def _recbole(candidates: Sequence[InputFile], where: Path) -> SourceFiles:
+    events, items, users = (_all(candidates, _ATOMIC[kind]) for kind in ("inter", "item", "user"))
+    if not events:
+        raise InputRefusedError(
+            f"{where} holds no atomic file NAME.inter. Expected one, beside it NAME.item and NAME.user "
+            "where there are any."
+        )
+    return SourceFiles(events, items, users)
+
+
+def _all(candidates: Sequence[InputFile], pattern: re.Pattern[str]) -> tuple[InputFile, ...]:
+    return tuple(file for file in candidates if pattern.fullmatch(file.name))
 
 
 def _the_one(
     candidates: Sequence[InputFile], pattern: re.Pattern[str], where: Path
-) -> InputFile | None:
-    found = [
-        file
-        for file in candidates
-        if pattern.fullmatch(PurePosixPath(file.member or file.path.name).name)
-    ]
+) -> tuple[InputFile, ...]:
+    found = _all(candidates, pattern)
     if len(found) > 1:
         names = " and ".join(file.member or file.path.name for file in found)
         raise InputRefusedError(
             f"{where} holds {names}; only one of them can be meant. Name the file itself, or move the "
             "other away."
         )
-    return found[0] if found else None
-
-
-def _members(path: Path) -> list[InputFile]:
-    """The regular members of a zip archive that can be read without a password.
-
-    They are streamed, never extracted, so that a name cannot lead anywhere; links and members that
-    claim a place outside the archive are left out all the same.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except zipfile.BadZipFile as error:
-        raise InputRefusedError(
-            f"{path} is damaged: {error}. Expected a complete zip archive; fetch it again."
-        ) from error
-    return [
-        InputFile(path, member.filename, gzipped=member.filename.endswith(".gz"))
-        for member in sorted(members, key=lambda member: member.filename)
-        if not member.is_dir()
-        and not stat.S_ISLNK(member.external_attr >> 16)
-        and not member.flag_bits & _ENCRYPTED
-        and ".." not in PurePosixPath(member.filename).parts
-        and not member.filename.startswith("/")
-    ]
+    return found
 
 
 def _matching_paths(source: Source) -> list[Path]:
@@ -131,27 +157,42 @@ def _matching_paths(source: Source) -> list[Path]:
         if (path / "_delta_log").is_dir():
             raise InputRefusedError(
                 f"{path} is a Delta table: its files include rows that were deleted or replaced. "
-                "Export the current rows to a folder of plain files first."
+                f"Name it as delta:{path}."
             )
         pattern = _PART_FILES[source.kind]
         found = [one for one in path.iterdir() if pattern.fullmatch(one.name)]
     elif path.exists():
         return [path]
     else:
-        found = [Path(one) for one in glob.glob(source.path)]  # noqa: PTH207 - patterns are absolute
-    # What begins with _ or . is a writer's own: markers, checksums, unfinished files.
-    found = [one for one in found if one.is_file() and not one.name.startswith(("_", "."))]
-    if not found:
+        return _globbed(source)
+    return _of_data(found, source)
+
+
+def _globbed(source: Source) -> list[Path]:
+    return _of_data([Path(one) for one in glob.glob(source.path)], source)  # noqa: PTH207 - patterns are absolute
+
+
+def _of_data(found: Sequence[Path], source: Source) -> list[Path]:
+    """Those that are files, without what begins with _ or .: a writer's markers, unfinished files."""
+    files = [one for one in found if one.is_file() and not one.name.startswith(("_", "."))]
+    if not files:
         raise InputRefusedError(
-            f"{path} holds no {source.kind} files. Expected a file, a folder of part files, or a glob."
+            f"{source.path} holds no {source.kind} files. Expected a file, a folder of part files, or "
+            "a glob."
         )
-    return sorted(found)
+    return sorted(files)
 
 
-def _plain_file(path: Path) -> InputFile:
+def plain_file(path: Path) -> InputFile:
+    """The file at `path`, gzipped or not.
+
+    Raises:
+        InputRefusedError: it cannot be read, or is a zip archive.
+    """
     if _starts_with(path, _ZIP):
         raise InputRefusedError(
-            f"{path} is a zip archive; only movielens: reads those. Unpack it and name the file."
+            f"{path} is a zip archive; only {', '.join(f'{kind}:' for kind in _WITH_ARCHIVES)} read "
+            "those. Unpack it and name the file."
         )
     return InputFile(path, gzipped=_starts_with(path, _GZIP) or path.suffix == ".gz")
 

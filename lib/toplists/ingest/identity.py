@@ -14,8 +14,10 @@ def identify(rows: DataFrame, source: SourceKind) -> DataFrame:
     """Give every accepted row its event id, and number the rows of one event.
 
     An event without a given id is known by its content: source, user, item, type, value and time.
-    Equal rows with a time are one event; without a time they are several, told apart by their ordinal
-    among the equal rows of the input. Neither depends on the order of rows or columns.
+    Equal rows with a time are one event. Without a time those of one file are several, told apart by
+    their ordinal among the equal rows of the file; the same rows in another file are the same events,
+    whether the files come in one load or in several. None of this depends on the order of rows or
+    columns.
 
     Args:
         rows: As `toplists.ingest.checks.judge` returns them.
@@ -34,17 +36,30 @@ def identify(rows: DataFrame, source: SourceKind) -> DataFrame:
         # Refused rows have no identity: spread over the tasks, where a null would gather them in one.
         "identity",
         F.when(accepted, F.coalesce("event_id", "content_hash")).otherwise(
-            F.concat_ws(":", "file", "line")
+            F.concat_ws(":", "file", "line", "element")
         ),
     )
-    order = [F.desc_nulls_last("updated_at"), F.desc("content_hash"), F.asc("file"), F.asc("line")]
-    same = Window.partitionBy("accepted", "identity").orderBy(*order)
-    numbered = hashed.withColumn("ordinal", F.row_number().over(same))
+    order = [
+        F.desc_nulls_last("updated_at"),
+        F.desc("content_hash"),
+        F.asc("file"),
+        F.asc("line"),
+        F.asc("element"),
+    ]
     several = F.col("event_id").isNull() & F.col("event_time").isNull()
+    # One exchange of rows serves both windows, since both begin with these columns.
+    same = ["accepted", "identity"]
+    in_file = Window.partitionBy(*same, "file").orderBy("line", "element")
+    with_ordinal = hashed.repartition(*same).withColumn(
+        "ordinal", F.when(several, F.row_number().over(in_file))
+    )
+    same_event = Window.partitionBy(*same, "ordinal").orderBy(*order)
+    numbered = with_ordinal.withColumn("copy", F.row_number().over(same_event))
     told_apart = _hash(F.col("identity"), F.col("ordinal").cast("string"))
     return numbered.select(
         "file",
         "line",
+        "element",
         "refusal",
         "raw",
         "reasons",
@@ -58,7 +73,7 @@ def identify(rows: DataFrame, source: SourceKind) -> DataFrame:
         F.to_date("event_time").alias("event_date"),
         "updated_at",
         "content_hash",
-        F.when(several, F.lit(1)).otherwise(F.col("ordinal")).alias("copy"),
+        "copy",
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as types
 
@@ -23,11 +24,15 @@ _DAMAGE = (pa.ArrowException, OSError)
 
 @dataclass(frozen=True)
 class ParquetLayout:
-    """Which column is which role, which times are typed (not text or numbers), rows per row group."""
+    """Which column is which role, which times are typed (not text or numbers), rows per row group.
+
+    `constants`: the text of roles that are the same in the whole file and not stored in it.
+    """
 
     columns: Mapping[Role, str]
     typed_times: frozenset[Role]
     row_groups: tuple[int, ...]
+    constants: Mapping[Role, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,45 +53,80 @@ def inspect_parquet(file: InputFile, chosen: ColumnSettings) -> ParquetLayout:
         InputRefusedError: the file is no Parquet file, a column is missing, or has a type that cannot
             mean what it should.
     """
-    try:
-        metadata = pq.read_metadata(file.path)
-    except _DAMAGE as damage:
-        raise _damaged(file, damage) from damage
-    schema = metadata.schema.to_arrow_schema()
-    positions = find_columns(schema.names, chosen, str(file))
+    metadata = _footer(file)
+    columns, typed_times = find_typed_columns(metadata.schema.to_arrow_schema(), chosen, str(file))
+    return ParquetLayout(columns, typed_times, _row_groups(metadata))
+
+
+def count_row_groups(file: InputFile) -> tuple[int, ...]:
+    """The number of rows in every row group of a Parquet file.
+
+    Raises:
+        InputRefusedError: the file is no Parquet file.
+    """
+    return _row_groups(_footer(file))
+
+
+def find_typed_columns(
+    schema: pa.Schema, chosen: ColumnSettings, where: str
+) -> tuple[dict[Role, str], frozenset[Role]]:
+    """The column of every role that has one, and the roles whose column is a time by its type.
+
+    Raises:
+        InputRefusedError: a column is missing, or has a type that cannot mean what it should.
+    """
+    positions = find_columns(schema.names, chosen, where)
     fields = {role: schema.field(at) for role, at in positions.items()}
-    for role, field in fields.items():
-        _require_type(role, field, file)
-    return ParquetLayout(
-        columns={role: field.name for role, field in fields.items()},
-        typed_times=frozenset(
-            role for role, field in fields.items() if types.is_temporal(field.type)
-        ),
-        row_groups=tuple(metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)),
+    for role, column in fields.items():
+        _require_type(role, column, where)
+    return (
+        {role: column.name for role, column in fields.items()},
+        frozenset(role for role, column in fields.items() if types.is_temporal(column.type)),
     )
 
 
 def read_parquet(piece: ParquetPiece) -> Iterator[pa.RecordBatch]:
-    """The rows of `piece`, as batches of `SCANNED`.
+    """The rows of `piece`, as batches of `SCANNED`; a column that the file lacks is null in it.
 
     Raises:
         InputRefusedError: the file is damaged.
     """
-    columns = piece.layout.columns
+    columns, constants = piece.layout.columns, piece.layout.constants
     line = piece.first_line
     try:
         with pq.ParquetFile(piece.file.path) as opened:
+            stored = set(columns.values()) & set(opened.schema_arrow.names)
             for batch in opened.iter_batches(
-                _BATCH_ROWS, row_groups=[piece.row_group], columns=list(set(columns.values()))
+                _BATCH_ROWS, row_groups=[piece.row_group], columns=sorted(stored)
             ):
+                fields: dict[Role, pa.Array] = {
+                    role: _as_text(batch.column(name))
+                    for role, name in columns.items()
+                    if name in stored
+                }
+                fields |= {
+                    role: pa.array([text] * len(batch), pa.string())
+                    for role, text in constants.items()
+                }
                 yield scanned_batch(
                     piece.file_number,
                     pa.array(np.arange(line, line + len(batch), dtype=np.int64)),
-                    fields={role: _as_text(batch.column(name)) for role, name in columns.items()},
+                    fields=fields,
                 )
                 line += len(batch)
     except _DAMAGE as damage:
         raise _damaged(piece.file, damage) from damage
+
+
+def _footer(file: InputFile) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(file.path)
+    except _DAMAGE as damage:
+        raise _damaged(file, damage) from damage
+
+
+def _row_groups(metadata: pq.FileMetaData) -> tuple[int, ...]:
+    return tuple(metadata.row_group(at).num_rows for at in range(metadata.num_row_groups))
 
 
 def _damaged(file: InputFile, damage: Exception) -> InputRefusedError:
@@ -95,8 +135,8 @@ def _damaged(file: InputFile, damage: Exception) -> InputRefusedError:
     )
 
 
-def _require_type(role: Role, field: pa.Field, file: InputFile) -> None:
-    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+def _require_type(role: Role, column: pa.Field, where: str) -> None:
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
     text = types.is_string(kind) or types.is_large_string(kind)
     whole = types.is_integer(kind) or (types.is_decimal(kind) and kind.scale == 0)
     fraction = types.is_floating(kind) or types.is_decimal(kind)
@@ -112,19 +152,24 @@ def _require_type(role: Role, field: pa.Field, file: InputFile) -> None:
     }[role]
     if not allowed:
         raise InputRefusedError(
-            f"{file}: column {field.name} is of type {kind}, but as {role} it must be {expected}. "
+            f"{where}: column {column.name} is of type {kind}, but as {role} it must be {expected}. "
             "Convert it where the file is made."
         )
 
 
 def _as_text(array: pa.Array) -> pa.Array:
-    """The text of every value, exact for whole numbers; times as ISO 8601 in UTC."""
+    """The text of every value, exact for whole numbers; times as ISO 8601.
+
+    A time with a zone is shown in UTC and says so (`Z`); one without is shown as it is.
+    """
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if types.is_timestamp(array.type):
         # Finer than a microsecond cannot be kept; the clock time shown is that of UTC.
+        zoned = array.type.tz is not None
         moments = array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
-        array = moments.cast(pa.int64()).cast(pa.timestamp("us"))
+        array = moments.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.string())
+        return pc.binary_join_element_wise(array, "Z", "") if zoned else array
     if types.is_float16(array.type):
         array = array.cast(pa.float32())
     return array.cast(pa.string())

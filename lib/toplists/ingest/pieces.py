@@ -1,4 +1,4 @@
-"""Cutting the files of a source into pieces that tasks read independently."""
+"""Cutting the files of a load into pieces, and sharing these out among tasks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from toplists.ingest.files import InputFile
+from toplists.ingest.formats import Piece
+from toplists.ingest.lines import Survey, TextPiece
 from toplists.ingest.parquet import ParquetLayout, ParquetPiece
 from toplists.ingest.reading import EventInput
-from toplists.ingest.text import TextPiece
 
 PIECE_BYTES = 64 << 20
+# How many times their size packed rows of text usually are.
+_UNPACKED = 5
 
-Piece: TypeAlias = TextPiece | ParquetPiece
-CountLines: TypeAlias = Callable[[Sequence[TextPiece]], Sequence[int]]
+SurveyPieces: TypeAlias = Callable[[Sequence[TextPiece]], Sequence[Survey]]
 
 
 def plan_pieces(
-    inputs: Sequence[EventInput], count_lines: CountLines, piece_bytes: int = PIECE_BYTES
+    inputs: Sequence[EventInput], survey_pieces: SurveyPieces, piece_bytes: int = PIECE_BYTES
 ) -> list[Piece]:
     """Cut `inputs` into pieces of about `piece_bytes`, each knowing the number of its first line.
 
@@ -29,8 +31,8 @@ def plan_pieces(
     Args:
         inputs: The files, in the order in which they are numbered from 0.
         piece_bytes: Wished size of a piece; it ends where a line does.
-        count_lines: Number of lines of each of the given pieces. It is asked only for pieces that
-            another piece of the same file follows.
+        survey_pieces: What lies in each of the given pieces. It is asked only for pieces that another
+            piece of the same file follows.
     """
     pieces: list[Piece] = []
     for number, one in enumerate(inputs):
@@ -41,7 +43,7 @@ def plan_pieces(
                 number, one.file, one.layout, one.layout.body_start, None, one.layout.body_line
             )
             pieces += _cut(first, piece_bytes) if one.file.seekable else [first]
-    return _number_lines(pieces, count_lines)
+    return _number_lines(pieces, survey_pieces)
 
 
 def _row_groups(number: int, file: InputFile, layout: ParquetLayout) -> Iterator[ParquetPiece]:
@@ -68,17 +70,49 @@ def _cut(whole: TextPiece, piece_bytes: int) -> list[TextPiece]:
     ]
 
 
-def _number_lines(pieces: Sequence[Piece], count_lines: CountLines) -> list[Piece]:
+def _number_lines(pieces: Sequence[Piece], survey_pieces: SurveyPieces) -> list[Piece]:
     followed = {
         at: one
         for at, (one, other) in enumerate(pairwise(pieces))
         if isinstance(one, TextPiece) and one.file_number == other.file_number
     }
-    counts = count_lines(list(followed.values())) if followed else []
-    lines = dict(zip(followed, counts, strict=True))
+    surveys = survey_pieces(list(followed.values())) if followed else []
+    found = dict(zip(followed, surveys, strict=True))
     numbered: list[Piece] = []
     for at, piece in enumerate(pieces):
-        if at - 1 in lines:
-            piece = replace(piece, first_line=numbered[-1].first_line + lines[at - 1])
+        if at - 1 in found and isinstance(piece, TextPiece):
+            before, last = found[at - 1], numbered[-1]
+            section = before.section
+            if section is None and isinstance(last, TextPiece):
+                section = last.section
+            piece = replace(piece, first_line=last.first_line + before.lines, section=section)
         numbered.append(piece)
     return numbered
+
+
+def share_out(pieces: Sequence[Piece], piece_bytes: int = PIECE_BYTES) -> list[range]:
+    """Ranges of consecutive pieces, one per task: many small files are read by one task.
+
+    Args:
+        pieces: As `plan_pieces` returns them.
+        piece_bytes: A task gets no further piece once it has a quarter of so many bytes, so that
+            files of middling size are still read side by side.
+    """
+    shares: list[range] = []
+    start, held = 0, 0
+    for at, piece in enumerate(pieces):
+        held += _size(piece)
+        if held >= piece_bytes // 4 or at + 1 == len(pieces):
+            shares.append(range(start, at + 1))
+            start, held = at + 1, 0
+    return shares
+
+
+def _size(piece: Piece) -> int:
+    """Bytes of the piece as it lies in its file; the whole file, for a piece that is one."""
+    if isinstance(piece, TextPiece) and piece.length is not None:
+        return piece.length
+    size = piece.file.path.stat().st_size
+    if isinstance(piece, ParquetPiece):
+        return size // len(piece.layout.row_groups)
+    return size * _UNPACKED if piece.file.packed else size

@@ -1,25 +1,28 @@
-"""A source looked at from outside: which files, how they are written, by which rules rows are judged.
+"""A file looked at from outside: how it is written.
 
 Everything here happens before a Spark session exists, so that a wrong input is refused at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from toplists.config.settings import IngestSettings
-from toplists.errors import InputRefusedError
-from toplists.ingest.columns import Role
-from toplists.ingest.files import InputFile, find_files
-from toplists.ingest.layout import TextLayout, detect_layout
+from toplists.ingest.entries import EntryTable, read_typed
+from toplists.ingest.files import InputFile, plain_file
+from toplists.ingest.json_lines import inspect_json
+from toplists.ingest.layout import LineLayout, detect_layout
+from toplists.ingest.movielens import read_catalogue, read_titles
 from toplists.ingest.parquet import ParquetLayout, inspect_parquet
-from toplists.ingest.source import Source
+from toplists.ingest.source import Source, SourceKind
+from toplists.lake.bookkeeping import Row
 
-TimeFormat: TypeAlias = Literal["auto", "seconds", "millis", "iso"]
+EntryForm: TypeAlias = Literal["movielens", "netflix", "typed"]
 
-# Stars of MovieLens; a 0 in some export means "not rated" and is no rating.
-_MOVIELENS_RANGE = (0.5, 5.0)
+_FORMS: dict[SourceKind, EntryForm] = {"movielens": "movielens", "netflix": "netflix"}
 
 
 @dataclass(frozen=True)
@@ -27,72 +30,61 @@ class EventInput:
     """One file with events and how it is written."""
 
     file: InputFile
-    layout: TextLayout | ParquetLayout
+    layout: LineLayout | ParquetLayout
 
 
 @dataclass(frozen=True)
-class RowRules:
-    """What a row must satisfy, besides having ids.
+class EntryInput:
+    """One file that describes items or users, and in what form."""
 
-    `roles`: the roles that have a column; a value, given event id or version must be there if its
-    role is. `value_range`: smallest and largest allowed value, `None` = no bound.
-    """
-
-    roles: frozenset[Role]
-    time_format: TimeFormat
-    version_format: TimeFormat
-    value_range: tuple[float | None, float | None]
+    file: InputFile
+    table: EntryTable
+    form: EntryForm
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A source and how it is read."""
-
-    source: Source
-    inputs: tuple[EventInput, ...]
-    catalogue: InputFile | None
-    rules: RowRules
-
-
-def inspect_source(source: Source, settings: IngestSettings) -> Reading:
-    """Find the files of `source` and how they are written.
+def inspect_events(file: InputFile, kind: SourceKind, settings: IngestSettings) -> EventInput:
+    """How a file with events of a source of `kind` is written.
 
     Raises:
-        InputRefusedError: a file is missing, empty, not of its kind, or lacks a column; files of one
-            input differ in what their columns mean.
+        InputRefusedError: the file is missing, empty, not of its kind, or lacks a column.
     """
-    files = find_files(source)
-    inputs = tuple(_inspect_file(file, source, settings) for file in files.events)
-    return Reading(source, inputs, files.catalogue, _rules(source, inputs, settings))
-
-
-def _inspect_file(file: InputFile, source: Source, settings: IngestSettings) -> EventInput:
-    if source.kind == "parquet":
+    if kind == "parquet":
         return EventInput(file, inspect_parquet(file, settings.columns))
-    return EventInput(file, detect_layout(file, source.kind, settings))
+    if kind == "jsonl":
+        return EventInput(file, inspect_json(file, settings.columns))
+    return EventInput(file, detect_layout(file, kind, settings))
 
 
-def _rules(source: Source, inputs: tuple[EventInput, ...], settings: IngestSettings) -> RowRules:
-    first = inputs[0]
-    for other in inputs[1:]:
-        if _meaning(other.layout) != _meaning(first.layout):
-            raise InputRefusedError(
-                f"{other.file} has other columns, or other types of times, than {first.file}. Expected "
-                "the files of one input to be alike; take them in as separate sources."
-            )
-    low, high = _MOVIELENS_RANGE if source.kind == "movielens" else (None, None)
-    typed = first.layout.typed_times if isinstance(first.layout, ParquetLayout) else frozenset()
-    return RowRules(
-        roles=frozenset(first.layout.columns),
-        time_format="iso" if "time" in typed else settings.time_format,
-        version_format="iso" if "updated_at" in typed else settings.time_format,
-        value_range=(
-            low if settings.min_value is None else settings.min_value,
-            high if settings.max_value is None else settings.max_value,
-        ),
-    )
+def entry_inputs(
+    items: tuple[InputFile, ...],
+    users: tuple[InputFile, ...],
+    source: Source,
+    settings: IngestSettings,
+) -> Iterator[EntryInput]:
+    """The catalogues of a source: those that lie with it, then those that settings name."""
+    form = _FORMS.get(source.kind, "typed")
+    yield from (EntryInput(file, "items", form) for file in items)
+    yield from (EntryInput(file, "users", form) for file in users)
+    if settings.items is not None:
+        yield EntryInput(_named(settings.items), "items", "typed")
+    if settings.users is not None:
+        yield EntryInput(_named(settings.users), "users", "typed")
 
 
-def _meaning(layout: TextLayout | ParquetLayout) -> tuple[frozenset[Role], frozenset[Role]]:
-    typed = layout.typed_times if isinstance(layout, ParquetLayout) else frozenset()
-    return frozenset(layout.columns), typed
+def read_entries(one: EntryInput, settings: IngestSettings) -> Iterator[Row]:
+    """The rows of `items` or `users` that a catalogue holds, without `load_id`.
+
+    Raises:
+        InputRefusedError: the file is damaged or a row of it is not what its format says.
+    """
+    match one.form:
+        case "movielens":
+            yield from read_catalogue(one.file)
+        case "netflix":
+            yield from read_titles(one.file)
+        case "typed":
+            yield from read_typed(one.file, one.table, settings)
+
+
+def _named(path: str) -> InputFile:
+    return plain_file(Path(path).expanduser().absolute())

@@ -1,73 +1,122 @@
-"""Whether an input was taken in before: a hash of its bytes and of how they are read."""
+"""By what the parts of a source are known again: their bytes, and how they are read."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toplists.config.settings import IngestSettings
 from toplists.errors import InputRefusedError
-from toplists.ingest.layout import TextLayout
-from toplists.ingest.reading import EventInput, Reading, inspect_source
+from toplists.ingest.delta_log import find_commits
+from toplists.ingest.files import InputFile, find_files
+from toplists.ingest.layout import SectionLayout, TextLayout
+from toplists.ingest.reading import EntryInput, EventInput, entry_inputs, inspect_events
+from toplists.ingest.rules import rules_for
 from toplists.ingest.source import Source
+from toplists.lake.bookkeeping import Row
 
-_LOAD_ID_LENGTH = 16
+
+@dataclass(frozen=True)
+class Part:
+    """What is taken in, or left out, as a whole: a file, or a range of versions of a Delta table.
+
+    Attributes:
+        path: Where it lies.
+        fingerprint: By what it is known; neither its name nor its place counts, so that a file that
+            was moved is still known.
+        digest: SHA-256 of its bytes, in hex; empty for a Delta table.
+        events: Its files with events: one, none for a catalogue, several for a Delta table.
+        entries: The catalogue that it is, if it is one.
+    """
+
+    path: str
+    fingerprint: str
+    digest: str
+    events: tuple[EventInput, ...] = ()
+    entries: tuple[EntryInput, ...] = ()
+
+    @property
+    def header(self) -> str | None:
+        """The first line, where it names the columns of a text file."""
+        layouts = [one.layout for one in self.events]
+        return layouts[0].header if layouts and isinstance(layouts[0], TextLayout) else None
 
 
 @dataclass(frozen=True)
 class RecognisedSource:
-    """A source that was looked at: how to read it, and by what it is known.
+    """A source that was looked at: its parts, those with events first, in order of name."""
 
-    `fingerprint` is the SHA-256, in hex, of the input's bytes and of how they are read.
-    """
-
-    reading: Reading
-    fingerprint: str
-
-    @property
-    def load_id(self) -> str:
-        """The beginning of the fingerprint, which names the load in every table."""
-        return self.fingerprint[:_LOAD_ID_LENGTH]
+    source: Source
+    parts: tuple[Part, ...]
 
 
-def recognise(source: Source, settings: IngestSettings) -> RecognisedSource:
+def recognise(
+    source: Source, settings: IngestSettings, loads: Sequence[Row] = ()
+) -> RecognisedSource:
     """Look at `source` as `settings` read it. Needs no Spark session.
 
+    Args:
+        source: The source.
+        settings: How it is read.
+        loads: Rows of `loads`; of a Delta table, the versions after those loaded are looked at.
+
     Raises:
-        InputRefusedError: the source cannot be taken in, as `inspect_source`.
+        InputRefusedError: a file is missing, empty, not of its kind, or lacks a column.
     """
-    reading = inspect_source(source, settings)
-    return RecognisedSource(reading, _fingerprint(reading))
+    if source.kind == "delta":
+        events: Iterator[Part] = _of_table(source, settings, loads)
+        items: tuple[InputFile, ...] = ()
+        users: tuple[InputFile, ...] = ()
+    else:
+        found = find_files(source, settings.encoding)
+        items, users = found.items, found.users
+        inspected = [inspect_events(file, source.kind, settings) for file in found.events]
+        events = (_of_events(one, source, settings) for one in inspected)
+    catalogues = (_of_entries(one) for one in entry_inputs(items, users, source, settings))
+    return RecognisedSource(source, (*events, *catalogues))
 
 
-def _fingerprint(reading: Reading) -> str:
-    """The fingerprint of a source that was inspected.
-
-    Neither names nor places of files count, so that a file that was moved is still known.
-    """
-    rules = reading.rules
-    paths = {one.file.path for one in reading.inputs}
-    if reading.catalogue is not None:
-        paths.add(reading.catalogue.path)
-    described = {
-        "kind": reading.source.kind,
-        "inputs": sorted(_describe(one) for one in reading.inputs),
-        "times": [rules.time_format, rules.version_format],
-        "values": list(rules.value_range),
-        "files": sorted(_sha256(path) for path in paths),
+def _of_events(one: EventInput, source: Source, settings: IngestSettings) -> Part:
+    digest = _sha256(one.file.path)
+    how = rules_for(source.kind, one.layout, settings).described() | {
+        "kind": source.kind,
+        "layout": _layout(one),
+        "member": one.file.member,
+        "encoding": one.file.encoding,
     }
-    text = json.dumps(described, sort_keys=True)
+    return Part(str(one.file), _fingerprint(digest, how), digest, events=(one,))
+
+
+def _of_entries(one: EntryInput) -> Part:
+    digest = _sha256(one.file.path)
+    how = {"table": one.table, "form": one.form, "member": one.file.member}
+    return Part(str(one.file), _fingerprint(digest, how), digest, entries=(one,))
+
+
+def _of_table(source: Source, settings: IngestSettings, loads: Sequence[Row]) -> Iterator[Part]:
+    """The versions of a Delta table that no load has; nothing if all are loaded.
+
+    The fingerprint is readable: `<table id>:<how it is read>:<first version>-<last version>`.
+    """
+    commits = find_commits(source, settings, loads)
+    if commits is not None:
+        yield Part(source.path, commits.fingerprint, "", events=commits.inputs)
+
+
+def _fingerprint(digest: str, how: Mapping[str, object]) -> str:
+    text = json.dumps([digest, how], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _describe(one: EventInput) -> str:
+def _layout(one: EventInput) -> list[object]:
     layout = one.layout
-    columns = dict(layout.columns)
-    if isinstance(layout, TextLayout):
-        return json.dumps([columns, layout.delimiter, layout.quoted], sort_keys=True)
-    return json.dumps([columns], sort_keys=True)
+    rows = layout.rows if isinstance(layout, SectionLayout) else layout
+    if isinstance(rows, TextLayout):
+        return [dict(layout.columns), rows.delimiter, rows.quoted]
+    return [dict(layout.columns)]
 
 
 def _sha256(path: Path) -> str:

@@ -10,72 +10,83 @@ from pyspark.sql import DataFrame, SparkSession
 
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import ROLES
-from toplists.ingest.parquet import read_parquet
-from toplists.ingest.pieces import Piece, plan_pieces
+from toplists.ingest.formats import Piece, read_piece
+from toplists.ingest.lines import Survey, TextPiece, survey
+from toplists.ingest.pieces import plan_pieces, share_out
 from toplists.ingest.reading import EventInput
 from toplists.ingest.scanned import refusal_batch
-from toplists.ingest.text import TextPiece, count_lines, read_text
 
-_SCANNED_DDL = (
-    "file int, line bigint, raw string, problem string, "
+SCANNED_DDL = (
+    "file int, line bigint, element bigint, raw string, problem string, "
     + ", ".join(f"{role} string" for role in ROLES)
     + ", refusal string"
 )
-_COUNTS = pa.schema([("piece", pa.int64()), ("lines", pa.int64()), ("refusal", pa.string())])
+_SURVEYS = pa.schema(
+    [
+        ("piece", pa.int64()),
+        ("lines", pa.int64()),
+        ("section", pa.string()),
+        ("refusal", pa.string()),
+    ]
+)
 
 
 def scan(spark: SparkSession, inputs: Sequence[EventInput], piece_bytes: int) -> DataFrame:
-    """The rows of `inputs`, one task per piece.
+    """The rows of `inputs`, one task per piece, or for several small ones.
 
     Returns:
-        `[file: int, line: long, raw, problem, <every role>, refusal: string]`, as described at
-        `toplists.ingest.scanned.SCANNED`. A file that turns out to be damaged while it is read adds a
-        row with a `refusal`: an exception in a task would be retried, and arrive wrapped.
+        `[file: int, line: long, element: long, raw, problem, <every role>, refusal: string]`, as
+        described at `toplists.ingest.scanned.SCANNED`. A file that turns out to be damaged while it is
+        read adds a row with a `refusal`: an exception in a task would be retried, and arrive wrapped.
 
     Raises:
         InputRefusedError: a file is damaged, found while counting its lines.
     """
-    pieces = plan_pieces(inputs, partial(_count, spark), piece_bytes)
-    return _one_task_each(spark, pieces).mapInArrow(partial(_read_pieces, pieces), _SCANNED_DDL)
+    pieces = plan_pieces(inputs, partial(_survey, spark), piece_bytes)
+    shares = share_out(pieces, piece_bytes)
+    tasks = _one_task_each(spark, len(shares))
+    return tasks.mapInArrow(partial(_read_shares, pieces, shares), SCANNED_DDL)
 
 
-def _one_task_each(spark: SparkSession, pieces: Sequence[Piece]) -> DataFrame:
-    """`[id: long]`: the numbers of the pieces, each in a partition of its own."""
-    return spark.range(0, len(pieces), 1, numPartitions=max(1, len(pieces)))
+def _one_task_each(spark: SparkSession, count: int) -> DataFrame:
+    """`[id: long]`: the numbers from 0 on, each in a partition of its own."""
+    return spark.range(0, count, 1, numPartitions=max(1, count))
 
 
-def _read_pieces(
-    pieces: Sequence[Piece], batches: Iterator[pa.RecordBatch]
+def _read_shares(
+    pieces: Sequence[Piece], shares: Sequence[range], batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    for at in _numbers(batches):
+    for at in (at for share in _numbers(batches) for at in shares[share]):
         piece = pieces[at]
         try:
-            yield from read_text(piece) if isinstance(piece, TextPiece) else read_parquet(piece)
+            yield from read_piece(piece)
         except InputRefusedError as refused:
             yield refusal_batch(piece.file_number, piece.first_line, str(refused))
 
 
-def _count(spark: SparkSession, pieces: Sequence[TextPiece]) -> list[int]:
-    counted = _one_task_each(spark, pieces).mapInArrow(
-        partial(_count_pieces, pieces), "piece bigint, lines bigint, refusal string"
+def _survey(spark: SparkSession, pieces: Sequence[TextPiece]) -> list[Survey]:
+    surveyed = _one_task_each(spark, len(pieces)).mapInArrow(
+        partial(_survey_pieces, pieces),
+        "piece bigint, lines bigint, section string, refusal string",
     )
-    rows = sorted(counted.collect(), key=lambda row: row.piece)
+    rows = sorted(surveyed.collect(), key=lambda row: row.piece)
     for row in rows:
         if row.refusal:
             raise InputRefusedError(row.refusal)
-    return [row.lines for row in rows]
+    return [Survey(row.lines, row.section) for row in rows]
 
 
-def _count_pieces(
+def _survey_pieces(
     pieces: Sequence[TextPiece], batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     for at in _numbers(batches):
         row: dict[str, object] = {"piece": at}
         try:
-            row["lines"] = count_lines(pieces[at])
+            found = survey(pieces[at])
+            row |= {"lines": found.lines, "section": found.section}
         except InputRefusedError as refused:
             row["refusal"] = str(refused)
-        yield pa.RecordBatch.from_pylist([row], schema=_COUNTS)
+        yield pa.RecordBatch.from_pylist([row], schema=_SURVEYS)
 
 
 def _numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:

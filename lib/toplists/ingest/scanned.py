@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from toplists.ingest.columns import ROLES
+from toplists.ingest.columns import ROLES, Role
 
 # One row of the input each, with the text of every role (null: no such column, or nothing in it).
-# `file` is the number of the file in its source, `line` counts from 1 with the header. `raw` is the
-# line as it came (null for Parquet). `problem` says why the row could not be split into fields.
+# `file` is the number of the file in its load, `line` counts from 1 with the header, `element` the rows
+# of one line where it holds several. `raw` is the line as it came (null where a row is not a line).
+# `problem` says why the row could not be split into fields.
 # `refusal` is not of a row: it says why its file cannot be taken in at all.
 SCANNED = pa.schema(
     [
         pa.field("file", pa.int32(), nullable=False),
         pa.field("line", pa.int64(), nullable=False),
+        pa.field("element", pa.int64()),
         pa.field("raw", pa.string()),
         pa.field("problem", pa.string()),
         *(pa.field(role, pa.string()) for role in ROLES),
@@ -28,16 +30,24 @@ def scanned_batch(
     file: int,
     lines: pa.Array,
     *,
+    element: pa.Array | None = None,
     raw: pa.Array | None = None,
     problem: pa.Array | None = None,
-    fields: Mapping[str, pa.Array] | None = None,
+    fields: Mapping[Role, pa.Array] | None = None,
 ) -> pa.RecordBatch:
     """A batch of `SCANNED` rows of one file; what is not given is null."""
     count = len(lines)
-    given: dict[str, pa.Array | None] = {"raw": raw, "problem": problem, **(fields or {})}
-    text = pa.nulls(count, pa.string())
+    given: dict[str, pa.Array | None] = {
+        "element": element,
+        "raw": raw,
+        "problem": problem,
+        **{str(role): array for role, array in (fields or {}).items()},
+    }
     columns: dict[str, pa.Array] = {
-        name: text if (array := given.get(name)) is None else array for name in SCANNED.names
+        field.name: pa.nulls(count, field.type)
+        if (array := given.get(field.name)) is None
+        else array
+        for field in SCANNED
     }
     columns["file"] = pa.repeat(pa.scalar(file, pa.int32()), count)
     columns["line"] = lines

@@ -1,9 +1,10 @@
-"""What a person names as input: `movielens:PATH`, `csv:PATH` or `parquet:PATH`."""
+"""What a person names as input: `KIND:PATH`, or `movielens:RELEASE` for one to be downloaded."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +12,18 @@ from typing import Literal, TypeAlias, get_args
 
 from toplists.errors import ConfigurationError
 
-SourceKind: TypeAlias = Literal["movielens", "csv", "parquet"]
+SourceKind: TypeAlias = Literal[
+    "movielens", "csv", "tsv", "jsonl", "parquet", "delta", "netflix", "recbole"
+]
+
+# Releases of MovieLens that GroupLens offers as ml-NAME.zip.
+RELEASES = frozenset({"latest-small", "latest", "100k", "1m", "10m", "20m", "25m", "32m"})
 
 _SAMPLE = "data/mllib/als/sample_movielens_ratings.txt"
 _SAMPLE_NAME = "sample-movielens"
-_SUFFIXES = re.compile(r"(\.(csv|tsv|txt|dat|data|parquet|zip|gz))+$", re.IGNORECASE)
+_SUFFIXES = re.compile(
+    r"(\.(csv|tsv|txt|dat|data|jsonl|ndjson|json|parquet|inter|zip|gz))+$", re.IGNORECASE
+)
 # Names that say what a file holds, but not of what: the folder around it says more.
 _GENERIC = re.compile(r"ratings|events|data|interactions|part-.*|u|\W*", re.IGNORECASE)
 
@@ -31,13 +39,22 @@ class Source:
         return f"{self.kind}:{self.path}"
 
 
-def parse_source(text: str) -> Source:
+def parse_source(text: str, environ: Mapping[str, str] = os.environ) -> Source:
     """The source that `text` (`KIND:PATH`) names; a relative path is taken from the working folder.
+
+    `movielens:latest-small`, where no such file is, names the place that this release is kept in
+    once it was downloaded; so do the names of the other releases.
+
+    Args:
+        text: What a person wrote.
+        environ: Process environment: it says where the user's cache is.
 
     Raises:
         ConfigurationError: `text` has no known kind, or no path.
     """
     kind, _, path = text.partition(":")
+    if kind == "movielens" and path in RELEASES and not Path(path).exists():
+        return Source("movielens", str(release_path(path, environ)))
     for known in get_args(SourceKind):
         if kind == known and path:
             # Not resolved: a link such as `current` is the name that stays from day to day.
@@ -45,6 +62,12 @@ def parse_source(text: str) -> Source:
             return Source(known, absolute)
     kinds = ", ".join(f"{known}:PATH" for known in get_args(SourceKind))
     raise ConfigurationError(f"{text!r} does not name a source. Write it as one of {kinds}.")
+
+
+def release_path(name: str, environ: Mapping[str, str]) -> Path:
+    """Where the archive of a MovieLens release is kept, whether it was fetched yet or not."""
+    cache = environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(cache).absolute() / "toplists" / f"ml-{name}.zip"
 
 
 def default_source() -> Source:

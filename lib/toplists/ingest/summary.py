@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.errors import InputRefusedError
-from toplists.ingest.reading import Reading
+from toplists.ingest.batch import Batch
 
 _EXAMPLES = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,20 +66,20 @@ def summarise(rows: DataFrame) -> Summary:
 
 
 def require_enough(
-    summary: Summary, rows: DataFrame, reading: Reading, max_rejected_share: float
+    summary: Summary, rows: DataFrame, batch: Batch, max_rejected_share: float
 ) -> None:
     """Refuse an input without rows, or with too many refused ones; show what is wrong with them.
 
     Args:
         summary: The counts of `rows`.
         rows: What `summary` was made of.
-        reading: Where the rows came from.
+        batch: Where the rows came from.
         max_rejected_share: Share of refused rows that is still allowed.
 
     Raises:
         InputRefusedError: the whole input is refused.
     """
-    source = reading.source
+    source = batch.source
     if summary.rows == 0:
         raise InputRefusedError(f"{source.path} has no rows. Expected at least one event.")
     if summary.rejected <= max_rejected_share * summary.rows:
@@ -95,7 +95,7 @@ def require_enough(
     examples = refused.orderBy("file", "line").limit(_EXAMPLES).collect()
     counts = ", ".join(f"{row.code} ({row['count']:,})" for row in by_code)
     shown = "; ".join(
-        f"{reading.inputs[row.file].file} line {row.line}: {row.raw!r} ({', '.join(row.reasons)})"
+        f"{batch.events[row.file].file} line {row.line}: {row.raw!r} ({', '.join(row.reasons)})"
         for row in examples
     )
     raise InputRefusedError(

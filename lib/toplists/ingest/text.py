@@ -1,108 +1,102 @@
-"""Rows of text files: bytes → Arrow, each row with its exact line number.
-
-One line is one row, always: a quoted field that does not end in its line makes that one row a bad row,
-instead of swallowing the rows after it. So lines can be numbered, and files cut, anywhere.
-"""
+"""Lines of delimited fields → Arrow."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import csv
 
-from toplists.ingest.files import InputFile
-from toplists.ingest.layout import TextLayout
+from toplists.ingest.columns import Role
+from toplists.ingest.layout import SectionLayout, TextLayout
+from toplists.ingest.lines import SECTION, LineBlock
 from toplists.ingest.scanned import scanned_batch
-from toplists.ingest.streams import (
-    BLOCK_BYTES,
-    DAMAGE,
-    open_stream,
-    refusal_of_damage,
-    require_utf8,
-    whole_lines,
-)
 
 # Stands in for a delimiter of several bytes, which the parser does not know.
 _UNIT_SEPARATOR = "\x1f"
 
 
-@dataclass(frozen=True)
-class TextPiece:
-    """Bytes `start` to `stop` (`None` = to the end) of a file: whole lines, from number `first_line`."""
-
-    file_number: int
-    file: InputFile
-    layout: TextLayout
-    start: int
-    stop: int | None
-    first_line: int
-
-    @property
-    def length(self) -> int | None:
-        """Number of bytes, if known."""
-        return None if self.stop is None else self.stop - self.start
-
-
-def count_lines(piece: TextPiece) -> int:
-    """Number of lines in a piece that ends with a newline."""
-    try:
-        with open_stream(piece.file, piece.start) as stream:
-            return sum(block.count(b"\n") for block in whole_lines(stream, piece.length))
-    except DAMAGE as damage:
-        raise refusal_of_damage(piece.file, 0, damage) from damage
-
-
-def read_text(piece: TextPiece, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.RecordBatch]:
-    """The rows of `piece`, as batches of `SCANNED`.
-
-    Raises:
-        InputRefusedError: the file is damaged or not UTF-8.
-    """
-    line = piece.first_line
-    try:
-        with open_stream(piece.file, piece.start) as stream:
-            for block in whole_lines(stream, piece.length, block_bytes):
-                require_utf8(block, line, piece.file)
-                ends = _line_ends(block)
-                yield from _read_block(block, ends, line, piece)
-                line += len(ends)
-    except DAMAGE as damage:
-        raise refusal_of_damage(piece.file, line - 1, damage) from damage
-
-
-def _read_block(
-    block: bytes, ends: npt.NDArray[np.int32], first_line: int, piece: TextPiece
+def split_fields(
+    blocks: Iterable[LineBlock], layout: TextLayout, file: int
 ) -> Iterator[pa.RecordBatch]:
-    rows, problems = _split(block, len(ends), piece.layout)
-    lines = np.arange(len(ends), dtype=np.int64) + first_line
-    raw = _as_strings(block, ends)
-    bad = np.array(sorted(problems), dtype=np.int64)
-    good = np.delete(np.arange(len(ends)), bad)
-    blank = _blank_lines(block, ends)
-    if blank.any():
-        rows = rows.filter(pa.array(~blank[good]))
-        good = good[~blank[good]]
-        bad = bad[~blank[bad]]
+    """The rows of delimited lines, as batches of `SCANNED`; a line of another width is a bad row."""
+    for block in blocks:
+        rows, problems = _split(block.content, len(block), layout)
+        bad = np.array(sorted(problems), dtype=np.int64)
+        good = np.delete(np.arange(len(block)), bad)
+        blank = block.blank
+        if blank.any():
+            rows = rows.filter(pa.array(~blank[good]))
+            good = good[~blank[good]]
+            bad = bad[~blank[bad]]
+        fields = {
+            role: rows.column(str(at)).combine_chunks() for role, at in layout.columns.items()
+        }
+        yield from _batches(block, file, good, fields, bad, problems)
+
+
+def split_sections(
+    blocks: Iterable[LineBlock], layout: SectionLayout, file: int, section: str | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a Netflix file, each with the item that the last section line before it names.
+
+    Args:
+        blocks: Lines in order.
+        layout: How the lines between section lines are written.
+        file: Number of the file.
+        section: The item named before the first of the lines, if one was.
+
+    Returns:
+        Batches of `SCANNED`. `raw` of a row is its line behind the item and a colon, which makes it
+        readable by itself.
+    """
+    for block in blocks:
+        rows, problems = _split(block.content, len(block), layout.rows)
+        found = list(SECTION.finditer(block.content))
+        starts = np.array([match.start() for match in found], dtype=np.int64)
+        named = np.searchsorted(block.ends, starts, side="right")
+        items = pa.array([section, *(match[1].decode().strip() for match in found)], pa.string())
+        section = items[-1].as_py()
+        bad = np.setdiff1d(np.array(sorted(problems), dtype=np.int64), named)
+        good = np.delete(np.arange(len(block)), np.array(sorted(problems), dtype=np.int64))
+        bad = bad[~block.blank[bad]]
+        item_at = pa.array(np.searchsorted(named, np.arange(len(block)), side="right"))
+        item = items.take(item_at)
+        fields = {
+            role: rows.column(str(at)).combine_chunks() for role, at in layout.rows.columns.items()
+        }
+        fields["item"] = item.take(pa.array(good))
+        behind = pc.binary_join_element_wise(item.fill_null(""), block.strings, ":")
+        yield from _batches(block, file, good, fields, bad, problems, behind)
+
+
+def _batches(
+    block: LineBlock,
+    file: int,
+    good: npt.NDArray[np.int64],
+    fields: dict[Role, pa.Array],
+    bad: npt.NDArray[np.int64],
+    problems: dict[int, str],
+    raw: pa.Array | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows at `good`, whose fields are given, and those at `bad`, with what is wrong with them."""
+    raw = block.strings if raw is None else raw
     if len(good):
         yield scanned_batch(
-            piece.file_number,
-            pa.array(lines[good]),
+            file,
+            pa.array(block.numbers[good]),
             raw=raw if len(good) == len(raw) else raw.take(pa.array(good)),
-            fields={
-                role: rows.column(str(at)).combine_chunks()
-                for role, at in piece.layout.columns.items()
-            },
+            fields=fields,
         )
     if len(bad):
         yield scanned_batch(
-            piece.file_number,
-            pa.array(lines[bad]),
+            file,
+            pa.array(block.numbers[bad]),
             raw=raw.take(pa.array(bad)),
             problem=pa.array([problems[at] for at in bad.tolist()], pa.string()),
         )
@@ -182,29 +176,3 @@ def _closed_row(delimiter: bytes) -> re.Pattern[bytes]:
     other = b"[^" + re.escape(delimiter) + b"]*+"
     field = rb'(?:"(?:[^"]++|"")*+"|(?!"))' + other
     return re.compile(field + b"(?:" + re.escape(delimiter) + field + b")*+", re.DOTALL)
-
-
-def _line_ends(block: bytes) -> npt.NDArray[np.int32]:
-    """For every line of `block`, the position after it."""
-    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")).astype(np.int32) + 1
-    if block and not block.endswith(b"\n"):
-        ends = np.append(ends, np.int32(len(block)))
-    return ends.astype(np.int32)
-
-
-def _as_strings(block: bytes, ends: npt.NDArray[np.int32]) -> pa.Array:
-    """The lines of `block`, newlines included, without copying it."""
-    offsets = np.concatenate([np.zeros(1, np.int32), ends])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block)]
-    return pa.Array.from_buffers(pa.string(), len(ends), buffers)
-
-
-def _blank_lines(block: bytes, ends: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Which lines hold nothing but their line end."""
-    characters = np.frombuffer(block, np.uint8)
-    lengths = np.diff(ends, prepend=np.int32(0))
-    starts = ends - lengths
-    newline = (lengths == 1) & (characters[starts] == ord("\n"))
-    returned = (lengths == 2) & (characters[starts] == ord("\r"))
-    blank: npt.NDArray[np.bool_] = newline | (returned & (characters[ends - 1] == ord("\n")))
-    return blank

@@ -73,12 +73,12 @@ EVENTS = Table(
 
 LOADS = Table(
     name="loads",
-    purpose="One row per input taken in. Written last: its presence says that the load is complete.",
+    purpose="One row per batch of files taken in. Written last: its presence says that the load is complete.",
     columns=(
         LOAD_ID,
         Column("source", STRING, "Kind of source."),
         Column("path", STRING, "Where the input lay."),
-        Column("fingerprint", STRING, "SHA-256 of the input's bytes and of how they were read."),
+        Column("fingerprint", STRING, "SHA-256 of the fingerprints of what was taken in."),
         Column("rows", LONG, "Data rows in the input."),
         Column("accepted", LONG, "Rows that became new events."),
         Column("duplicates", LONG, "Rows that repeat an event already known, or another row."),
@@ -86,6 +86,31 @@ LOADS = Table(
         Column("rejected", LONG, "Rows refused, see rejected_events."),
         Column("newest_event_time", TIMESTAMP, "Newest accepted time, if any has one.", True),
         Column("loaded_at", TIMESTAMP, "When the load completed."),
+        Column(
+            "files",
+            array_of(
+                struct_of(
+                    Column("path", STRING, "Where it lay."),
+                    Column(
+                        "fingerprint",
+                        STRING,
+                        "Hash of its bytes and of how they were read; of a Delta table its id, how it "
+                        "was read, and the versions.",
+                    ),
+                    Column(
+                        "header",
+                        STRING,
+                        "Its first line, where that names the columns of a text file.",
+                        True,
+                    ),
+                )
+            ),
+            "What was taken in; null where a release before 0.2.0 did not note it.",
+            True,
+        ),
+        Column(
+            "redrive_of", STRING, "Load whose refused rows were judged again, if it is such.", True
+        ),
     ),
     key=("load_id",),
     writer="driver",
@@ -101,8 +126,10 @@ REJECTED_EVENTS = Table(
         Column("line", LONG, "Line (from 1) or row in the input."),
         Column("raw", STRING, "The row as it came."),
         Column("reasons", array_of(STRING), "Every reason, as `code: explanation`."),
+        Column("element", LONG, "Which row of a line that holds several (from 1).", True),
+        Column("redriven_by", STRING, "Load that is about to take the row over.", True),
     ),
-    key=("load_id", "file", "line"),
+    key=("load_id", "file", "line", "element"),
     writer="spark",
     partition_by=("load_id",),
     constraints={"has_reason": "cardinality(reasons) > 0"},

@@ -1,41 +1,51 @@
-"""ingest: take one input into the events."""
+"""ingest: take what is new of one input into the events."""
 
 from __future__ import annotations
 
-from toplists.ingest.load import LoadReport, ingest, known_load
+from toplists.ingest.batch import Batch, loads_of, next_batch
+from toplists.ingest.load import LoadReport, ingest, ingest_entries, known_report
 from toplists.ingest.recognition import recognise
 from toplists.ingest.source import Source
+from toplists.lake.bookkeeping import read_rows
 from toplists.lake.ledger import Outcome
+from toplists.lake.tables import LOADS
 from toplists.pipeline.identity import identify_load
 from toplists.pipeline.recording import record
 from toplists.pipeline.workplace import Workplace
 
 
 def ingest_source(place: Workplace, source: Source) -> tuple[LoadReport, Outcome]:
-    """Take `source` in, unless it was taken in before.
+    """Take in those parts of `source` that were not taken in before.
 
     Raises:
         InputRefusedError: the input is not what it should be; nothing was written.
     """
-    recognised = recognise(source, place.settings.ingest)
+    settings = place.settings.ingest
+    loads = read_rows(place.dataset, LOADS)
+    recognised = recognise(source, settings, loads)
+    batch = next_batch(recognised, loads, settings)
     # Not before: a mistyped path makes no dataset.
     place.dataset.create_tables()
-    load_id = recognised.load_id
-    known = known_load(place.dataset, load_id)
-    if known is not None:
+    if batch is None:
+        known = known_report(loads_of(recognised, loads, settings))
         return known, Outcome(f"{source} was taken in before: {known.rows:,} rows, nothing added")
 
     reports: list[LoadReport] = []
 
     def take_in() -> Outcome:
-        report = ingest(
-            place.spark, place.dataset, recognised, place.settings.ingest, loaded_at=place.clock()
-        )
-        reports.append(report)
-        return _outcome(report)
+        reports.append(_take_in(place, batch))
+        return _outcome(reports[0])
 
-    outcome = record(place.ledger, identify_load(load_id, place.settings), "ingest", take_in)
+    entry = identify_load(batch.load_id, place.settings)
+    outcome = record(place.ledger, entry, "ingest", take_in)
     return reports[0], outcome
+
+
+def _take_in(place: Workplace, batch: Batch) -> LoadReport:
+    settings, now = place.settings.ingest, place.clock()
+    if batch.events:
+        return ingest(place.spark, place.dataset, batch, settings, loaded_at=now)
+    return ingest_entries(place.dataset, batch, settings, loaded_at=now)
 
 
 def _outcome(report: LoadReport) -> Outcome:
@@ -45,8 +55,9 @@ def _outcome(report: LoadReport) -> Outcome:
         (report.rejected, "rejected"),
     ]
     rest = "".join(f", {count:,} {name}" for count, name in counted if count)
+    entries = f", {report.entries:,} catalogue entries" if report.entries else ""
     return Outcome(
-        detail=f"{report.rows:,} rows: {report.accepted:,} new events{rest}",
+        detail=f"{report.rows:,} rows: {report.accepted:,} new events{rest}{entries}",
         facts={"load_id": report.load_id, "path": report.path},
         rows_in=report.rows,
         rows_out=report.accepted,

@@ -1,23 +1,16 @@
-"""The catalogue of a MovieLens source: movies → items."""
+"""The catalogues of MovieLens and Netflix sources: movies → items."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeAlias
-
-import pyarrow as pa
-from deltalake import DeltaTable
 
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile
-from toplists.ingest.streams import DAMAGE, open_stream, refusal_of_damage, require_utf8
-from toplists.lake.bookkeeping import Row, append_rows, arrow_schema
-from toplists.lake.dataset import Dataset
-from toplists.lake.failpoints import written
-from toplists.lake.tables import ITEMS
+from toplists.ingest.streams import DAMAGE, in_utf8, open_stream, refusal_of_damage, whole_lines
 
 Item: TypeAlias = dict[str, Any]
 
@@ -62,33 +55,39 @@ def read_catalogue(file: InputFile) -> list[Item]:
     return [by_id[item_id] for item_id in sorted(by_id)]
 
 
-def upsert_items(dataset: Dataset, items: Iterable[Item], load_id: str) -> None:
-    """Insert the items that are new to `dataset` and replace those whose content differs.
+def read_titles(file: InputFile) -> list[Item]:
+    """The items of Netflix's `movie_titles.txt`, in order of id.
 
-    A catalogue is small and lies in this process already: delta-rs merges it in a fraction of the
-    time that a Spark job takes to start.
+    A row is `id,year,title`; the title may hold commas, the year may be NULL, the text is ISO-8859-1.
+
+    Raises:
+        InputRefusedError: the file is damaged or a row of it is not what its format says.
     """
-    opened = DeltaTable(dataset.path(ITEMS))
-    stored = opened.to_pyarrow_table().drop_columns(["load_id"]).to_pylist(maps_as_pydicts="strict")
-    known = {item["item_id"]: item for item in stored}
-    changed: list[Row] = [
-        {**item, "load_id": load_id} for item in items if known.get(item["item_id"]) != item
-    ]
-    if changed and not known:
-        append_rows(dataset, ITEMS, changed)
-    elif changed:
-        merge = opened.merge(
-            pa.Table.from_pylist(changed, schema=arrow_schema(opened)),
-            predicate="old.item_id = new.item_id",
-            source_alias="new",
-            target_alias="old",
-        )
-        with written(f"merge {ITEMS.name}"):
-            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+    by_id: dict[str, Item] = {}
+    for number, line in enumerate(_content(file).decode("latin-1").split("\n"), start=1):
+        if not line.strip():
+            continue
+        row = line.rstrip("\r").split(",", 2)
+        item_id, year, title = _of_width(row, 3, file, number)
+        if year != "NULL" and not year.isdecimal():
+            raise InputRefusedError(
+                f"{file}, line {number}: expected a year or NULL in the second field, found {year!r}."
+            )
+        by_id[item_id] = {
+            "item_id": item_id,
+            "title": title.strip() or None,
+            "year": None if year == "NULL" else int(year),
+            "genres": [],
+            "attributes": {},
+            "numbers": None,
+            "available_from": None,
+            "available_until": None,
+        }
+    return [by_id[item_id] for item_id in sorted(by_id)]
 
 
 def _csv_items(file: InputFile, content: bytes) -> Iterator[Item]:
-    require_utf8(content, 1, file)
+    in_utf8(content, 1, file)
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     header = next(rows, [])
     if not {"movieId", "title", "genres"} <= set(header):
@@ -149,7 +148,7 @@ def _of_width(row: list[str], width: int, file: InputFile, line: int) -> list[st
 def _content(file: InputFile) -> bytes:
     try:
         with open_stream(file) as stream:
-            content = stream.read()
+            content = b"".join(whole_lines(stream))
     except DAMAGE as damage:
         raise refusal_of_damage(file, 0, damage) from damage
     if not content:
