@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -26,18 +27,8 @@ def split_fields(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of delimited lines, as batches of `SCANNED`; a line of another width is a bad row."""
     for block in blocks:
-        rows, problems = _split(block.content, len(block), layout)
-        bad = np.array(sorted(problems), dtype=np.int64)
-        good = np.delete(np.arange(len(block)), bad)
-        blank = block.blank
-        if blank.any():
-            rows = rows.filter(pa.array(~blank[good]))
-            good = good[~blank[good]]
-            bad = bad[~blank[bad]]
-        fields = {
-            role: rows.column(str(at)).combine_chunks() for role, at in layout.columns.items()
-        }
-        yield from _batches(block, file, good, fields, bad, problems)
+        parsed = _parse_block(block, layout)
+        yield from _batches(block, file, parsed, parsed.bad)
 
 
 def split_sections(
@@ -56,49 +47,64 @@ def split_sections(
         readable by itself.
     """
     for block in blocks:
-        rows, problems = _split(block.content, len(block), layout.rows)
+        parsed = _parse_block(block, layout.rows)
         found = list(SECTION.finditer(block.content))
         starts = np.array([match.start() for match in found], dtype=np.int64)
         named = np.searchsorted(block.ends, starts, side="right")
         items = pa.array([section, *(match[1].decode().strip() for match in found)], pa.string())
         section = items[-1].as_py()
-        bad = np.setdiff1d(np.array(sorted(problems), dtype=np.int64), named)
-        good = np.delete(np.arange(len(block)), np.array(sorted(problems), dtype=np.int64))
-        bad = bad[~block.blank[bad]]
-        item_at = pa.array(np.searchsorted(named, np.arange(len(block)), side="right"))
-        item = items.take(item_at)
-        fields = {
-            role: rows.column(str(at)).combine_chunks() for role, at in layout.rows.columns.items()
-        }
-        fields["item"] = item.take(pa.array(good))
-        behind = pc.binary_join_element_wise(item.fill_null(""), block.strings, ":")
-        yield from _batches(block, file, good, fields, bad, problems, behind)
+        item = items.take(pa.array(np.searchsorted(named, np.arange(len(block)), side="right")))
+        parsed.fields["item"] = item.take(pa.array(parsed.good))
+        raw = pc.binary_join_element_wise(item.fill_null(""), block.strings, ":")
+        # A line that names an item is of another width than a row, and no bad row.
+        yield from _batches(block, file, parsed, np.setdiff1d(parsed.bad, named), raw)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """The lines of a block that are rows, with their fields, and those that should be, with why not."""
+
+    good: npt.NDArray[np.int64]
+    fields: dict[Role, pa.Array]
+    bad: npt.NDArray[np.int64]
+    problems: dict[int, str]
+
+
+def _parse_block(block: LineBlock, layout: TextLayout) -> _Parsed:
+    rows, problems = _split(block.content, len(block), layout)
+    bad = np.array(sorted(problems), dtype=np.int64)
+    good = np.delete(np.arange(len(block)), bad)
+    blank = block.blank
+    if blank.any():
+        rows = rows.filter(pa.array(~blank[good]))
+        good = good[~blank[good]]
+        bad = bad[~blank[bad]]
+    fields = {role: rows.column(str(at)).combine_chunks() for role, at in layout.columns.items()}
+    return _Parsed(good, fields, bad, problems)
 
 
 def _batches(
     block: LineBlock,
     file: int,
-    good: npt.NDArray[np.int64],
-    fields: dict[Role, pa.Array],
+    parsed: _Parsed,
     bad: npt.NDArray[np.int64],
-    problems: dict[int, str],
     raw: pa.Array | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows at `good`, whose fields are given, and those at `bad`, with what is wrong with them."""
     raw = block.strings if raw is None else raw
+    good = parsed.good
     if len(good):
         yield scanned_batch(
             file,
             pa.array(block.numbers[good]),
             raw=raw if len(good) == len(raw) else raw.take(pa.array(good)),
-            fields=fields,
+            fields=parsed.fields,
         )
     if len(bad):
         yield scanned_batch(
             file,
             pa.array(block.numbers[bad]),
             raw=raw.take(pa.array(bad)),
-            problem=pa.array([problems[at] for at in bad.tolist()], pa.string()),
+            problem=pa.array([parsed.problems[at] for at in bad.tolist()], pa.string()),
         )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from toplists.ingest.batch import Batch, loads_of, next_batch
+from toplists.ingest.download import provide
 from toplists.ingest.load import LoadReport, ingest, ingest_entries, known_report
 from toplists.ingest.recognition import recognise
 from toplists.ingest.source import Source
@@ -21,6 +24,7 @@ def ingest_source(place: Workplace, source: Source) -> tuple[LoadReport, Outcome
         InputRefusedError: the input is not what it should be; nothing was written.
     """
     settings = place.settings.ingest
+    provide(source, os.environ)
     loads = read_rows(place.dataset, LOADS)
     recognised = recognise(source, settings, loads)
     batch = next_batch(recognised, loads, settings)

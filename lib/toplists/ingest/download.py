@@ -1,0 +1,103 @@
+"""Fetching a MovieLens release from GroupLens, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlparse
+
+from toplists.errors import InputRefusedError, ToplistsError
+from toplists.ingest.source import RELEASES, Source, release_path
+
+BASE_URL = "https://files.grouplens.org/datasets/movielens"
+LARGEST_BYTES = 2 << 30
+_SECONDS = 30
+_CHUNK = 1 << 20
+_SCHEMES = ("https", "http", "file")
+_MD5 = re.compile(rb"\b[0-9a-fA-F]{32}\b")
+
+
+def provide(source: Source, environ: Mapping[str, str]) -> None:
+    """See to it that the file of `source` is there, if it is a MovieLens release to be downloaded.
+
+    It is fetched from GroupLens, or from where `MOVIELENS_URL` says, and checked against the MD5 sum
+    that is offered beside it. What was fetched once is kept, and not fetched again.
+
+    Args:
+        source: Any source; those that name files of the user's are left alone.
+        environ: Process environment.
+
+    Raises:
+        ToplistsError: the place cannot be reached.
+        InputRefusedError: what came is not the archive: too large, damaged, or nothing there.
+    """
+    path = Path(source.path)
+    named = {str(release_path(name, environ)) for name in RELEASES}
+    if source.kind != "movielens" or source.path not in named or path.exists():
+        return
+    base = environ.get("MOVIELENS_URL", BASE_URL).rstrip("/")
+    if urlparse(base).scheme not in _SCHEMES:
+        raise InputRefusedError(
+            f"MOVIELENS_URL is {base}: expected a URL that begins with https:, http: or file:."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _fetch(f"{base}/{path.name}", draft, path)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _fetch(url: str, draft: Path, path: Path) -> None:
+    digest = hashlib.md5(usedforsecurity=False)
+    received = 0
+    try:
+        with urllib.request.urlopen(url, timeout=_SECONDS) as answer, draft.open("wb") as file:  # noqa: S310 - its scheme was checked
+            announced = answer.headers.get("Content-Length")
+            while chunk := answer.read(_CHUNK):
+                received += len(chunk)
+                if received > LARGEST_BYTES:
+                    raise InputRefusedError(
+                        f"{url} is larger than {LARGEST_BYTES >> 30} GiB, which no MovieLens release is."
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+    except (urllib.error.URLError, OSError) as error:
+        raise _unreachable(url, error, path) from error
+    if announced is not None and received != int(announced):
+        raise ToplistsError(
+            f"{url} ended after {received:,} of {announced} bytes. Run the command again."
+        )
+    expected = _offered_md5(f"{url}.md5")
+    if expected is not None and digest.hexdigest() != expected:
+        raise InputRefusedError(
+            f"{url} has the MD5 sum {digest.hexdigest()}, but {expected} is announced beside it. Run the "
+            "command again; if it stays so, ask GroupLens."
+        )
+
+
+def _offered_md5(url: str) -> str | None:
+    """The MD5 sum in hex; `None` where none is offered."""
+    try:
+        with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - its scheme was checked
+            found = _MD5.search(answer.read(_CHUNK))
+    except (urllib.error.URLError, OSError):
+        return None
+    return found[0].decode().lower() if found else None
+
+
+def _unreachable(url: str, error: OSError, path: Path) -> ToplistsError:
+    reason = getattr(error, "reason", None) or error
+    what = f"{url} cannot be fetched ({reason})."
+    if isinstance(error, urllib.error.HTTPError) and error.code in (404, 410):
+        return InputRefusedError(f"{what} Is MOVIELENS_URL right?")
+    return ToplistsError(
+        f"{what} Without a network, get the file elsewhere and put it at {path}, name its place with "
+        "movielens:PATH, or set MOVIELENS_URL to a mirror."
+    )
