@@ -1,1 +1,1 @@
-"""The `toplists` command: looks at published tables and settings. Starts no JVM, writes nothing."""
+"""The `toplists` command: looks at published tables and settings. Starts no JVM, writes nothing into a lake."""

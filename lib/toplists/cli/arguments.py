@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import timedelta
+from pathlib import Path
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _EPILOG = "Jobs that write (nightly, publish, rollback, ...) are started by ./spark-submit.sh."
@@ -66,6 +67,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--deep", action="store_true", help="every stored run and event, not only the live run"
     )
     check.add_argument("--json", action="store_true", help="the findings as JSON")
+    recbole = commands.add_parser(
+        "recbole", parents=[place], help="write a live run as RecBole's .inter, .item and .user"
+    )
+    recbole.add_argument("folder", type=Path, metavar="DIR", help="folder to write to")
 
     commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"

@@ -92,6 +92,10 @@ def _answer(
 
         keep_runs = find_keep_runs(arguments.env, arguments.set)
         show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
+    elif arguments.command == "recbole":
+        from toplists.cli.recbole import write_recbole
+
+        write_recbole(console, place, arguments.folder)
     elif arguments.command == "rejected":
         from toplists.cli.rejected import show_rejected
 
