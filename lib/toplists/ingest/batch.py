@@ -17,7 +17,7 @@ from toplists.ingest.rules import RowRules, rules_for
 from toplists.ingest.source import Source, SourceKind
 from toplists.lake.bookkeeping import Row
 
-_LOAD_ID_LENGTH = 16
+LOAD_ID_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Batch:
     @property
     def load_id(self) -> str:
         """The beginning of the fingerprint, which names the load in every table."""
-        return self.fingerprint[:_LOAD_ID_LENGTH]
+        return self.fingerprint[:LOAD_ID_LENGTH]
 
 
 def joint_fingerprint(fingerprints: Sequence[str]) -> str:

@@ -55,7 +55,7 @@ def inspect_json(file: InputFile, chosen: ColumnSettings) -> JsonLayout:
             continue
     columns = find_columns(list(names), chosen, f"{file}, its first lines")
     known = list(names)
-    return JsonLayout({role: known[at] for role, at in columns.items()}, body_start=start)
+    return JsonLayout({role: known[at] for role, at in columns.items()}, start, names=tuple(known))
 
 
 def split_objects(

@@ -59,12 +59,14 @@ class JsonLayout:
     """One JSON object per line. `columns`: the name of the field of each role.
 
     A dotted name leads into objects inside. A name that ends in `[]` is an array: the line holds as
-    many rows as its arrays have elements, and every other field belongs to all of them.
+    many rows as its arrays have elements, and every other field belongs to all of them. `names`: all
+    fields that were seen.
     """
 
     columns: Mapping[Role, str]
     body_start: int = 0
     body_line: int = 1
+    names: tuple[str, ...] = field(default=(), compare=False)
 
 
 LineLayout: TypeAlias = TextLayout | SectionLayout | JsonLayout
@@ -97,6 +99,17 @@ def detect_layout(
     return TextLayout(
         layout.delimiter, layout.quoted, layout.columns, layout.width, len(head), 2, line
     )
+
+
+def headerless_layout(line: str, kind: SourceKind, settings: IngestSettings) -> TextLayout:
+    """The layout of a row of a file without a header, told from the row as it is kept when refused."""
+    if kind in ("csv", "tsv"):
+        return layout_of_header(settings.header or [], kind, settings, "ingest.header")
+    if kind == "netflix" and "\t" not in line:
+        return _without_header(",", ("item", *_SECTION_FIELDS), 0)
+    if kind == "netflix":
+        return _without_header("\t", _RATING_FIELDS[: line.count("\t") + 1], 0)
+    return _without_header(_headerless_delimiter(line) or "::", _RATING_FIELDS, 0)
 
 
 def delimiter_of(kind: SourceKind, settings: IngestSettings) -> str:

@@ -12,8 +12,10 @@ from toplists.config.settings import IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.delta_log import find_commits
 from toplists.ingest.files import InputFile, find_files
-from toplists.ingest.layout import SectionLayout, TextLayout
+from toplists.ingest.layout import JsonLayout, SectionLayout, TextLayout
+from toplists.ingest.parquet import ParquetLayout
 from toplists.ingest.reading import EntryInput, EventInput, entry_inputs, inspect_events
+from toplists.ingest.rereading import noted_roles
 from toplists.ingest.rules import rules_for
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import Row
@@ -40,9 +42,17 @@ class Part:
 
     @property
     def header(self) -> str | None:
-        """The first line, where it names the columns of a text file."""
-        layouts = [one.layout for one in self.events]
-        return layouts[0].header if layouts and isinstance(layouts[0], TextLayout) else None
+        """What names the columns of its rows, to read them again: see `toplists.ingest.rereading`."""
+        layout = self.events[0].layout if self.events else None
+        match layout:
+            case ParquetLayout():
+                return noted_roles(layout)
+            case JsonLayout():
+                return json.dumps(layout.names)
+            case TextLayout():
+                return layout.header
+            case _:
+                return None
 
 
 @dataclass(frozen=True)

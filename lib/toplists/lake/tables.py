@@ -100,7 +100,7 @@ LOADS = Table(
                     Column(
                         "header",
                         STRING,
-                        "Its first line, where that names the columns of a text file.",
+                        "What names its columns: the first line of text, else JSON; to read rows again.",
                         True,
                     ),
                 )

@@ -72,7 +72,17 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         metavar="KIND:PATH",
-        help="movielens:, csv: or parquet: and a path (default: the sample inside pyspark)",
+        help="movielens:, csv:, tsv:, jsonl:, parquet:, delta:, netflix: or recbole: and a path, or "
+        "movielens:latest-small (default: the sample inside pyspark)",
+    )
+
+
+def add_redrive(parser: argparse.ArgumentParser) -> None:
+    """`--redrive`: refused rows instead of a source."""
+    parser.add_argument(
+        "--redrive",
+        metavar="REASON",
+        help="instead of a source: rows that were refused for this reason (its code), judged again",
     )
 
 
@@ -250,13 +260,14 @@ def _work_on(
 
 def _choose_dataset(settings: Settings, arguments: argparse.Namespace) -> Dataset:
     root = settings.lake.root
+    has_source = hasattr(arguments, "source") and not getattr(arguments, "redrive", None)
     if arguments.dataset:
         name = arguments.dataset
-        if not hasattr(arguments, "source") and not Dataset.open(root, name).exists():
+        if not has_source and not Dataset.open(root, name).exists():
             known = ", ".join(dataset.name for dataset in list_datasets(root)) or "none yet"
             raise ConfigurationError(f"There is no dataset {name!r}. Datasets: {known}.")
         return Dataset.open(root, name)
-    if hasattr(arguments, "source"):
+    if has_source:
         return Dataset.open(root, default_dataset_name(chosen_source(arguments)))
     return _latest_dataset(root)
 

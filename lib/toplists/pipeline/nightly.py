@@ -20,7 +20,7 @@ from toplists.pipeline.identity import default_as_of, identify_run
 from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
-from toplists.pipeline.steps.ingest import ingest_source
+from toplists.pipeline.steps.ingest import ingest_source, redrive_refused
 from toplists.pipeline.steps.prepare import prepare
 from toplists.pipeline.steps.publish import publish
 from toplists.pipeline.steps.recommend import recommend
@@ -91,6 +91,13 @@ def ingest_step(
         report, outcome = ingest_source(place, source)
         step.detail(outcome.detail)
     return report
+
+
+def redrive_step(place: Workplace, narrator: Narrator, reason: str) -> None:
+    """Judge the rows again that were refused for `reason`, as the only step."""
+    with narrator.step(1, 1, "redrive") as step:
+        step.detail(reason)
+        step.detail("; ".join(outcome.detail for outcome in redrive_refused(place, reason)))
 
 
 def begin_run(place: Workplace, as_of: date | None, *, cold: bool = False) -> Run:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
+from toplists.errors import ConfigurationError
 from toplists.ingest.batch import Batch, loads_of, next_batch
 from toplists.ingest.download import provide
 from toplists.ingest.load import LoadReport, ingest, ingest_entries, known_report
 from toplists.ingest.recognition import recognise
+from toplists.ingest.redrive import redrive, refused_for
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.ledger import Outcome
@@ -66,4 +69,44 @@ def _outcome(report: LoadReport) -> Outcome:
         rows_in=report.rows,
         rows_out=report.accepted,
         rejected=report.rejected,
+    )
+
+
+def redrive_refused(place: Workplace, reason: str) -> list[Outcome]:
+    """Judge the rows again that were refused for `reason`, load by load, under the present settings.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be told how a load was read.
+        InputRefusedError: a column that the settings name is missing.
+    """
+    refused = refused_for(place.dataset, reason)
+    if not refused:
+        raise ConfigurationError(
+            f"No row of dataset {place.dataset.name} was refused for {reason!r}. Name the part of a "
+            "reason before its colon, such as value_missing."
+        )
+    outcomes = []
+    for load_id, samples in sorted(refused.items()):
+        entry = identify_load(load_id, place.settings)
+        judge_again = partial(_judge_again, place, load_id, reason, samples)
+        outcomes.append(record(place.ledger, entry, "redrive", judge_again))
+    return outcomes
+
+
+def _judge_again(place: Workplace, load_id: str, reason: str, samples: dict[str, str]) -> Outcome:
+    report = redrive(
+        place.spark,
+        place.dataset,
+        load_id,
+        reason,
+        samples,
+        place.settings.ingest,
+        loaded_at=place.clock(),
+    )
+    return Outcome(
+        f"{report.judged:,} refused rows of load {load_id}: {report.accepted:,} are accepted now",
+        facts={"load_id": report.new_load_id, "reason": reason},
+        rows_in=report.judged,
+        rows_out=report.accepted,
+        rejected=report.judged - report.accepted,
     )

@@ -1,0 +1,220 @@
+"""Judging refused rows again, after a fix of the settings: what is accepted now becomes events.
+
+The accepted rows of a load become a load of their own, which names the one they come from, so that a run
+over them is another run. They are taken out of the counts of their former load and out of
+`rejected_events`. In order: the rows are marked as about to be taken over, their events are written, one
+commit to `loads` completes the new load and corrects the former, and the marked rows are deleted. Killed
+anywhere and repeated, it goes on; marks of a load that is complete are deleted first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from deltalake import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from toplists.config.settings import IngestSettings
+from toplists.errors import ConfigurationError
+from toplists.ingest.batch import LOAD_ID_LENGTH
+from toplists.ingest.checks import judge
+from toplists.ingest.commit import write_events
+from toplists.ingest.identity import identify
+from toplists.ingest.recovery import take_back_unfinished
+from toplists.ingest.rereading import Rereading, reread, reread_as
+from toplists.ingest.scan import SCANNED_DDL
+from toplists.ingest.summary import Summary, summarise
+from toplists.lake.bookkeeping import Row, read_rows, replace_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.frames import read_frame, replace_part
+from toplists.lake.tables import LOADS, REJECTED_EVENTS
+
+_KEY = ("file", "line", "element")
+
+
+@dataclass(frozen=True)
+class RedriveReport:
+    """Of one load: refused rows that were judged again, those accepted now, and the new load's id."""
+
+    load_id: str
+    judged: int
+    accepted: int
+    new_load_id: str | None
+
+
+def refused_for(dataset: Dataset, reason: str) -> dict[str, dict[str, str]]:
+    """The loads with rows refused for `reason` (a code): for each file of such rows one of them.
+
+    Rows that a complete load took over are removed first. Needs no Spark.
+    """
+    if not dataset.has(REJECTED_EVENTS):
+        return {}
+    complete = {load["load_id"] for load in read_rows(dataset, LOADS)}
+    _forget_taken_over(dataset, complete)
+    found: dict[str, dict[str, str]] = {}
+    table = DeltaTable(dataset.path(REJECTED_EVENTS)).to_pyarrow_dataset()
+    for batch in table.to_batches(columns=["load_id", "file", "raw", "reasons"]):
+        for row in batch.to_pylist():
+            if row["load_id"] in complete and _codes(row["reasons"]) & {reason}:
+                found.setdefault(row["load_id"], {}).setdefault(row["file"], row["raw"])
+    return found
+
+
+def redrive(
+    spark: SparkSession,
+    dataset: Dataset,
+    load_id: str,
+    reason: str,
+    samples: dict[str, str],
+    settings: IngestSettings,
+    *,
+    loaded_at: datetime,
+) -> RedriveReport:
+    """Judge the rows of a load again that were refused for `reason`, under the present settings.
+
+    Args:
+        spark: The session.
+        dataset: The dataset.
+        load_id: A complete load.
+        reason: Code of a reason; all that may be wrong with such a row is judged again.
+        samples: One refused row of each of its files that has some, as `refused_for` gives them.
+        settings: The present settings.
+        loaded_at: The present moment: later times are refused, and it is noted.
+
+    Raises:
+        InputRefusedError: a column that the settings name is missing.
+        ConfigurationError: the load was taken in by a release that did not note how.
+    """
+    loads = read_rows(dataset, LOADS)
+    load = next(one for one in loads if one["load_id"] == load_id)
+    readings = _readings(load, samples, settings)
+    refused = read_frame(spark, dataset, REJECTED_EVENTS, load_id=load_id)
+    candidates = refused.where(
+        F.exists("reasons", lambda one: F.substring_index(one, ":", 1) == F.lit(reason))
+    )
+    scanned = candidates.select("file", "line", "element", "raw").mapInArrow(
+        partial(reread, readings), SCANNED_DDL
+    )
+    rules = next(iter(readings.values())).rules
+    judged = judge(scanned, rules, loaded_at)
+    rows = identify(judged, load["source"]).persist()
+    try:
+        summary = summarise(rows)
+        taken = summary.rows - summary.rejected
+        if not taken:
+            return RedriveReport(load_id, summary.rows, 0, None)
+        accepted = rows.where(F.size("reasons") == 0)
+        names = {one.file: name for name, one in readings.items()}
+        new_id = _new_load_id(load, accepted, settings)
+        _mark(dataset, refused, accepted, names, load_id, new_id)
+        complete = {one["load_id"] for one in loads}
+        take_back_unfinished(dataset, complete, new_id)
+        given_ids = "event_id" in rules.roles
+        effect = write_events(rows, dataset, new_id, summary, given_ids=given_ids)
+        _complete(dataset, load, new_id, summary, effect.inserted, effect.updated, loaded_at)
+        _forget_taken_over(dataset, [new_id])
+    finally:
+        rows.unpersist()
+    return RedriveReport(load_id, summary.rows, taken, new_id)
+
+
+def _readings(load: Row, samples: dict[str, str], settings: IngestSettings) -> dict[str, Rereading]:
+    headers = {one["path"]: one["header"] for one in load.get("files") or ()}
+    if load.get("files") is None:
+        raise ConfigurationError(
+            f"Load {load['load_id']} was taken in by release 0.1.0, which did not note how its files "
+            f"were written. Take {load['path']} in again under the right settings instead."
+        )
+    whole = headers.get(load["path"])  # a Delta table has one entry for all of its files
+    return {
+        name: reread_as(at, load["source"], headers.get(name, whole), sample, settings)
+        for at, (name, sample) in enumerate(sorted(samples.items()))
+    }
+
+
+def _codes(reasons: Sequence[str]) -> set[str]:
+    return {reason.partition(":")[0] for reason in reasons}
+
+
+def _new_load_id(load: Row, accepted: DataFrame, settings: IngestSettings) -> str:
+    """The same for the same rows under the same settings, so that a repetition is recognised."""
+    sums = accepted.agg(
+        F.count("*").alias("rows"),
+        F.sum(F.xxhash64("file", "line", "element").cast("decimal(38, 0)")).alias("lines"),
+        F.sum(F.xxhash64("event_id").cast("decimal(38, 0)")).alias("events"),
+    ).collect()[0]
+    described = [
+        load["load_id"],
+        *(str(value) for value in sums),
+        settings.model_dump(mode="json", exclude={"max_rejected_share"}),
+    ]
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return digest[:LOAD_ID_LENGTH]
+
+
+def _mark(
+    dataset: Dataset,
+    refused: DataFrame,
+    accepted: DataFrame,
+    names: dict[int, str],
+    load_id: str,
+    new_id: str,
+) -> None:
+    """Note on the accepted rows that the new load is about to take them over."""
+    listed = [names[at] for at in sorted(names)]
+    file_names = F.from_json(F.lit(json.dumps(listed)), "array<string>")
+    taken = accepted.select(
+        file_names[F.col("file")].alias("file"), "line", "element", F.lit(True).alias("taken")
+    )
+    same = [F.col(f"old.{name}").eqNullSafe(F.col(f"taken.{name}")) for name in _KEY]
+    joined = refused.alias("old").join(taken.alias("taken"), same, "left")
+    marked = joined.select(
+        *(f"old.{name}" for name in REJECTED_EVENTS.column_names if name != "redriven_by"),
+        F.when(F.col("taken.taken"), F.lit(new_id)).alias("redriven_by"),
+    )
+    replace_part(marked, dataset, REJECTED_EVENTS, load_id=load_id)
+
+
+def _complete(
+    dataset: Dataset,
+    load: Row,
+    new_id: str,
+    summary: Summary,
+    inserted: int,
+    updated: int,
+    loaded_at: datetime,
+) -> None:
+    """Add the new load to `loads` and take its rows out of the former, in one commit."""
+    taken = summary.rows - summary.rejected
+    former = {**load, "rows": load["rows"] - taken, "rejected": load["rejected"] - taken}
+    new: Row = {
+        **load,
+        "load_id": new_id,
+        "fingerprint": new_id,
+        "rows": taken,
+        "accepted": inserted,
+        "duplicates": taken - inserted - updated,
+        "corrections": updated,
+        "rejected": 0,
+        "newest_event_time": summary.newest_event_time,
+        "loaded_at": loaded_at,
+        "files": [],
+        "redrive_of": load["load_id"],
+    }
+    where = f"load_id IN ('{load['load_id']}', '{new_id}')"
+    replace_rows(dataset, LOADS, [former, new], where=where)
+
+
+def _forget_taken_over(dataset: Dataset, complete: Collection[str]) -> None:
+    """Delete the refused rows that complete loads took over."""
+    table = DeltaTable(dataset.path(REJECTED_EVENTS))
+    # In the lake of a release before 0.2.0 nothing was ever taken over.
+    if complete and "redriven_by" in {field.name for field in table.schema().fields}:
+        listed = ", ".join(f"'{load_id}'" for load_id in sorted(complete))
+        table.delete(f"redriven_by IN ({listed})")
