@@ -180,6 +180,18 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(
     assert nearest in text
 
 
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [
+        ("ingest.time_zone=Mars/Base", "there is no time zone Mars/Base"),
+        ("ingest.time_pattern=%d.%Q", "%Q is none of"),
+        ("ingest.value_scale.input=[0, 100]", "give both"),
+    ],
+)
+def test_a_value_that_breaks_a_rule_says_which(conf: Path, override: str, why: str) -> None:
+    assert why in message(conf, override)
+
+
 def test_an_unknown_key_in_a_file_names_the_line(conf: Path) -> None:
     write_local(conf, "model:\n  als:\n    rank: 3\n    ranks: 4\n")
     assert message(conf) == (

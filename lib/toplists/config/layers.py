@@ -160,4 +160,7 @@ def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
         return f"{key or 'settings'}: {problem['msg']}."
     key, entry = owner, written[owner]
     value = json.dumps(entry.value, ensure_ascii=False, default=str)
+    if problem["type"] == "value_error":  # a rule that its range does not say
+        why = problem["msg"].removeprefix("Value error, ")
+        return f"{entry.origin}: {key} = {value} is not possible: {why}."
     return f"{entry.origin}: {key} = {value} is not possible; allowed: {_DEFINITIONS[key].allowed}."
