@@ -8,6 +8,7 @@ from deltalake import DeltaTable
 
 from toplists.errors import ToplistsError
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.tables import EVENTS
 
 # Operations that put rows into the table or take some out; all others only rearrange it.
@@ -56,5 +57,6 @@ def take_back_unfinished(
             f"Load {unfinished} of dataset {dataset.name} was interrupted, and {EVENTS.name} was changed "
             f"since ({other_change}). Take the same input in again first, which completes that load."
         )
-    events.restore(first - 1)
+    with written(f"restore {EVENTS.name}"):
+        events.restore(first - 1)
     return unfinished

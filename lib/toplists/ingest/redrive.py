@@ -32,6 +32,7 @@ from toplists.ingest.scan import SCANNED_DDL
 from toplists.ingest.summary import Summary, summarise
 from toplists.lake.bookkeeping import Row, read_rows, replace_rows
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.tables import LOADS, REJECTED_EVENTS
 
@@ -217,4 +218,5 @@ def _forget_taken_over(dataset: Dataset, complete: Collection[str]) -> None:
     # In the lake of a release before 0.2.0 nothing was ever taken over.
     if complete and "redriven_by" in {field.name for field in table.schema().fields}:
         listed = ", ".join(f"'{load_id}'" for load_id in sorted(complete))
-        table.delete(f"redriven_by IN ({listed})")
+        with written(f"removal from {REJECTED_EVENTS.name}"):
+            table.delete(f"redriven_by IN ({listed})")

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from toplists.lake.bookkeeping import Row, append_rows, arrow_schema
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 
 _ROWS_AT_ONCE = 100_000
@@ -55,14 +56,11 @@ def _upsert(dataset: Dataset, table: Table, entries: list[Row], load_id: str) ->
     if changed and not known:
         append_rows(dataset, table, changed)
     elif changed:
-        (
-            opened.merge(
-                pa.Table.from_pylist(changed, schema=schema),
-                predicate=f"old.{key} = new.{key}",
-                source_alias="new",
-                target_alias="old",
-            )
-            .when_matched_update_all()
-            .when_not_matched_insert_all()
-            .execute()
+        merge = opened.merge(
+            pa.Table.from_pylist(changed, schema=schema),
+            predicate=f"old.{key} = new.{key}",
+            source_alias="new",
+            target_alias="old",
         )
+        with written(f"merge {table.name}"):
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
