@@ -48,7 +48,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("engine/storage.py", "save_arrays"): "its callers are inside",
     ("engine/alternation.py", "_fix"): "its caller is inside",
     ("lake/failpoints.py", "reach"): "notes of a test",
-    ("lake/vacuum.py", "vacuum_table"): "a dry run; what deletes is inside",
     ("ingest/download.py", "provide"): "a cache outside every lake, complete or absent",
     ("ingest/download.py", "_fetch"): "the same",
     ("cli/recbole.py", "_write"): "an export outside every lake, complete or absent",
