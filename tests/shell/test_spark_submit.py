@@ -56,6 +56,12 @@ def test_the_command_is_one_that_a_shell_can_run(checkout: Path) -> None:
     assert words[job + 1 :] == ["--env", "local", "--source", "csv:/data/my ratings.csv"]
 
 
+def test_a_verb_with_a_dry_run_of_its_own_gets_it(checkout: Path) -> None:
+    (checkout / "jobs/maintain.py").write_text('# has a "--dry-run"\n')
+    words = shlex.split(run(checkout, "--dry-run", "maintain", "--dry-run").stdout)
+    assert words[-3:] == ["--env", "local", "--dry-run"]  # before the verb it is the script's
+
+
 def test_its_own_options_may_stand_before_or_after_the_verb(checkout: Path) -> None:
     (checkout / "conf/spark/prod.conf").write_text("spark.master local[2]\n")
     options = ["--env", "prod", "--master=local[3]", "--conf", "spark.a=1 2", "--conf=spark.b=3"]
