@@ -34,7 +34,8 @@ def take(path: Path, loads: list[Row], settings: IngestSettings = PLAIN) -> list
         return None
     (part,) = batch.parts
     files = [{"path": part.path, "fingerprint": part.fingerprint, "header": None}]
-    loads.append({"fingerprint": batch.fingerprint, "path": source.path, "files": files})
+    row = {"load_id": batch.load_id, "fingerprint": batch.fingerprint, "path": source.path}
+    loads.append({**row, "files": files})
     rows = [
         row
         for piece in plan_pieces(batch.events, lambda pieces: [])

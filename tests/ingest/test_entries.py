@@ -131,6 +131,7 @@ def test_the_id_column_may_be_named(tmp_path: Path) -> None:
         ("a.jsonl", b'{"item_id": 1}\n{"item_id": \n', "line 2 is not JSON"),
         ("a.csv", b"item_id,title\n1,caf\xe9\n", "line 2: byte 0xe9 is not UTF-8"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet"),
+        ("a.csv", b'item_id,title\n1,"' + b"x" * 200_000, "line 2: field larger than"),
         ("a.xlsx", b"PK", "is no catalogue that can be read"),
     ],
 )

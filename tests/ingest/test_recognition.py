@@ -5,13 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import toplists
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.settings import (
+    ColumnSettings,
+    IngestSettings,
+    TypeSettings,
+    ValueScaleSettings,
+)
 from toplists.errors import InputRefusedError
-from toplists.ingest.batch import next_batch
+from toplists.ingest.batch import loads_of, next_batch
 from toplists.ingest.recognition import recognise
 from toplists.ingest.source import Source, parse_source
 
@@ -75,6 +81,34 @@ def test_part_files_are_the_same_in_any_order_of_names(tmp_path: Path) -> None:
         (folder / "part-0.csv").write_text(f"user,item\n{first}\n")
         (folder / "part-1.csv").write_text(f"user,item\n{second}\n")
     assert load_id(tmp_path / "a") == load_id(tmp_path / "b")
+
+
+def test_a_table_of_loads_without_a_column_of_files_is_served(feed: Path) -> None:
+    # As in a lake of release 0.1.0: the row is all that says that the file was taken in.
+    recognised = recognise(Source("csv", str(feed)), IngestSettings())
+    batch = next_batch(recognised, [], IngestSettings())
+    assert batch is not None
+    row = {"load_id": batch.load_id, "fingerprint": batch.fingerprint, "path": str(feed)}
+    assert next_batch(recognised, [row], IngestSettings()) is None
+    assert loads_of(recognised, [row], IngestSettings()) == [row]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"encoding": "latin-1"},
+        {"decimal": ","},
+        {"missing": ["3"]},
+        {"missing_value": "accepted"},
+        {"value_scale": ValueScaleSettings(input=[0, 10], output=[0, 5])},
+        {"time_pattern": "%Y"},
+        {"time_zone": "Asia/Tokyo"},
+        {"event_types": ["rating"]},
+        {"types": TypeSettings(user="whole")},
+    ],
+)
+def test_every_declaration_of_the_reading_counts(feed: Path, changed: dict[str, Any]) -> None:
+    assert load_id(feed, settings=IngestSettings(**changed)) != load_id(feed)
 
 
 def test_part_files_must_be_alike(tmp_path: Path) -> None:

@@ -165,11 +165,16 @@ def _delimited_rows(
     delimiter = chosen if len(chosen) == 1 and usual == "," and chosen in first else usual
     header = next(csv.reader([first], delimiter=delimiter), [])
     rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
-    for row in rows:
-        if row:
-            number = rows.line_num + 1
-            _require_width(row, len(header), file, number)
-            yield number, {name: text or None for name, text in zip(header, row, strict=True)}
+    try:
+        for row in rows:
+            if row:
+                number = rows.line_num + 1
+                _require_width(row, len(header), file, number)
+                yield number, {name: text or None for name, text in zip(header, row, strict=True)}
+    except csv.Error as error:  # a quote that never ends
+        raise InputRefusedError(
+            f"{file}, line {rows.line_num + 1}: {error}. Expected quoted fields to end."
+        ) from error
 
 
 def _json_rows(file: InputFile) -> Iterator[tuple[int, Fields]]:
