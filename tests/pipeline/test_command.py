@@ -200,6 +200,13 @@ def test_a_watcher_that_cannot_be_told_is_a_warning_only(submit, watch, capsys):
     assert "hunter2" not in said.out + said.err
 
 
+def test_a_strange_file_among_the_outcomes_is_a_warning_only(submit, lake, capsys):
+    (lake / "films" / "outcomes").mkdir()
+    (lake / "films" / "outcomes" / "other.json").write_text("[1]")
+    assert submit(night)[0] == 0
+    assert "The figures for monitoring were not written" in capsys.readouterr().out
+
+
 def test_figures_that_cannot_be_read_are_a_warning_only(submit, monkeypatch, capsys):
     monkeypatch.setattr("toplists.pipeline.command.add_figures", break_down)
     code, result = submit(night)

@@ -57,8 +57,10 @@ def _keep(report: Report, dataset: Dataset, settings: WatchSettings, warn: Warn)
         if settings.prometheus_file is not None:
             outcomes = read_outcomes(dataset)
             write_prometheus(settings.prometheus_file, dataset.name, report, outcomes)
-    except (OSError, ValueError) as error:
-        warn(f"The figures for monitoring were not written: {error}.")
+    except (
+        Exception
+    ) as error:  # a full disk, a file of somebody else's: the night is done all the same
+        warn(f"The figures for monitoring were not written: {type(error).__name__}: {error}.")
 
 
 def clear_result(path: Path) -> None:
