@@ -1,7 +1,7 @@
 """A small lake as the first release left it, after two nights on `worlds.two_tastes`.
 
 Made by the code of commit 60a1476: `nightly` over two_tastes and Zoe (two rows of it refused), then over
-100 rows of the same and 30 new ones; rank 4, 3 iterations, lists of 6. Without work folder and lease.
+100 rows of the same and 30 new ones; rank 4, 3 iterations, lists of 6. Without its work folder.
 """
 
 from __future__ import annotations
