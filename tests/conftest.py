@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-settings.register_profile("fast", max_examples=10)  # tests/run --fast
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("default", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=10)  # tests/run --fast
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

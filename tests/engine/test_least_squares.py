@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toplists.engine.kernels.equations import Equations
@@ -56,7 +56,6 @@ def only(rows: Equations, row: int) -> Equations:
 
 
 @given(seed=st.integers(0, 2**32), rank=st.integers(1, 9), longest=st.integers(0, 30))
-@settings(deadline=None)
 def test_exact_is_the_dense_solution(seed: int, rank: int, longest: int) -> None:
     problem = Problem(seed, rank, longest)
     found, expected = solve_exactly(*problem.terms), problem.expected()
@@ -65,7 +64,6 @@ def test_exact_is_the_dense_solution(seed: int, rank: int, longest: int) -> None
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(deadline=None)
 def test_many_descents_end_in_the_exact_solution(seed: int) -> None:
     problem = Problem(seed)
     start = np.random.default_rng(seed).normal(0, 1, (12, 6)).astype(np.float32)

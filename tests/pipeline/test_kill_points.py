@@ -14,7 +14,10 @@ from worlds import World, assert_identical, two_tastes
 
 from toplists.lake import failpoints
 from toplists.lake.dataset import Dataset
-from toplists.lake.tables import POPULAR_ITEMS, SIMILAR_ITEMS
+from toplists.lake.tables import EVENTS, POPULAR_ITEMS, SIMILAR_ITEMS
+from toplists.pipeline.invariants.check import check_dataset
+from toplists.pipeline.steps.maintain import clear_files, remove_expired, tend_tables
+from toplists.pipeline.workplace import Workplace
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -133,6 +136,18 @@ def end_and_repeat(
         world.night(feed)
     kill(None)
     world.night(feed)
+    maintain(world)
+    findings = check_dataset(world.dataset, keep_runs=2)
+    assert [finding for finding in findings if finding.state != "holds"] == []
+
+
+def maintain(world: World) -> None:
+    def work(place: Workplace) -> None:
+        remove_expired(place, dry_run=False)
+        list(tend_tables(place, dry_run=False))
+        clear_files(place, logs=None, dry_run=False)
+
+    world.workplace(world.settings(maintain={"vacuum_hours": 0}), work, lambda: world.spark)
 
 
 @pytest.mark.parametrize("moment", WORST, ids=lambda m: m[0])
@@ -144,6 +159,24 @@ def test_a_first_night_killed_at_its_worst_moments(
 ) -> None:
     end_and_repeat(first, first_feed(first), kill, moment)
     assert_same(published(first), undisturbed["first"])
+
+
+def test_a_dead_load_hides_no_event_from_a_night_over_another_input(
+    first: World, kill: Callable[[Moment | None], list[Moment]]
+) -> None:
+    header = "event_id,user,item,rating,time,updated_at"
+    rows = [f"{line.replace(',', '-', 1)},{line},1" for line in two_tastes()]
+    corrected = rows[0].replace(",5,", ",1,").removesuffix("1") + "2"
+    world, feed = first, first.feed(rows, header=header)
+    world.night(feed)
+    before = sorted((row["event_id"], row["value"], row["load_id"]) for row in world.rows(EVENTS))
+    kill(("after merge events", 1))
+    with pytest.raises(KilledError):
+        world.night(world.feed([corrected], "correction.csv", header))
+    kill(None)
+    assert "Nothing changed" in world.night(feed)
+    after = sorted((row["event_id"], row["value"], row["load_id"]) for row in world.rows(EVENTS))
+    assert after == before
 
 
 @pytest.mark.long

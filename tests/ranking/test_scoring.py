@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from snapshots import write_blocks
 
@@ -128,7 +128,6 @@ def expected(world: World, user: int, n: int) -> list[tuple[int, int]]:
     return listed
 
 
-@settings(deadline=None)  # it writes files
 @given(worlds(), st.integers(1, 8))
 def test_lists_equal_a_plain_oracle(world: World, n: int) -> None:
     with tempfile.TemporaryDirectory() as name:

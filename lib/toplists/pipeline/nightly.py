@@ -8,6 +8,7 @@ from datetime import date
 
 from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.ingest.load import LoadReport
+from toplists.ingest.recovery import take_back_unfinished
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import partition_files
@@ -103,12 +104,16 @@ def redrive_step(place: Workplace, narrator: Narrator, reason: str) -> None:
 def begin_run(place: Workplace, as_of: date | None, *, cold: bool = False) -> Run:
     """The run over everything loaded so far, under the present settings and code.
 
+    A load that died half-way is not part of it, nor is what it did to the events of others.
+
     Raises:
         ConfigurationError: nothing was ever loaded.
     """
     loads = read_rows(place.dataset, LOADS)
     chosen = as_of or default_as_of(loads)
-    return place_in_line(place, chosen, [load["load_id"] for load in loads], cold=cold)
+    load_ids = [load["load_id"] for load in loads]
+    take_back_unfinished(place.dataset, load_ids)
+    return place_in_line(place, chosen, load_ids, cold=cold)
 
 
 def find_run(place: Workplace, as_of: date | None, run_id: str | None) -> Run:
