@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -48,7 +49,7 @@ def told(dataset, *reports):
     """The metrics after these reports, one after the other."""
     for report in reports:
         keep_outcome(dataset, report)
-    families = parse(render(state("films", reports[-1], read_outcomes(dataset))))
+    families = parse(render(state("films", reports[-1].live, read_outcomes(dataset))))
     assert all(family.help and family.type == "gauge" for family in families.values())
     return {name: family.values for name, family in families.items()}
 
@@ -99,6 +100,55 @@ def test_another_verb_does_not_make_the_night_forgotten(films):
     }
 
 
+def test_a_verb_without_a_run_leaves_what_is_known_of_the_run(films):
+    refused = replace(NIGHT, verb="evaluate", event="refusal", exit_code=3, verdict="refused")
+    ingest = Report("ingest", "success", 0, NOW, NOW + timedelta(days=1), "films")
+    metrics = told(films, refused, ingest, replace(ingest, verb="maintain"))
+    assert metrics["toplists_gate_passed"] == {labels(): 0}
+    assert metrics["toplists_users"] == {labels(): 671}
+    assert metrics["toplists_items"] == {labels(): 6_170}
+    assert len(metrics["toplists_metric"]) == 2
+
+
+def test_a_night_that_ends_early_leaves_what_its_verb_knew(films):
+    early = Report("nightly", "refusal", 5, NOW, NOW + timedelta(days=1), "films")
+    metrics = told(films, NIGHT, early, early)
+    assert metrics["toplists_gate_passed"] == {labels(): 1}
+    assert metrics["toplists_users"] == {labels(): 671}
+
+
+def test_a_run_that_is_not_judged_yet_leaves_the_last_verdict(films):
+    refused = replace(NIGHT, verb="evaluate", event="refusal", exit_code=3, verdict="refused")
+    prepared = Report(
+        *("prepare", "success", 0, NOW, NOW + timedelta(days=1), "films"), users=700, items=6_200
+    )
+    metrics = told(films, refused, prepared)
+    assert metrics["toplists_users"] == {labels(): 700}
+    assert metrics["toplists_gate_passed"] == {labels(): 0}
+
+
+def test_what_was_learnt_last_wins_whatever_ended_last(films):
+    refused = replace(NIGHT, verdict="refused")
+    passed = replace(NIGHT, verb="evaluate", ended=NOW + timedelta(hours=1), users=672)
+    early = Report("nightly", "failure", 1, NOW, NOW + timedelta(days=1), "films")
+    metrics = told(films, refused, passed, early)  # nightly only remembers the refusal
+    assert metrics["toplists_gate_passed"] == {labels(): 1}
+    assert metrics["toplists_users"] == {labels(): 672}
+
+
+def test_outcomes_of_a_release_that_kept_no_figures(films):
+    keep_outcome(films, NIGHT)
+    file = films.root / "outcomes" / "nightly.json"
+    content = json.loads(file.read_text())
+    file.write_text(
+        json.dumps({k: v for k, v in content.items() if k not in ("size", "judgement")})
+    )
+    ingest = Report("ingest", "success", 0, NOW, NOW, "films")
+    metrics = told(films, ingest)
+    assert labels(verb="nightly") in metrics["toplists_exit_code"]
+    assert "toplists_users" not in metrics
+
+
 def test_what_never_was_is_left_out(films):
     first = Report("nightly", "failure", 1, NOW, NOW, "films")
     assert set(told(films, first)) == {"toplists_exit_code", "toplists_last_end_timestamp_seconds"}
@@ -118,8 +168,10 @@ def test_every_label_comes_through(text):
 
 
 def test_each_dataset_may_have_a_file_of_its_own(films, tmp_path):
-    write_prometheus(f"{tmp_path}/toplists-{{dataset}}.prom", "films", NIGHT, [])
-    assert "toplists_users" in parse((tmp_path / "toplists-films.prom").read_text())
+    write_prometheus(f"{tmp_path}/toplists-{{dataset}}.prom", "films", NIGHT.live, [])
+    assert "toplists_published_timestamp_seconds" in parse(
+        (tmp_path / "toplists-films.prom").read_text()
+    )
     # Nothing that the collector would read as a second file.
     assert [file.name for file in tmp_path.glob("*.prom")] == ["toplists-films.prom"]
 

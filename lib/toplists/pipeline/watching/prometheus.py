@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from toplists.lake.files import write_atomically
-from toplists.pipeline.watching.outcomes import Outcome
-from toplists.pipeline.watching.report import Report
+from toplists.pipeline.watching.outcomes import Judgement, Outcome, Size
+from toplists.pipeline.watching.report import Live
 
 _HELP = {
     "toplists_exit_code": "Exit code of the verb's last command.",
@@ -23,10 +23,10 @@ _HELP = {
     "toplists_rows_rejected": "Rows of them that were refused.",
     "toplists_published_as_of_timestamp_seconds": "End of what the live lists know.",
     "toplists_published_timestamp_seconds": "When the live lists became live.",
-    "toplists_users": "Users with a list in the run worked on last.",
-    "toplists_items": "Items that can be recommended in the run worked on last.",
-    "toplists_gate_passed": "1 if the gate passed the run worked on last, 0 if it refused it.",
-    "toplists_metric": "Figure of the run worked on last, on the holdout.",
+    "toplists_users": "Users with a list in the prepared run worked on last.",
+    "toplists_items": "Items that can be recommended in the prepared run worked on last.",
+    "toplists_gate_passed": "1 if the gate passed the judged run worked on last, 0 if it refused.",
+    "toplists_metric": "Figure of the judged run worked on last, on the holdout.",
 }
 
 
@@ -39,28 +39,35 @@ class Sample:
     value: float
 
 
-def write_prometheus(path: str, dataset: str, report: Report, outcomes: Iterable[Outcome]) -> None:
+def write_prometheus(
+    path: str, dataset: str, live: Live | None, outcomes: Sequence[Outcome]
+) -> None:
     """Replace the file at `path`, in which `{dataset}` stands for the dataset.
 
     Raises:
         OSError: it cannot be written.
     """
     file = Path(path.replace("{dataset}", dataset)).expanduser()
-    write_atomically(file, render(state(dataset, report, outcomes)))
+    write_atomically(file, render(state(dataset, live, outcomes)))
 
 
-def state(dataset: str, report: Report, outcomes: Iterable[Outcome]) -> Iterator[Sample]:
+def state(dataset: str, live: Live | None, outcomes: Sequence[Outcome]) -> Iterator[Sample]:
     """The samples of a dataset.
 
     Args:
         dataset: Its name.
-        report: How the last command ended.
-        outcomes: The last outcome of each verb, that of `report` included.
+        live: What readers see.
+        outcomes: The last outcome of each verb.
     """
     of_dataset = ("dataset", dataset)
     for outcome in outcomes:
         yield from _of_verb(outcome, [of_dataset, ("verb", outcome.verb)])
-    yield from _of_run(report, [of_dataset])
+    if live is not None:
+        yield from _of_live(live, [of_dataset])
+    if sizes := [outcome.size for outcome in outcomes if outcome.size is not None]:
+        yield from _of_size(max(sizes, key=_learnt_at), [of_dataset])
+    if judgements := [outcome.judgement for outcome in outcomes if outcome.judgement is not None]:
+        yield from _of_judgement(max(judgements, key=_learnt_at), [of_dataset])
 
 
 def _of_verb(outcome: Outcome, labels: list[tuple[str, str]]) -> Iterator[Sample]:
@@ -77,21 +84,29 @@ def _of_verb(outcome: Outcome, labels: list[tuple[str, str]]) -> Iterator[Sample
         yield Sample("toplists_rows_rejected", labels, outcome.rejected)
 
 
-def _of_run(report: Report, labels: list[tuple[str, str]]) -> Iterator[Sample]:
-    if report.live is not None:
-        as_of, since = _midnight(report.live.as_of), report.live.published_at
-        yield Sample("toplists_published_as_of_timestamp_seconds", labels, as_of.timestamp())
-        yield Sample("toplists_published_timestamp_seconds", labels, since.timestamp())
-    for name, count in (("toplists_users", report.users), ("toplists_items", report.items)):
+def _of_live(live: Live, labels: list[tuple[str, str]]) -> Iterator[Sample]:
+    as_of, since = _midnight(live.as_of), live.published_at
+    yield Sample("toplists_published_as_of_timestamp_seconds", labels, as_of.timestamp())
+    yield Sample("toplists_published_timestamp_seconds", labels, since.timestamp())
+
+
+def _of_size(size: Size, labels: list[tuple[str, str]]) -> Iterator[Sample]:
+    for name, count in (("toplists_users", size.users), ("toplists_items", size.items)):
         if count is not None:
             yield Sample(name, labels, count)
-    if report.verdict is not None:
-        yield Sample("toplists_gate_passed", labels, report.verdict == "passed")
-    for metric, by_subject in report.metrics.items():
+
+
+def _of_judgement(judgement: Judgement, labels: list[tuple[str, str]]) -> Iterator[Sample]:
+    yield Sample("toplists_gate_passed", labels, judgement.verdict == "passed")
+    for metric, by_subject in judgement.metrics.items():
         for subject, value in by_subject.items():
             if value is not None:
                 told = [*labels, ("metric", metric), ("subject", subject)]
                 yield Sample("toplists_metric", told, value)
+
+
+def _learnt_at(learnt: Size | Judgement) -> datetime:
+    return learnt.at
 
 
 def render(samples: Iterable[Sample]) -> str:

@@ -56,7 +56,7 @@ def _keep(report: Report, dataset: Dataset, settings: WatchSettings, warn: Warn)
         keep_outcome(dataset, report)
         if settings.prometheus_file is not None:
             outcomes = read_outcomes(dataset)
-            write_prometheus(settings.prometheus_file, dataset.name, report, outcomes)
+            write_prometheus(settings.prometheus_file, dataset.name, report.live, outcomes)
     except (
         Exception
     ) as error:  # a full disk, a file of somebody else's: the night is done all the same
