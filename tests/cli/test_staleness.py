@@ -27,12 +27,21 @@ NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
         (["--dataset", "books", "--max-age", "3d"], 0),
         (["--dataset", "books", "--max-age", "2d"], 7),
         (["--max-age", "2d"], 7),  # books is too old, whatever films is
-        (["--max-age", "3d"], 0),  # songs was never published, and is nobody's concern
+        (["--max-age", "3d"], 0),  # songs was never published, as others were
         (["--dataset", "songs", "--max-age", "3d"], 7),  # unless it is asked for
     ],
 )
 def test_lists_that_are_older_end_in_7(toplists, arguments, code):
     assert toplists("status", *arguments).code == code
+
+
+def test_datasets_none_of_which_ever_published_are_stale(cli, no_rows, tmp_path):
+    for name in ("films", "songs"):
+        copytree(no_rows, tmp_path / name)
+    answer = cli("status", "--lake", str(tmp_path), "--max-age", "3d")
+    assert answer.code == 7
+    assert "Nothing is published in dataset films yet" in answer.error
+    assert "Nothing is published in dataset songs yet" in answer.error
 
 
 def test_it_says_how_old_they_are_and_still_shows_the_status(toplists):

@@ -28,21 +28,20 @@ def require_fresh(
     """See that live lists are not older than `--max-age`; where they are, the webhook is told.
 
     Args:
-        places: The datasets to look at. If there are several, those that never published are left
-            out; a single one has to have published.
+        places: The datasets to look at. Those that never published are left out, unless none of
+            them ever did: then all are stale.
         arguments: `max_age`, and `env` and `set` for the settings of the webhook.
         environ: The process environment.
         errors: Where a webhook that cannot be told is named.
         now: The time that ages are counted to.
 
     Raises:
-        StaleError: lists are older.
+        StaleError: lists are older, or there are none.
     """
     watch = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings.watch
     reasons = []
-    for place in places:
-        if place.live is None and len(places) > 1:
-            continue
+    published = [place for place in places if place.live is not None]
+    for place in published or places:
         reason = _too_old(place, arguments.max_age, now)
         if reason is not None:
             reasons.append(reason)
