@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -14,6 +16,7 @@ from toplists.cli.doctor import examine
 from toplists.cli.examination import Finding, examine_memory, examine_packages
 from toplists.lake.dataset import Dataset
 from toplists.lake.lease import hold_lease
+from toplists.lake.version import LAKE_VERSION, LakeVersion
 from toplists.pipeline.watching import surroundings
 
 JAVA_17 = "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2"
@@ -81,6 +84,7 @@ class TestCommand:
                 "Settings",
                 "Lake",
                 "Disk",
+                "Version",
                 "Lease",
             ]
         )
@@ -179,6 +183,33 @@ class TestStorage:
         monkeypatch.setattr(surroundings, "disk_free_gib", lambda _: 4.9)
         found = find("Disk", lake)
         assert (found.said, found.well) == ("4.9 GiB free", False)
+
+    def test_a_dataset_of_this_release(self, lake):
+        assert find("Version", lake) == Finding("Version", f"films: lake version {LAKE_VERSION}")
+
+    @pytest.mark.parametrize(
+        ("mark", "said"),
+        [
+            (None, "films: lake version 1 with older tables"),  # the first light left none
+            (LakeVersion(LAKE_VERSION, "other"), f"films: lake version {LAKE_VERSION} with older"),
+        ],
+    )
+    def test_an_older_dataset_has_to_be_upgraded(self, lake, mark, said):
+        file = lake / "films" / "version.json"
+        file.unlink()
+        if mark is not None:
+            file.write_text(json.dumps(asdict(mark)))
+        found = find("Version", lake)
+        assert found.said.startswith(said)
+        assert found.remedy == "Run ./spark-submit.sh upgrade --dataset films."
+
+    def test_a_newer_dataset_takes_a_newer_release(self, lake):
+        (lake / "films" / "version.json").write_text('{"number": 99, "definitions": ""}')
+        assert find("Version", lake) == Finding(
+            "Version",
+            f"films: lake version 99, and this release knows versions up to {LAKE_VERSION}",
+            "Use the release that wrote it, or a later one.",
+        )
 
     def test_a_lease_that_is_held_is_named_and_stays_held(self, lake):
         films = Dataset(lake / "films")

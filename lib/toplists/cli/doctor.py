@@ -15,6 +15,7 @@ from toplists.cli.examination import (
     examine_machine,
     examine_settings,
     examine_storage,
+    examine_versions,
     examine_watch,
 )
 from toplists.cli.places import CONF_DIR
@@ -45,6 +46,7 @@ def examine(
         return
     yield examine_settings(None, env)
     yield from examine_storage(Path(root.removeprefix("file://")))
+    yield from examine_versions(root)
     yield from examine_leases(root)
     yield from examine_watch(settings.watch, environ)
 

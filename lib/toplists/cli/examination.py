@@ -13,6 +13,7 @@ from toplists.config.settings import WatchSettings
 from toplists.errors import ConfigurationError
 from toplists.lake.dataset import list_datasets
 from toplists.lake.lease import describe_holder
+from toplists.lake.version import LAKE_VERSION, present_version, read_version
 from toplists.pipeline.watching import surroundings
 from toplists.pipeline.watching.webhook import WebhookError, resolve_url
 
@@ -149,6 +150,27 @@ def examine_storage(root: Path) -> Iterator[Finding]:
         else f"Make room: below {_LEAST_DISK_GIB:g} GiB a night may not end. Fewer runs are kept with "
         "publish.keep_runs.",
     )
+
+
+def examine_versions(lake_root: str) -> Iterator[Finding]:
+    """Whether this release can write each dataset."""
+    for dataset in list_datasets(lake_root):
+        found = read_version(dataset.root)
+        said = f"{dataset.name}: lake version {found.number}"
+        if found.number > LAKE_VERSION:
+            yield Finding(
+                "Version",
+                f"{said}, and this release knows versions up to {LAKE_VERSION}",
+                "Use the release that wrote it, or a later one.",
+            )
+        elif found != present_version():
+            yield Finding(
+                "Version",
+                f"{said} with older tables",
+                f"Run ./spark-submit.sh upgrade --dataset {dataset.name}.",
+            )
+        else:
+            yield Finding("Version", said)
 
 
 def examine_leases(lake_root: str) -> Iterator[Finding]:
