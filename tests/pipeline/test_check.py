@@ -261,6 +261,7 @@ FAULTS: list[tuple[str, str, Plant]] = [
     ("orphaned-models", "fits of run gone", keep_a_fit_of_a_gone_run),
     ("orphaned-files", "work folder 2020-01-01-00000000", write("work/2020-01-01-00000000/x", "")),
     ("orphaned-files", ".current.json.7.tmp was never", write(".current.json.7.tmp", "{")),
+    ("orphaned-files", ".nightly.json.7.tmp was", write("outcomes/.nightly.json.7.tmp", "{")),
 ]
 
 

@@ -37,6 +37,8 @@ from toplists.lake.upgrade import upgrade
 from toplists.lake.vacuum import Freed
 from toplists.pipeline.invariants.check import check_dataset
 from toplists.pipeline.steps import maintain as step
+from toplists.pipeline.watching.outcomes import keep_outcome, read_outcomes
+from toplists.pipeline.watching.report import Report
 from toplists.pipeline.workplace import Workplace
 from toplists.publish.leftovers import find_unnamed_parts
 from toplists.reader import open_lists
@@ -141,6 +143,16 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(dataset: Dataset) 
     assert says[1]["runs"].after == 1
     assert says[2] == Freed(1, len("draft"))
     assert maintain(dataset, keep_runs=1, vacuum_hours=0, ledger_days=1)[0]["runs"] == 1
+
+
+def test_outcomes_stay_and_their_drafts_go(dataset: Dataset) -> None:
+    report = Report("nightly", "success", 0, NOW, NOW)
+    keep_outcome(dataset, report)
+    draft = dataset.outcomes / ".nightly.json.1.tmp"
+    draft.write_text("{")
+    assert maintain(dataset)[2] == Freed(1, 1)
+    assert not draft.exists()
+    assert [outcome.verb for outcome in read_outcomes(dataset)] == ["nightly"]
 
 
 def test_files_go_when_they_are_old_enough(dataset: Dataset) -> None:

@@ -67,6 +67,11 @@ class Dataset:
         """Folder for files that tasks exchange, one sub-folder per run."""
         return self.root / "work"
 
+    @property
+    def outcomes(self) -> Path:
+        """Folder for how each verb ended last, one file per verb."""
+        return self.root / "outcomes"
+
     def path(self, table: Table) -> str:
         """Where `table` lies."""
         return str(self.root / table.name)

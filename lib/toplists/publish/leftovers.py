@@ -18,7 +18,9 @@ _ATTEMPT = re.compile(r".+-\d+-\d+")
 
 def find_drafts(dataset: Dataset) -> list[Path]:
     """Drafts of files and tables that were never moved in place, `.<name>.<pid>.tmp`."""
-    return sorted([*dataset.root.glob(".*.tmp"), *dataset.work.rglob(".*.tmp")])
+    drafts = ".*.tmp"
+    beside_tables = [*dataset.root.glob(drafts), *dataset.outcomes.glob(drafts)]
+    return sorted([*beside_tables, *dataset.work.rglob(drafts)])
 
 
 def find_work_folders(dataset: Dataset, *, wanted: Collection[str]) -> list[Path]:

@@ -138,7 +138,7 @@ def test_what_was_learnt_last_wins_whatever_ended_last(films):
 
 def test_outcomes_of_a_release_that_kept_no_figures(films):
     keep_outcome(films, NIGHT)
-    file = films.root / "outcomes" / "nightly.json"
+    file = films.outcomes / "nightly.json"
     content = json.loads(file.read_text())
     file.write_text(
         json.dumps({k: v for k, v in content.items() if k not in ("size", "judgement")})

@@ -20,8 +20,6 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.files import write_atomically
 from toplists.pipeline.watching.report import Report
 
-_FOLDER = "outcomes"
-
 
 @dataclass(frozen=True)
 class Size:
@@ -76,15 +74,14 @@ def keep_outcome(dataset: Dataset, report: Report) -> None:
         size=_size(report, before),
         judgement=_judgement(report, before),
     )
-    folder = dataset.root / _FOLDER
-    folder.mkdir(exist_ok=True)
+    dataset.outcomes.mkdir(exist_ok=True)
     content = json.dumps(asdict(outcome), indent=2, default=datetime.isoformat)
-    write_atomically(folder / f"{report.verb}.json", content + "\n")
+    write_atomically(dataset.outcomes / f"{report.verb}.json", content + "\n")
 
 
 def read_outcomes(dataset: Dataset) -> list[Outcome]:
     """The last outcome of every verb that ever ended on the dataset, by verb."""
-    files = sorted((dataset.root / _FOLDER).glob("*.json"))
+    files = sorted(dataset.outcomes.glob("*.json"))
     return [_OUTCOME.validate_json(file.read_bytes()) for file in files]
 
 
