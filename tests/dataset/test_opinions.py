@@ -195,6 +195,14 @@ def test_a_return_cancels_the_latest_purchase_before_it(spark: SparkSession) -> 
     }
 
 
+def test_what_was_sent_back_last_is_no_liking_without_weights_either(spark: SparkSession) -> None:
+    events = [event("1", "purchase", time=days_ago(9)), event("2", "return", time=days_ago(1))]
+    found = opinions(spark, events)["i1"]
+    assert (found["positive"], found["weight"], found["events"]) == (False, 0.0, 2)
+    again = [*events, event("3", "purchase", time=days_ago(0.5))]
+    assert opinions(spark, again)["i1"]["weight"] == 1.0
+
+
 def test_a_cancelled_purchase_still_counts_as_seen(spark: SparkSession) -> None:
     events = [event("1", "purchase", time=days_ago(3)), event("2", "return", time=days_ago(2))]
     row = opinions(spark, events, event_weights=WEIGHTS)["i1"]

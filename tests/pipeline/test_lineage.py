@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ def parent(world: World, run_id: str) -> str | None:
     return named
 
 
-def items_of(world: World, run_id: str) -> np.ndarray:
-    folder = world.dataset.work / run_id / "models" / f"{run_id}.personal.all"
+def items_of(world: World, run_id: str, part: str = "all") -> np.ndarray:
+    folder = world.dataset.work / run_id / "models" / f"{run_id}.personal.{part}"
     shape = open_shape(folder)
     assert isinstance(shape, Factors)
     return item_factors(shape)[0]
@@ -48,11 +49,35 @@ def test_a_night_starts_from_the_run_before_unless_told_otherwise(second_day: Wo
     assert parent(world, cold) is None
     assert not np.array_equal(items_of(world, cold), items_of(world, second))
 
-    # A run that was declared bad is nobody's parent.
+
+def test_a_run_that_was_declared_bad_is_nobodys_parent(second_day: World) -> None:
+    world = second_day
+    first = world.live()
+    world.night(world.feed(MORE[:20], "second.csv"))
+    second = world.live()
+    third = world.feed(MORE[20:], "third.csv")
+    # Begun while the second was live, and not published yet.
+    world.night(third, publish=False)
     with hold_lease(world.dataset, "test") as lease:
-        rollback(world.dataset, lease, now=NOW, to=second, mark_bad=True)
-    world.night(world.feed(MORE[:5], "third.csv"))
-    assert parent(world, world.live()) == second
+        rollback(world.dataset, lease, now=NOW, mark_bad=True)
+    world.night(third)
+    assert world.live() != second
+    assert parent(world, world.live()) == first
+
+
+def test_a_fit_does_not_start_from_one_that_learnt_what_is_held_out(second_day: World) -> None:
+    world = second_day
+    start = world.dataset.work / world.live() / "models" / f"{world.live()}.personal.train"
+    assert start.is_dir()
+    # Every user comes back to an item of the training part, which is held out by that.
+    again = [f"{','.join(line.split(',')[:2])},5,2024-02-02T00:00:00" for line in two_tastes()[::3]]
+    world.night(world.feed(again, "again.csv"))
+    warm, run_id = items_of(world, world.live(), "train"), world.live()
+    shutil.rmtree(world.dataset.root)
+    world.night(world.feed([*two_tastes(), "zoe,i00,1,2024-01-01T00:00:00"]))
+    world.night(world.feed(again, "again.csv"), cold=True)
+    assert world.live() != run_id
+    assert np.array_equal(items_of(world, world.live(), "train"), warm)
 
 
 @pytest.mark.parametrize(

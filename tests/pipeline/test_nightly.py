@@ -28,6 +28,7 @@ from toplists.lake.tables import (
 from toplists.models import als
 from toplists.pipeline.steps import recommend
 from toplists.publish.publication import rollback
+from toplists.publish.retention import prune
 
 
 def no_session() -> Any:
@@ -219,6 +220,21 @@ def test_a_run_goes_on_without_the_files_of_its_work_folder(
     expected = world.lists()
     world.night(world.first_feed, model={"seed": 1}, recommend={"n": LIST_LENGTH, "similar_n": 3})
     assert_identical(world.lists(), expected)
+
+
+def test_a_run_that_was_pruned_is_made_again(second_day: World) -> None:
+    unjudged = {"min_users": 1_000}
+    older, newer = date(2024, 1, 10), date(2024, 1, 11)
+    for day in (older, newer):  # neither is published: a backfill
+        second_day.night(second_day.first_feed, as_of=day, gate=unjudged, publish=False)
+    gone = prune(second_day.dataset, read_pointer(second_day.dataset), keep_runs=1)
+    assert [run_id[:10] for run_id in gone] == [str(older)]
+    printed = second_day.night(
+        second_day.first_feed, as_of=older, gate=unjudged, publish=True, force=True
+    )
+    assert printed.count("done before") == 1  # the figures of evaluate are still there
+    assert second_day.live() == gone[0]
+    assert second_day.lists()
 
 
 def test_an_older_as_of_needs_force(second_day: World) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from toplists.dataset.event_weights import RATING, decay, from_units, in_units, type_weight
-from toplists.dataset.returns import mark_returned
+from toplists.dataset.returns import RETURN, mark_returned
 
 
 def weigh_events(
@@ -56,8 +56,9 @@ def form_opinions(
 
     A rating is what a user says: of several the last one counts, decided by (event_time, event_id).
     All else is what a user does, and adds up. Together that is the pair's weight, at most
-    `max_weight`; but a last rating below `positive_from` is a dislike and makes it 0. An event that a
-    filter left out has no part in it; neither has a returned purchase, and both count as seen.
+    `max_weight`; but a last rating below `positive_from` is a dislike and makes it 0, and so does a
+    return where types are not told apart and it is the last event. An event that a filter left out has
+    no part in it; neither has a returned purchase, and both count as seen.
 
     Args:
         events: `[event_id, user_id, item_id, event_type: string, value: double, event_time:
@@ -78,7 +79,7 @@ def form_opinions(
     """
     counts = F.col("excluded").isNull()
     is_rating = F.col("event_type") == RATING if by_type else F.lit(True)
-    rating = F.struct("event_time", "event_id", "value", "units")
+    rating = F.struct("event_time", "event_id", "value", "units", "event_type")
     rated = F.when(is_rating, F.col("value"))
     done = F.sum(F.when(counts & ~is_rating, F.col("units")))
     pairs = events.groupBy("user_id", "item_id").agg(
@@ -92,7 +93,10 @@ def form_opinions(
     )
     said = F.coalesce(F.col("rating.units"), F.lit(0))
     all_units = F.least(F.col("done") + said, in_units(F.lit(max_weight)))
-    dislike = F.coalesce(F.col("rating.value") < positive_from, F.lit(False))
+    sent_back = F.col("rating.event_type") == RETURN
+    dislike = F.coalesce(F.col("rating.value") < positive_from, F.lit(False)) | F.coalesce(
+        sent_back, F.lit(False)
+    )
     units = F.when(dislike, 0).otherwise(all_units)
     return pairs.select(
         "user_id",

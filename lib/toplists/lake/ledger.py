@@ -146,8 +146,8 @@ class Ledger:
         ]
         return _run(max(rows, key=lambda row: row["at"])) if rows else None
 
-    def newest_like(self, run: Run) -> Run | None:
-        """The run begun last that is what `run` is, whatever its parent."""
+    def runs_like(self, run: Run) -> list[Run]:
+        """The runs that are what `run` is, whatever their parent; the one begun last is first."""
         rows = [
             row
             for row in read_rows(self._dataset, RUNS, step="prepare")
@@ -157,7 +157,7 @@ class Ledger:
             and _run(row).loads == run.loads
             and json.loads(row["inputs"]).get("stop_list") == run.stop_list
         ]
-        return _run(max(rows, key=lambda row: row["at"])) if rows else None
+        return [_run(row) for row in sorted(rows, key=lambda row: row["at"], reverse=True)]
 
     def _rows(self, run_id: str, step: str) -> list[Row]:
         return read_rows(self._dataset, RUNS, run_id=run_id, step=step)

@@ -1,7 +1,7 @@
 """Which run a new one starts from: its parent, in whose item vectors its fits begin.
 
-The evaluation fit starts from the parent's evaluation fit, which has not seen what was held out then;
-what is held out now is that, or newer. The publication fit starts from the evaluation fit.
+The evaluation fit starts from the parent's evaluation fit, unless that learnt from a pair which is held
+out now (see `toplists.dataset.splits.holds_learnt`). The publication fit starts from the evaluation fit.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import Factors, open_shape
+from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
+from toplists.lake.tables import INTERACTIONS
 from toplists.models.registry import can_start_warm
 from toplists.pipeline.identity import identify_run
 from toplists.pipeline.steps.fits import model_folder, plan_fits
@@ -36,30 +38,29 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
     afresh = identify_run(as_of, load_ids, place.settings, stop_items)
     if cold:
         return afresh
-    begun = place.ledger.newest_like(afresh)
-    if begun is not None:
-        return begun
-    parent = _find_parent(place, afresh)
+    pointer = read_pointer(place.dataset)
+    for begun in place.ledger.runs_like(afresh):
+        if begun.parent not in pointer.bad_runs:
+            return begun
+    live = place.ledger.find_run(pointer.live.run_id) if pointer.live else None
+    parent = live if live is not None and _can_be_parent(place, live, afresh) else None
     return identify_run(as_of, load_ids, place.settings, stop_items, parent=parent)
 
 
-def _find_parent(place: Workplace, run: Run) -> Run | None:
-    """The run published last and not declared bad, if it can be started from.
+def _can_be_parent(place: Workplace, parent: Run, run: Run) -> bool:
+    """Whether the run can start from `parent`, which is live, and so was not declared bad.
 
     It was made by the same code under the same settings, and its files are still there. Of so many
     runs in a row one starts afresh, so that nothing is carried along for ever.
     """
     settings = place.settings.model
-    if not can_start_warm(settings):
-        return None
-    pointer = read_pointer(place.dataset)
-    good = [run_id for run_id in pointer.runs_newest_first() if run_id not in pointer.bad_runs]
-    parent = place.ledger.find_run(good[0]) if good else None
-    if parent is None or parent.as_of is None or run.as_of is None or parent.as_of > run.as_of:
-        return None
+    if not can_start_warm(settings) or parent.generation + 1 >= settings.als.cold_every:
+        return False
+    if parent.as_of is None or run.as_of is None or parent.as_of > run.as_of:
+        return False
     alike = (parent.configuration, parent.code_version) == (run.configuration, run.code_version)
-    due = parent.generation + 1 >= settings.als.cold_every
-    return parent if alike and not due and start_from(place, parent) is not None else None
+    snapshot = partition_files(place.dataset, INTERACTIONS, run_id=parent.run_id)
+    return alike and bool(snapshot) and start_from(place, parent) is not None
 
 
 def start_from(place: Workplace, parent: Run) -> Start | None:

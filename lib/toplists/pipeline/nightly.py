@@ -11,10 +11,11 @@ from toplists.ingest.load import LoadReport
 from toplists.ingest.recovery import take_back_unfinished
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import read_rows
-from toplists.lake.dataset import partition_files
+from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer, write_current
-from toplists.lake.tables import INTERACTIONS, LOADS
+from toplists.lake.schema import Table
+from toplists.lake.tables import INTERACTIONS, LOADS, METRICS, MODELS, RECOMMENDATIONS
 from toplists.pipeline.closing import summarise
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.identity import default_as_of, identify_run
@@ -38,6 +39,13 @@ STEPS: dict[str, Step] = {
     "evaluate": evaluate,
 }
 """What lies between taking in and publishing, in order."""
+
+_LEFT_BY: dict[str, Table] = {
+    "prepare": INTERACTIONS,
+    "train": MODELS,
+    "recommend": RECOMMENDATIONS,
+    "evaluate": METRICS,
+}
 
 
 @dataclass(frozen=True)
@@ -154,9 +162,7 @@ def perform(
     narrator.about(run.run_id)
     with narrator.step(number, total, verb) as step:
         finished = place.ledger.facts(run.run_id, verb)
-        if finished is not None and partition_files(
-            place.dataset, INTERACTIONS, run_id=run.run_id
-        ):  # else it was pruned since
+        if finished is not None and _is_there(place.dataset, _LEFT_BY[verb], run):
             step.detail(f"{finished['detail']} (done before)")
             return
         step.detail(f"run {run.run_id}")
@@ -177,6 +183,13 @@ def publish_step(
         step.detail(f"run {run.run_id}")
         outcome = record(place.ledger, run, "publish", lambda: publish(place, run, force=force))
         step.detail(outcome.detail)
+
+
+def _is_there(dataset: Dataset, table: Table, run: Run) -> bool:
+    """Whether a table holds rows of the run; they may have been pruned since."""
+    if table.partition_by:
+        return bool(partition_files(dataset, table, run_id=run.run_id))
+    return bool(read_rows(dataset, table, run_id=run.run_id))
 
 
 def _refuse(run: Run, outcome: Outcome) -> GateRefusedError | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.dataset.snapshot import Snapshot
+from toplists.dataset.splits import holds_learnt
 from toplists.engine.alternation import Start
 from toplists.engine.shapes import Factors, Shape, commit_shape
 from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError
 from toplists.lake.bookkeeping import Row, append_rows, read_rows
+from toplists.lake.dataset import partition_files
+from toplists.lake.frames import read_frame
 from toplists.lake.ledger import Outcome, Run
-from toplists.lake.tables import MODELS
+from toplists.lake.tables import INTERACTIONS, MODELS
 from toplists.models.protocol import TrainingData
 from toplists.models.registry import can_start_warm
 from toplists.models.store import save_shape
@@ -42,42 +47,52 @@ def train(place: Workplace, run: Run) -> Outcome:
 def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> None:
     """Fit and save what the plan asks for and is not there yet."""
 
-    def make(fit: Fit, start: Start | None = None) -> Shape:
+    def make(fit: Fit, start: Callable[[], Start | None] = lambda: None) -> Shape:
         made = find_fit(place, run, snapshot, fit)
-        return made if made is not None else _fit_and_save(place, run, snapshot, fit, start)
+        return made if made is not None else _fit_and_save(place, run, snapshot, fit, start())
 
     def make_personal() -> None:
-        evaluated = make(plan.candidate, _start_of_tonight(place, run, snapshot))
-        warm = can_start_warm(place.settings.model) and isinstance(evaluated, Factors)
-        items = snapshot.blocks(place.settings.engine.block_entries).items
-        make(plan.published, Start(items.blocks, evaluated.items) if warm else None)
+        evaluated = make(plan.candidate, lambda: _start_of_tonight(place, run, snapshot))
 
+        def from_evaluated() -> Start | None:
+            if not (can_start_warm(place.settings.model) and isinstance(evaluated, Factors)):
+                return None
+            items = snapshot.blocks(place.settings.engine.block_entries).items
+            return Start(items.blocks, evaluated.items)
+
+        make(plan.published, from_evaluated)
+
+    others = [fit for fit in plan if fit not in (plan.candidate, plan.published)]
     at_once(
         make_personal,
-        lambda: [make(fit) for fit in (plan.popularity, plan.live) if fit is not None],
-        lambda: [make(fit) for fit in (plan.similar, *plan.fallback)],
+        lambda: [make(fit) for fit in others if fit.part == "train"],
+        lambda: [make(fit) for fit in others if fit.part == "all"],
     )
 
 
 def _start_of_tonight(place: Workplace, run: Run, snapshot: Snapshot) -> Start | None:
-    """Where the evaluation fit begins.
+    """Where the evaluation fit begins: at nothing, if the parent learnt what is held out now.
 
     Raises:
-        ConfigurationError: the parent's files were there when the run began, and are gone.
+        ConfigurationError: what is left of the parent was there when the run began, and is gone.
     """
-    parent = place.ledger.find_run(run.parent) if run.parent else None
-    if parent is None:
+    if run.parent is None:
         return None
-    facts = place.ledger.facts(parent.run_id, "prepare")
-    if facts is None or facts["protocol"] != snapshot.facts.protocol:
-        return None  # what is held out now may have been learnt from then
-    start = start_from(place, parent)
-    if start is None:
+    parent = place.ledger.find_run(run.parent)
+    start = start_from(place, parent) if parent is not None else None
+    learnt = _interactions_of(place, run.parent)
+    if start is None or learnt is None:
         raise ConfigurationError(
-            f"Run {run.run_id} starts from run {parent.run_id}, whose files are gone. Begin again with "
-            "--cold."
+            f"Run {run.run_id} starts from run {run.parent}, of which not everything is left. Begin "
+            "again with --cold."
         )
-    return start
+    return None if holds_learnt(snapshot.interactions, learnt) else start
+
+
+def _interactions_of(place: Workplace, run_id: str) -> DataFrame | None:
+    if not partition_files(place.dataset, INTERACTIONS, run_id=run_id):
+        return None
+    return read_frame(place.spark, place.dataset, INTERACTIONS, run_id=run_id)
 
 
 def _fit_and_save(
