@@ -41,8 +41,8 @@ def find_commits(source: Source, settings: IngestSettings, loads: Sequence[Row])
     """The versions of a Delta table that come after those loaded; `None` if there is none.
 
     The first time that is the table as it is. Afterwards it is the files that later commits added; a
-    commit that only rearranged files adds nothing. One that took rows away or replaced them is refused,
-    unless `ingest.delta_rewrites` allows to read the whole table once more: events that are known are
+    commit that only rearranged files adds nothing. One that took rows away or replaced them, or whose
+    files are gone since, is refused, unless `ingest.delta_rewrites` allows to read the whole table once more: events that are known are
     then recognised, and what the table no longer holds stays. A change data feed is not read.
 
     Args:
@@ -52,7 +52,7 @@ def find_commits(source: Source, settings: IngestSettings, loads: Sequence[Row])
 
     Raises:
         InputRefusedError: there is no such table, it needs a reader that knows more, a column is
-            missing, or rows were taken away.
+            missing, or rows were taken away or cannot be told from the others any more.
     """
     table = _open(source)
     columns, typed_times = find_typed_columns(
@@ -132,18 +132,34 @@ def _added_since(
     adds: list[dict[str, Any]] = []
     for version in range(done + 1, last + 1):
         actions = list(_actions(source, version))
-        rewritten = next((a["remove"] for a in actions if _changes(a.get("remove"))), None)
-        if not actions or rewritten is not None:
+        added = [action["add"] for action in actions if _changes(action.get("add"))]
+        if what := _hindrance(source, actions, added):
             if settings.delta_rewrites == "reread":
                 return None
-            what = "took rows away or replaced them" if actions else "is no longer in its log"
             raise InputRefusedError(
                 f"{source.path}: version {version} {what}, and only appended rows can be told from those "
                 f"taken in before (up to version {done}). If what it holds now is right, {_REREAD}: known "
                 "events are recognised, and those that it no longer holds stay."
             )
-        adds += [action["add"] for action in actions if _changes(action.get("add"))]
+        adds += added
     return adds
+
+
+def _hindrance(
+    source: Source, actions: Sequence[dict[str, Any]], added: Sequence[dict[str, Any]]
+) -> str | None:
+    """Why the rows that a version appended cannot be read by themselves; `None` if they can."""
+    if not actions:
+        return "is no longer in its log"
+    if any(_changes(action.get("remove")) for action in actions):
+        return "took rows away or replaced them"
+    if not all(_place(source, add).exists() for add in added):
+        return "added files that are gone since (OPTIMIZE and VACUUM)"
+    return None
+
+
+def _place(source: Source, add: dict[str, Any]) -> Path:
+    return Path(source.path) / unquote(str(add["path"]))
 
 
 def _changes(action: dict[str, Any] | None) -> bool:
@@ -170,8 +186,7 @@ def _input(
             f"{source.path} marks rows as deleted beside its files (deletion vectors). Rewrite it with "
             "REORG TABLE … APPLY (PURGE), and take it in then."
         )
-    path = unquote(str(add["path"]))
-    file = InputFile(Path(source.path) / path)
+    file = InputFile(_place(source, add))
     row_groups = count_row_groups(file)
     values = add.get("partitionValues") or {}
     constants = {
