@@ -7,18 +7,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplists.config.settings import ColumnSettings
+from toplists.config.settings import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile
 from toplists.ingest.formats import read_text
 from toplists.ingest.json_lines import inspect_json
 from toplists.ingest.lines import TextPiece
+from toplists.ingest.rereading import reread, reread_as
 
 PLAIN = ColumnSettings()
+KEPT = pa.schema(
+    {"file": pa.string(), "line": pa.int64(), "element": pa.int64(), "raw": pa.string()}
+)
 ALIGNED = ColumnSettings(user="session", item="items[]", value="values[]")
 
 
@@ -139,6 +144,44 @@ def test_a_file_that_is_not_what_it_should_be_is_refused(
 ) -> None:
     with pytest.raises(InputRefusedError, match=said):
         rows_of(tmp_path, content, chosen)
+
+
+EARLY = b'{"user": "u", "item": "i", "rating": 1}\n' * 1000  # what the columns are found by
+LATE = [
+    {"user": "u", "item": "i", "timestamp": 9, "genre": "a"},  # a role that was not there before
+    {"user": "u", "item": "i", "Score": 9},  # another name of one that was
+    {"user": "u", "item": "i", "timestamp": None},  # nothing would be lost
+    {"user": "u", "item": "i", "timestamp": {"at": 9}},  # no name that is looked for
+]
+
+
+def test_a_column_that_comes_later_is_not_dropped_silently(tmp_path: Path) -> None:
+    content = EARLY + "".join(json.dumps(line) + "\n" for line in LATE).encode()
+    problems = [row[-1] for row in rows_of(tmp_path, content)[1000:]]
+    assert problems == ["column_too_late", "column_too_late", None, None]
+    named = ColumnSettings(time="timestamp")
+    problems = [row[-1] for row in rows_of(tmp_path, content, named)[1000:]]
+    assert problems == [None, "column_too_late", None, "not_a_scalar"]
+
+
+def test_a_named_column_is_sought_in_the_whole_file(tmp_path: Path) -> None:
+    chosen = ColumnSettings(value="stars")
+    late = EARLY + b'{"user": "u", "item": "i", "stars": 5}\n'
+    assert [row[4] for row in rows_of(tmp_path, late, chosen)[999:]] == [None, "5"]
+    with pytest.raises(InputRefusedError, match="expected a column stars"):
+        rows_of(tmp_path, EARLY, chosen)
+
+
+def test_rows_with_a_late_column_are_read_again_once_it_is_named() -> None:
+    noted, sample = json.dumps(["user", "item"]), json.dumps(LATE[0])
+    named = IngestSettings(columns=ColumnSettings(time="timestamp"))
+    reading = reread_as(0, "jsonl", noted, sample, named)
+    kept = pa.record_batch({"file": ["f"], "line": [7], "element": [None], "raw": [sample]}, KEPT)
+    (row,) = (row for batch in reread({"f": reading}, iter([kept])) for row in batch.to_pylist())
+    assert (row["line"], row["time"], row["problem"]) == (7, "9", None)
+    unnamed = reread_as(0, "jsonl", noted, sample, IngestSettings())
+    (row,) = (row for batch in reread({"f": unnamed}, iter([kept])) for row in batch.to_pylist())
+    assert row["problem"].startswith("column_too_late: timestamp could be the time")
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=5)

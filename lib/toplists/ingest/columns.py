@@ -13,7 +13,7 @@ Role: TypeAlias = Literal["user", "item", "value", "time", "event_type", "event_
 ROLES: tuple[Role, ...] = get_args(Role)
 REQUIRED: tuple[Role, ...] = ("user", "item")
 
-# Compared without case, spaces, `_` and `-`: `user_id`, `userId` and `User ID` are one name.
+# In their plain form.
 _USUAL_NAMES: dict[Role, frozenset[str]] = {
     "user": frozenset({"userid", "user", "uid", "customerid", "customer", "visitorid", "memberid"}),
     "item": frozenset(
@@ -62,6 +62,26 @@ def find_columns(header: Sequence[str], chosen: ColumnSettings, where: str) -> d
     return found
 
 
+def chosen_names(chosen: ColumnSettings) -> tuple[str, ...]:
+    """The names of columns that the person gave."""
+    return tuple(name for name in chosen.model_dump().values() if name is not None)
+
+
+def usual_roles(chosen: ColumnSettings) -> dict[str, Role]:
+    """What a column may be called, in its plain form, for every role that the person named none for."""
+    return {
+        usual: role
+        for role in ROLES
+        if getattr(chosen, role) is None
+        for usual in _USUAL_NAMES[role]
+    }
+
+
+def plain_name(column: str) -> str:
+    """The form in which names are compared: `user_id`, `userId` and `User ID` are one name."""
+    return re.sub(r"[ _-]", "", column).lower()
+
+
 def find_id_column(header: Sequence[str], role: Role, chosen: str | None, where: str) -> str:
     """The name in `header` of the column with the ids of users or items.
 
@@ -90,7 +110,7 @@ def find_id_column(header: Sequence[str], role: Role, chosen: str | None, where:
 def _is_meant(column: str, name: str | None, role: Role) -> bool:
     if name is not None:
         return column == name
-    return re.sub(r"[ _-]", "", column).lower() in _USUAL_NAMES[role]
+    return plain_name(column) in _USUAL_NAMES[role]
 
 
 def _title(role: Role) -> str:

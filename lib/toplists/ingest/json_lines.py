@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -11,7 +11,14 @@ import pyarrow as pa
 
 from toplists.config.settings import ColumnSettings
 from toplists.errors import InputRefusedError
-from toplists.ingest.columns import ROLES, Role, find_columns
+from toplists.ingest.columns import (
+    ROLES,
+    Role,
+    chosen_names,
+    find_columns,
+    plain_name,
+    usual_roles,
+)
 from toplists.ingest.files import InputFile
 from toplists.ingest.layout import JsonLayout
 from toplists.ingest.lines import LineBlock
@@ -35,27 +42,50 @@ class _BadRowError(Exception):
 def inspect_json(file: InputFile, chosen: ColumnSettings) -> JsonLayout:
     """The layout of a file of JSON lines, from the names in its first thousand lines.
 
+    Names that the person gave and that are not among those are looked for in the whole file.
+
     Raises:
         InputRefusedError: the file is empty, damaged, not of its encoding, or lacks a column.
     """
+    sought = set(chosen_names(chosen))
+    names: dict[str, None] = {}
+    seen = start = 0
     try:
         with open_stream(file) as stream:
-            head = next(whole_lines(stream, block_bytes=_SAMPLED_BYTES), b"")
+            for block in whole_lines(stream, block_bytes=_SAMPLED_BYTES):
+                if not seen and block.startswith(_MARK):
+                    start = len(_MARK)
+                content = in_utf8(block[0 if seen else start :], seen + 1, file)
+                for line in content.removesuffix(b"\n").split(b"\n"):
+                    if seen >= _SAMPLED_LINES and sought <= names.keys():
+                        break
+                    names |= dict.fromkeys(_names_in(line))
+                    seen += 1
+                if sought <= names.keys():
+                    break
     except DAMAGE as damage:
-        raise refusal_of_damage(file, 0, damage) from damage
-    if not head:
+        raise refusal_of_damage(file, seen, damage) from damage
+    if not seen:
         raise InputRefusedError(f"{file} is empty. Expected one JSON object per line.")
-    start = len(_MARK) if head.startswith(_MARK) else 0
-    lines = in_utf8(head[start:], 1, file).split(b"\n")[:_SAMPLED_LINES]
-    names: dict[str, None] = {}
-    for line in lines:
-        try:
-            names |= dict.fromkeys(_names(_parse(line)))
-        except _BadRowError:
-            continue
-    columns = find_columns(list(names), chosen, f"{file}, its first lines")
-    known = list(names)
-    return JsonLayout({role: known[at] for role, at in columns.items()}, start, names=tuple(known))
+    return layout_of_names(tuple(names), chosen, str(file), start)
+
+
+def layout_of_names(
+    names: tuple[str, ...], chosen: ColumnSettings, where: str, start: int = 0
+) -> JsonLayout:
+    """The layout of objects with these fields; the first one begins at byte `start`.
+
+    Raises:
+        InputRefusedError: a column is missing or ambiguous.
+    """
+    columns = find_columns(names, chosen, where)
+    mapped: dict[Role, str] = {role: names[at] for role, at in columns.items()}
+    return JsonLayout(mapped, start, names=names, usual=usual_roles(chosen))
+
+
+def names_in_row(text: str) -> list[str]:
+    """The fields of an object, as columns are named; none if it is no object."""
+    return _names_in(text.encode())
 
 
 def split_objects(
@@ -63,10 +93,12 @@ def split_objects(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of JSON lines, as batches of `SCANNED`; a line that is not an object is a bad row.
 
-    Numbers keep the text they are written in. `element` counts the rows of a line with arrays from 1;
+    A field that the layout does not know, by one of the usual names of a role, makes its line a bad row:
+    what it says would be lost. Numbers keep the text they are written in. `element` counts the rows of a line with arrays from 1;
     such a row has no `raw`.
     """
     fields = {role: _Field.of(name) for role, name in layout.columns.items()}
+    known = set(layout.names)
     for block in blocks:
         rows = _Collected()
         lines = block.content.removesuffix(b"\n").split(b"\n")
@@ -74,7 +106,10 @@ def split_objects(
             if not line.strip():
                 continue
             try:
-                _add_line(rows, number, line, fields)
+                parsed = _parse(line)
+                if late := parsed.keys() - known:
+                    _refuse_late(late, parsed, layout)
+                _add_row(rows, number, line, parsed, fields)
             except _BadRowError as bad:
                 rows.add(number, line.decode(), None, problem=str(bad))
         if rows.lines:
@@ -156,8 +191,23 @@ class _Collected:
         )
 
 
-def _add_line(rows: _Collected, number: int, line: bytes, fields: Mapping[Role, _Field]) -> None:
-    parsed = _parse(line)
+def _refuse_late(names: Set[str], parsed: Mapping[str, Any], layout: JsonLayout) -> None:
+    for name in sorted(names):
+        role = layout.usual.get(plain_name(name))
+        if role is not None and isinstance(parsed[name], str | bool):
+            raise _BadRowError(
+                f"column_too_late: {name} could be the {role}, and is not among the fields that the "
+                f"columns were found by, those of the first lines; name it: ingest.columns.{role}"
+            )
+
+
+def _add_row(
+    rows: _Collected,
+    number: int,
+    line: bytes,
+    parsed: Mapping[str, Any],
+    fields: Mapping[Role, _Field],
+) -> None:
     found = {role: one.look_up(parsed) for role, one in fields.items()}
     arrays = {
         role: _elements(found[role], one.name) for role, one in fields.items() if one.is_array
@@ -198,6 +248,13 @@ def _parse(line: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise _BadRowError("not_an_object: a line must be one JSON object")
     return parsed
+
+
+def _names_in(line: bytes) -> list[str]:
+    try:
+        return list(_names(_parse(line)))
+    except _BadRowError:
+        return []
 
 
 def _names(parsed: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[str]:

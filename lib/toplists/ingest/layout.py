@@ -60,13 +60,15 @@ class JsonLayout:
 
     A dotted name leads into objects inside. A name that ends in `[]` is an array: the line holds as
     many rows as its arrays have elements, and every other field belongs to all of them. `names`: all
-    fields that were seen.
+    fields that were seen. `usual`: for the plain form of a name that a field seen later must not have,
+    the role it could be; see `toplists.ingest.columns.usual_roles`.
     """
 
     columns: Mapping[Role, str]
     body_start: int = 0
     body_line: int = 1
     names: tuple[str, ...] = field(default=(), compare=False)
+    usual: Mapping[str, Role] = field(default_factory=dict, compare=False)
 
 
 LineLayout: TypeAlias = TextLayout | SectionLayout | JsonLayout

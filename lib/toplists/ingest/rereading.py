@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toplists.config.settings import IngestSettings
-from toplists.ingest.columns import ROLES, Role, find_columns
-from toplists.ingest.json_lines import json_row, split_objects
+from toplists.ingest.columns import ROLES, Role, chosen_names
+from toplists.ingest.json_lines import json_row, layout_of_names, names_in_row, split_objects
 from toplists.ingest.layout import (
     JsonLayout,
     TextLayout,
@@ -77,8 +77,9 @@ def _layout(
         return ParquetLayout(columns, frozenset(typed), ())
     if kind == "jsonl":
         names: list[str] = json.loads(header or "[]")
-        found = find_columns(names, settings.columns, "The refused rows")
-        return JsonLayout({role: names[at] for role, at in found.items()})
+        # A row that was refused for a column that came too late has it, and the header has not.
+        late = set(chosen_names(settings.columns)) & set(names_in_row(sample)) - set(names)
+        return layout_of_names((*names, *sorted(late)), settings.columns, "The refused rows")
     if header is not None:
         names = split_header(header, kind, settings)
         return layout_of_header(names, kind, settings, "The refused rows")
