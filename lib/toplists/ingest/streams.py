@@ -77,7 +77,8 @@ def open_stream(file: InputFile, start: int = 0) -> Iterator[Readable]:
         packed_bytes = file.path.stat().st_size
         if file.member is not None:
             archive = stack.enter_context(zipfile.ZipFile(stream))
-            packed_bytes = archive.getinfo(file.member).compress_size
+            # What an archive says of itself may be a lie, and is no more than its own size.
+            packed_bytes = min(packed_bytes, archive.getinfo(file.member).compress_size)
             stream = stack.enter_context(archive.open(file.member))
         if file.gzipped:
             stream = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=stream)))
