@@ -11,7 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from toplists.config.settings import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
-from toplists.ingest.batch import next_batch
+from toplists.ingest.batch import loads_of, next_batch
 from toplists.ingest.formats import read_piece
 from toplists.ingest.pieces import plan_pieces
 from toplists.ingest.recognition import recognise
@@ -114,6 +114,22 @@ def append_after_gap(path: Path) -> None:
     (path / "gone").rename(log / "00000000000000000001.json")
     DeltaTable(str(path)).create_checkpoint()
     (log / "00000000000000000001.json").unlink()
+
+
+def test_a_table_that_moved_is_known(tmp_path: Path) -> None:
+    loads: list[Row] = []
+    append(tmp_path / "old", "a")
+    take(tmp_path / "old", loads)
+    append(tmp_path / "other", "b")
+    take(tmp_path / "other", loads)
+    moved = (tmp_path / "old").rename(tmp_path / "new")
+    append(tmp_path / "old", "c")  # another table in its place
+    assert take(moved, loads) is None
+    recognised = recognise(Source("delta", str(moved)), PLAIN, loads)
+    assert loads_of(recognised, loads, PLAIN) == loads[:1]
+    assert take(tmp_path / "old", loads) == ["c"]
+    recognised = recognise(Source("delta", str(tmp_path / "old")), PLAIN, loads)
+    assert loads_of(recognised, loads, PLAIN) == loads[2:]
 
 
 def test_read_in_another_way_it_is_read_from_the_beginning(tmp_path: Path) -> None:

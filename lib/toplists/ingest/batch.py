@@ -93,14 +93,18 @@ def loads_of(
     distinct = {part.fingerprint: part for part in recognised.parts}
     load_id = load_id_of(list(distinct.values()))
     whole = _loaded_whole(recognised, loads, settings)
+    known_as = recognised.known_as
     return [
         load
         for load in loads
         if (whole is not None and load["fingerprint"] == whole["fingerprint"])
         or load["load_id"] == load_id
-        or distinct.keys() & {one["fingerprint"] for one in load.get("files") or ()}
-        # Of a Delta table without new versions there is no part.
-        or (recognised.source.kind == "delta" and load["path"] == recognised.source.path)
+        or any(
+            one["fingerprint"] in distinct
+            # Of a Delta table without new versions there is no part.
+            or (known_as is not None and one["fingerprint"].startswith(known_as))
+            for one in load.get("files") or ()
+        )
     ]
 
 

@@ -31,14 +31,23 @@ _REREAD = "--set ingest.delta_rewrites=reread reads all of the table once more"
 
 @dataclass(frozen=True)
 class Commits:
-    """A range of versions of a table: by what it is known, and the files it added."""
+    """A range of versions of a table: by what it is known, and the files it added, if any.
 
-    fingerprint: str
-    inputs: tuple[EventInput, ...]
+    `known_as`: what the fingerprints of all ranges of this table, read like this, begin with.
+    """
+
+    known_as: str
+    versions: str = ""
+    inputs: tuple[EventInput, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """`<table id>:<how it is read>:<first version>-<last version>`."""
+        return self.known_as + self.versions
 
 
-def find_commits(source: Source, settings: IngestSettings, loads: Sequence[Row]) -> Commits | None:
-    """The versions of a Delta table that come after those loaded; `None` if there is none.
+def find_commits(source: Source, settings: IngestSettings, loads: Sequence[Row]) -> Commits:
+    """The versions of a Delta table that come after those loaded, and what they added.
 
     The first time that is the table as it is. Afterwards it is the files that later commits added; a
     commit that only rearranged files adds nothing. One that took rows away or replaced them, or whose
@@ -62,10 +71,10 @@ def find_commits(source: Source, settings: IngestSettings, loads: Sequence[Row])
     known_as = f"{table.metadata().id}:{_how(columns, typed_times, settings)}:"
     done = _last_loaded(known_as, loads)
     if done is not None and done >= last:
-        return None
+        return Commits(known_as)
     added = None if done is None else _added_since(source, done, last, settings)
     if added == []:
-        return None
+        return Commits(known_as)
     adds = _present(table) if added is None else added
     first = 0 if added is None or done is None else done + 1
     partitions = set(table.metadata().partition_columns)
@@ -76,7 +85,7 @@ def find_commits(source: Source, settings: IngestSettings, loads: Sequence[Row])
     filled = tuple(one for one in inputs if one is not None)
     if not filled and done is None:
         raise InputRefusedError(f"{source.path} has no rows. Expected at least one event.")
-    return Commits(f"{known_as}{first}-{last}", filled) if filled else None
+    return Commits(known_as, f"{first}-{last}", filled)
 
 
 def _open(source: Source) -> DeltaTable:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from toplists.config.settings import IngestSettings
 from toplists.errors import InputRefusedError
-from toplists.ingest.delta_log import find_commits
+from toplists.ingest.delta_log import Commits, find_commits
 from toplists.ingest.files import InputFile, find_files
 from toplists.ingest.layout import JsonLayout, SectionLayout, TextLayout
 from toplists.ingest.parquet import ParquetLayout
@@ -57,10 +57,14 @@ class Part:
 
 @dataclass(frozen=True)
 class RecognisedSource:
-    """A source that was looked at: its parts, those with events first, in order of name."""
+    """A source that was looked at: its parts, those with events first, in order of name.
+
+    `known_as`: of a Delta table, what the fingerprint of each of its parts begins with.
+    """
 
     source: Source
     parts: tuple[Part, ...]
+    known_as: str | None = None
 
 
 def recognise(
@@ -76,8 +80,11 @@ def recognise(
     Raises:
         InputRefusedError: a file is missing, empty, not of its kind, or lacks a column.
     """
+    known_as: str | None = None
     if source.kind == "delta":
-        events: Iterator[Part] = _of_table(source, settings, loads)
+        commits = find_commits(source, settings, loads)
+        known_as = commits.known_as
+        events: Iterator[Part] = _of_table(source, commits)
         items: tuple[InputFile, ...] = ()
         users: tuple[InputFile, ...] = ()
     else:
@@ -86,7 +93,7 @@ def recognise(
         inspected = [inspect_events(file, source.kind, settings) for file in found.events]
         events = (_of_events(one, source, settings) for one in inspected)
     catalogues = (_of_entries(one) for one in entry_inputs(items, users, source, settings))
-    return RecognisedSource(source, (*events, *catalogues))
+    return RecognisedSource(source, (*events, *catalogues), known_as)
 
 
 def _of_events(one: EventInput, source: Source, settings: IngestSettings) -> Part:
@@ -106,13 +113,9 @@ def _of_entries(one: EntryInput) -> Part:
     return Part(str(one.file), _fingerprint(digest, how), digest, entries=(one,))
 
 
-def _of_table(source: Source, settings: IngestSettings, loads: Sequence[Row]) -> Iterator[Part]:
-    """The versions of a Delta table that no load has; nothing if all are loaded.
-
-    The fingerprint is readable: `<table id>:<how it is read>:<first version>-<last version>`.
-    """
-    commits = find_commits(source, settings, loads)
-    if commits is not None:
+def _of_table(source: Source, commits: Commits) -> Iterator[Part]:
+    """What versions of a Delta table added; nothing where they brought no rows."""
+    if commits.inputs:
         yield Part(source.path, commits.fingerprint, "", events=commits.inputs)
 
 
