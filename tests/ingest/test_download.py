@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator
+from email.message import Message
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,6 +90,25 @@ def test_a_release_is_fetched_once(
 def test_what_differs_from_its_sum_is_refused(environ: dict[str, str], offered: Path) -> None:
     write_md5(offered, "0" * 32)
     with pytest.raises(InputRefusedError, match=r"0{32} is announced"):
+        provide(named(environ), environ)
+    assert list(Path(named(environ).path).parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [403, 503, None])
+def test_a_sum_that_cannot_be_fetched_is_not_passed_over(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    open_url = urllib.request.urlopen
+
+    def answer(url: str, **options: Any) -> Any:
+        if not url.endswith(".md5"):
+            return open_url(url, **options)
+        if status is None:
+            raise TimeoutError("timed out")
+        raise urllib.error.HTTPError(url, status, "no", Message(), None)
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    with pytest.raises(ToplistsError, match=r"zip\.md5 cannot be fetched \(.*cannot be checked"):
         provide(named(environ), environ)
     assert list(Path(named(environ).path).parent.iterdir()) == []
 

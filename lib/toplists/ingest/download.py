@@ -19,6 +19,7 @@ LARGEST_BYTES = 2 << 30
 _SECONDS = 30
 _CHUNK = 1 << 20
 _SCHEMES = ("https", "http", "file")
+_ABSENT = (404, 410)
 _MD5 = re.compile(rb"\b[0-9a-fA-F]{32}\b")
 
 
@@ -33,7 +34,7 @@ def provide(source: Source, environ: Mapping[str, str]) -> None:
         environ: Process environment.
 
     Raises:
-        ToplistsError: the place cannot be reached.
+        ToplistsError: the place, or the MD5 sum that it may offer, cannot be reached.
         InputRefusedError: what came is not the archive: too large, damaged, or nothing there.
     """
     path = Path(source.path)
@@ -83,21 +84,40 @@ def _fetch(url: str, draft: Path, path: Path) -> None:
 
 
 def _offered_md5(url: str) -> str | None:
-    """The MD5 sum in hex; `None` where none is offered."""
+    """The MD5 sum in hex; `None` where none is offered.
+
+    Raises:
+        ToplistsError: whether one is offered cannot be told.
+    """
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - its scheme was checked
             found = _MD5.search(answer.read(_CHUNK))
-    except (urllib.error.URLError, OSError):
-        return None
+    except (urllib.error.URLError, OSError) as error:
+        if _is_absent(error):
+            return None
+        raise ToplistsError(
+            f"{url} cannot be fetched ({_reason(error)}), so the archive beside it cannot be checked and "
+            "was not kept. Run the command again."
+        ) from error
     return found[0].decode().lower() if found else None
 
 
 def _unreachable(url: str, error: OSError, path: Path) -> ToplistsError:
-    reason = getattr(error, "reason", None) or error
-    what = f"{url} cannot be fetched ({reason})."
-    if isinstance(error, urllib.error.HTTPError) and error.code in (404, 410):
+    what = f"{url} cannot be fetched ({_reason(error)})."
+    if isinstance(error, urllib.error.HTTPError) and error.code in _ABSENT:
         return InputRefusedError(f"{what} Is MOVIELENS_URL right?")
     return ToplistsError(
         f"{what} Without a network, get the file elsewhere and put it at {path}, name its place with "
         "movielens:PATH, or set MOVIELENS_URL to a mirror."
     )
+
+
+def _is_absent(error: OSError) -> bool:
+    """Whether the place was reached, and has no such file."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in _ABSENT
+    return isinstance(getattr(error, "reason", None), FileNotFoundError)
+
+
+def _reason(error: OSError) -> object:
+    return getattr(error, "reason", None) or error
