@@ -5,6 +5,10 @@ over them is another run. They are taken out of the counts of their former load 
 `rejected_events`. In order: the rows are marked as about to be taken over, their events are written, one
 commit to `loads` completes the new load and corrects the former, and the marked rows are deleted. Killed
 anywhere and repeated, it goes on; marks of a load that is complete are deleted first.
+
+Rows without a time are numbered among the equal rows that are judged again, not on from those that the
+file's load accepted: one that comes to equal an accepted row of its file is a duplicate of it, where an
+ingest under the right settings would have made it a further event.
 """
 
 from __future__ import annotations
