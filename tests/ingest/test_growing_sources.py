@@ -19,7 +19,7 @@ from toplists.ingest import load
 from toplists.ingest.recovery import take_back_unfinished
 from toplists.lake.bookkeeping import append_rows, read_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.tables import EVENTS, ITEMS, LOADS
+from toplists.lake.tables import EVENTS, ITEMS, LOADS, REJECTED_EVENTS
 
 ANY_SHARE = IngestSettings(max_rejected_share=1.0)
 RELEASE_0_1_0 = "d3cd87003ae9a05f9b63893383743ce076e68ac224b2f44d6bbfacba3a9555eb"
@@ -159,6 +159,40 @@ def test_nothing_is_taken_back_where_nothing_is_unfinished(no_rows: Path, tmp_pa
     shutil.copytree(no_rows, dataset.root)
     assert take_back_unfinished(dataset, set()) is None
     assert take_back_unfinished(Dataset(tmp_path / "nowhere"), set()) is None
+
+
+def test_refused_rows_of_loads_that_died_do_not_stay(no_rows: Path, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "lake")
+    shutil.copytree(no_rows, dataset.root)
+    names = ("complete", "dead", "repeated")  # none of them left events
+    refused = [
+        {"load_id": name, "file": "f", "line": 1, "raw": "x", "reasons": ["y: z"]}
+        | {"element": None, "redriven_by": None}
+        for name in names
+    ]
+    append_rows(dataset, REJECTED_EVENTS, refused)
+    left = []
+    for comes_next in ("repeated", None, None):
+        take_back_unfinished(dataset, {"complete"}, comes_next)
+        left.append(sorted(row["load_id"] for row in read_rows(dataset, REJECTED_EVENTS)))
+    assert left == [["complete", "repeated"], ["complete"], ["complete"]]
+    # Where there was nothing to remove there was no commit either.
+    commits = DeltaTable(dataset.path(REJECTED_EVENTS)).history()
+    assert [commit["operation"] for commit in commits].count("DELETE") == 2
+
+
+def test_a_load_that_died_leaves_no_catalogue(
+    spark: SparkSession, tmp_path: Path, killed_before: Callable[..., None]
+) -> None:
+    dataset = Dataset(tmp_path / "lake")
+    (tmp_path / "ratings.dat").write_text("1::2::3::4\n")
+    (tmp_path / "movies.dat").write_text("2::A::War\n")
+    for step in ("write_events", "write_rejected"):
+        killed_before(step, lambda: take_in(spark, dataset, f"movielens:{tmp_path}"))
+        assert read_rows(dataset, ITEMS) == []
+    report = take_in(spark, dataset, f"movielens:{tmp_path}")
+    assert (counts(report), report.entries) == ((1, 1, 0, 0, 0), 1)
+    assert [row["title"] for row in read_rows(dataset, ITEMS)] == ["A"]
 
 
 def test_what_changed_since_is_not_undone(

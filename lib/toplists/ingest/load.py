@@ -1,4 +1,4 @@
-"""Taking a batch in: files → checked rows → events, refused rows, catalogue and a row in `loads`."""
+"""Taking a batch in: files → checked rows → events, refused rows, catalogues and a row in `loads`."""
 
 from __future__ import annotations
 
@@ -81,13 +81,16 @@ def ingest(
     try:
         summary = summarise(rows)
         require_enough(summary, rows, batch, settings.max_rejected_share)
-        entries = _write_entries(dataset, batch, settings)
+        entries = _count_entries(batch, settings)
+        dataset.create_tables()
         complete = {load["load_id"] for load in read_rows(dataset, LOADS)}
         take_back_unfinished(dataset, complete, batch.load_id)
         given_ids = "event_id" in rules.roles
         effect = write_events(rows, dataset, batch.load_id, summary, given_ids=given_ids)
         names = [str(one.file) for one in batch.events]
         write_rejected(rows, dataset, batch.load_id, names, summary)
+        # Not hidden by an incomplete load as events are, so after everything that may fail.
+        _write_entries(dataset, batch, settings)
     finally:
         rows.unpersist()
     return _complete(dataset, batch, summary, effect, entries, loaded_at)
@@ -97,7 +100,9 @@ def ingest_entries(
     dataset: Dataset, batch: Batch, settings: IngestSettings, *, loaded_at: datetime
 ) -> LoadReport:
     """Take a batch of nothing but catalogues into `dataset`, which needs no Spark; as `ingest`."""
-    entries = _write_entries(dataset, batch, settings)
+    entries = _count_entries(batch, settings)
+    dataset.create_tables()
+    _write_entries(dataset, batch, settings)
     return _complete(
         dataset, batch, Summary(0, 0, 0, 0, None, None), Effect(0, 0), entries, loaded_at
     )
@@ -120,14 +125,14 @@ def _rules(batch: Batch) -> RowRules:
     return batch.rules
 
 
-def _write_entries(dataset: Dataset, batch: Batch, settings: IngestSettings) -> int:
-    """Bring the catalogues in; returns their number of entries."""
-    # Read once before anything is written: a catalogue may turn out to be wrong in its last line.
-    entries = sum(1 for one in batch.entries for _ in read_entries(one, settings))
-    dataset.create_tables()
+def _count_entries(batch: Batch, settings: IngestSettings) -> int:
+    """The number of entries in the catalogues; reading them all finds what is wrong with them."""
+    return sum(1 for one in batch.entries for _ in read_entries(one, settings))
+
+
+def _write_entries(dataset: Dataset, batch: Batch, settings: IngestSettings) -> None:
     for one in batch.entries:
         upsert(dataset, _TABLES[one.table], read_entries(one, settings), batch.load_id)
-    return entries
 
 
 def _complete(

@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from toplists.errors import ToplistsError
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
-from toplists.lake.tables import EVENTS
+from toplists.lake.tables import EVENTS, REJECTED_EVENTS
 
 # Operations that put rows into the table or take some out; all others only rearrange it.
 _CHANGES = frozenset({"WRITE", "MERGE", "UPDATE", "DELETE"})
@@ -20,6 +20,8 @@ def take_back_unfinished(
 ) -> str | None:
     """Restore `events` to what it was before a load that died between its events and its completion.
 
+    Refused rows of loads that are not complete are removed, also of those that left no events.
+
     Nobody sees events of an incomplete load. Were they left, another load that brings the same events
     would find them there, add nothing, and they would be hidden for good; and an event that the dead
     load had corrected would be lost.
@@ -27,17 +29,23 @@ def take_back_unfinished(
     Args:
         dataset: The dataset; the caller holds its lease.
         complete: Ids of the complete loads.
-        load_id: The load that comes next. If it is itself the one that died, its events stay: it will
-            recognise them.
+        load_id: The load that comes next. If it is itself the one that died, its events and refused
+            rows stay: it will recognise the ones and replace the others.
 
     Returns:
-        The load that was taken back, `None` if there was none.
+        The load whose events were taken back, `None` if there was none.
 
     Raises:
         ToplistsError: rows were changed since by something else, which restoring would undo.
     """
     if not dataset.has(EVENTS):
         return None
+    unfinished = _restore_events(dataset, complete, load_id)
+    _remove_refused(dataset, {*complete, load_id})
+    return unfinished
+
+
+def _restore_events(dataset: Dataset, complete: Collection[str], load_id: str | None) -> str | None:
     events = DeltaTable(dataset.path(EVENTS))
     unfinished: str | None = None
     first = -1
@@ -60,3 +68,15 @@ def take_back_unfinished(
     with written(f"restore {EVENTS.name}"):
         events.restore(first - 1)
     return unfinished
+
+
+def _remove_refused(dataset: Dataset, kept: Collection[str | None]) -> None:
+    """Delete the refused rows of all loads but `kept`."""
+    if not dataset.has(REJECTED_EVENTS):
+        return
+    refused = DeltaTable(dataset.path(REJECTED_EVENTS))
+    left = {part["load_id"] for part in refused.partitions()} - set(kept)
+    if left:
+        listed = ", ".join(f"'{one}'" for one in sorted(left))
+        with written(f"removal from {REJECTED_EVENTS.name}"):
+            refused.delete(f"load_id IN ({listed})")
