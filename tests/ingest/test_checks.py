@@ -28,6 +28,7 @@ def judged(
     rows: list[dict[str, Any]],
     roles: tuple[Role, ...] = ("user", "item", "value", "time"),
     value_range: tuple[float | None, float | None] = (0.5, 5.0),
+    **further: Any,
 ) -> list[Row]:
     """The verdict on rows like GOOD with some columns changed, in order."""
     names = SCHEMA.replace(" bigint", "").replace(" string", "").replace(" int", "").split(", ")
@@ -36,7 +37,7 @@ def judged(
         for line, row in enumerate(rows, start=1)
     ]
     frame = spark.createDataFrame([[row.get(name) for name in names] for row in complete], SCHEMA)
-    rules = RowRules(frozenset(roles), "auto", "auto", value_range)
+    rules = RowRules(frozenset(roles), "auto", "auto", value_range, **further)
     return judge(frame, rules, NOW).orderBy("line").collect()
 
 
@@ -145,6 +146,25 @@ def test_given_ids_types_and_versions(spark: SparkSession) -> None:
     ]
     assert (rows[0].event_id, rows[0].event_type) == ("e1", "click")
     assert rows[1].event_type == "rating"  # none given
+
+
+def test_a_pattern_does_not_concern_times_of_a_type(spark: SparkSession) -> None:
+    roles: tuple[Role, ...] = ("user", "item", "value", "time", "updated_at")
+    rows = judged(
+        spark,
+        [
+            {"time": "3.2.2001", "updated_at": "2001-02-04T00:00:00Z"},
+            {"time": "2001-02-03", "updated_at": "4.2.2001"},
+        ],
+        roles,
+        time_pattern="%d.%m.%Y",
+        typed_times=frozenset({"updated_at"}),
+    )
+    assert rows[0].reasons == []
+    assert rows[1].reasons == [
+        "time_unreadable: it is not of the pattern %d.%m.%Y",
+        "updated_at_unreadable: it is neither ISO 8601 nor a number in the configured format",
+    ]
 
 
 MOMENT = "2001-09-09T01:46:40.000000Z"  # second 1e9

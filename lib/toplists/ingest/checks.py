@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from toplists.ingest.columns import ROLES
+from toplists.ingest.columns import ROLES, Role
 from toplists.ingest.rules import RowRules
 from toplists.ingest.times import read_time
 
@@ -48,12 +48,16 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
         # A row without a line is kept as its fields were before this.
         found = found.withColumn("raw", _raw())
         found = found.withColumns({role: _unless_missing(role, rules) for role in rules.roles})
-    times = (rules.time_zone, rules.time_pattern)
+    zone = rules.time_zone
     read = found.select(
         "*",
         _number(rules).alias("number"),
-        read_time(F.col("time"), rules.time_format, *times).alias("event_time"),
-        read_time(F.col("updated_at"), rules.version_format, *times).alias("version"),
+        read_time(F.col("time"), rules.time_format, zone, rules.pattern_of("time")).alias(
+            "event_time"
+        ),
+        read_time(
+            F.col("updated_at"), rules.version_format, zone, rules.pattern_of("updated_at")
+        ).alias("version"),
     )
     judged = read.withColumn("reasons", _reasons(rules, loaded_at))
     given_type = F.when(~_is_missing(F.col("event_type")), F.col("event_type"))
@@ -139,22 +143,26 @@ def _value_checks(rules: RowRules) -> list[tuple[str, Column]]:
 def _time_checks(rules: RowRules, loaded_at: datetime) -> list[tuple[str, Column]]:
     text, moment = F.col("time"), F.col("event_time")
     latest = loaded_at + _FUTURE_TOLERANCE
-    unread = "it is neither ISO 8601 nor a number in the configured format"
-    if rules.time_pattern is not None:
-        unread = f"it is not of the pattern {rules.time_pattern}"
     # Written as a day should be, and yet none: 30 February, 31 November.
     impossible = text.rlike(_DAY) & text.substr(1, _DAY_LENGTH).try_cast("date").isNull()
     unreadable = moment.isNull() & ~_is_missing(text)
     return [
         ("time_impossible: there is no such day", unreadable & impossible),
-        (f"time_unreadable: {unread}", unreadable & ~impossible),
+        (f"time_unreadable: {_unread(rules, 'time')}", unreadable & ~impossible),
         ("time_too_early: it is before 1970-01-01", moment < F.timestamp_micros(F.lit(0))),
         ("time_in_future: it is more than a day after the load", moment > F.lit(latest)),
         (
-            f"updated_at_unreadable: {unread}",
+            f"updated_at_unreadable: {_unread(rules, 'updated_at')}",
             F.col("version").isNull() & ~_is_missing(F.col("updated_at")),
         ),
     ]
+
+
+def _unread(rules: RowRules, role: Role) -> str:
+    pattern = rules.pattern_of(role)
+    if pattern is None:
+        return "it is neither ISO 8601 nor a number in the configured format"
+    return f"it is not of the pattern {pattern}"
 
 
 def _number(rules: RowRules) -> Column:
