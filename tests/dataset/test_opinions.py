@@ -117,7 +117,7 @@ def test_without_weights_the_last_event_decides_whatever_its_type(spark: SparkSe
         "liked": (1.0, 1),
         "disliked": (0.0, 1),
         "changed": (0.0, 2),
-        "returned": (1.0, 2),
+        "returned": (0.0, 2),  # but this one
         "twice": (1.0, 2),
     }
     assert found["changed"]["value"] == 1.0

@@ -227,6 +227,7 @@ def test_evaluation_and_publication_fit_the_whole_chain(mixed: Mixed) -> None:
     assert {(model, part) for model in chain for part in ("train", "all")} <= fits
 
 
+@pytest.mark.long
 def test_neither_partitions_nor_blocks_nor_order_change_a_list_of_it(
     mixed: Mixed, world: World
 ) -> None:

@@ -59,12 +59,13 @@ def test_a_run_that_was_declared_bad_is_nobodys_parent(second_day: World) -> Non
     # Begun while the second was live, and not published yet.
     world.night(third, publish=False)
     with hold_lease(world.dataset, "test") as lease:
-        rollback(world.dataset, lease, now=NOW, mark_bad=True)
+        rollback(world.dataset, lease, now=NOW, to=None, mark_bad=True)
     world.night(third)
     assert world.live() != second
     assert parent(world, world.live()) == first
 
 
+@pytest.mark.long
 def test_a_fit_does_not_start_from_one_that_learnt_what_is_held_out(second_day: World) -> None:
     world = second_day
     start = world.dataset.work / world.live() / "models" / f"{world.live()}.personal.train"
@@ -80,6 +81,7 @@ def test_a_fit_does_not_start_from_one_that_learnt_what_is_held_out(second_day: 
     assert np.array_equal(items_of(world, world.live(), "train"), warm)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [
