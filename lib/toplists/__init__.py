@@ -1,3 +1,3 @@
 """Nightly recommendation lists on Spark and Delta Lake."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
