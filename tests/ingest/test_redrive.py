@@ -93,7 +93,15 @@ class KilledError(Exception):
     """Stands for the death of the process."""
 
 
-@pytest.mark.parametrize("step", ["_mark", "write_events", "_complete", "_forget_taken_over"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("_mark", marks=pytest.mark.long),
+        pytest.param("write_events", marks=pytest.mark.long),
+        "_complete",  # the events are there, and no load has them
+        pytest.param("_forget_taken_over", marks=pytest.mark.long),
+    ],
+)
 def test_killed_anywhere_it_can_be_run_again(
     spark: SparkSession,
     dataset: Dataset,
@@ -150,7 +158,9 @@ KEPT: dict[str, tuple[str, str, str, dict[str, Any], list[tuple[int, str, str]]]
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.parametrize(
+    "kind", ["jsonl", *(pytest.param(k, marks=pytest.mark.long) for k in KEPT if k != "jsonl")]
+)
 def test_rows_of_every_format_can_be_read_again(
     spark: SparkSession, dataset: Dataset, tmp_path: Path, kind: str
 ) -> None:

@@ -27,6 +27,9 @@ Moment = tuple[str, int]
 
 MORE = [f"u{user:02},i{(user * 11 + 5) % 40:02},5,2024-02-01T00:00:{user:02}" for user in range(40)]
 
+# That of the fixture `first_night`, which tells how it ends undisturbed.
+FIRST_FEED = [*two_tastes(), "zoe,i00,1,2024-01-01T00:00:00"]
+
 # The worst: between what belongs together. Every moment has its turn in the long tests.
 WORST: list[Moment] = [
     ("after append events", 1),  # `loads` does not know of them
@@ -66,7 +69,7 @@ def two_nights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     """A dataset after two nights, both of which are kept."""
     folder = tmp_path_factory.mktemp("two-nights")
     world = World(Dataset(folder / "lake" / "world"), spark, folder)
-    world.night(world.feed(two_tastes()))
+    world.night(first_feed(world))
     world.night(world.feed(MORE[:20], "second.csv"))
     return world
 
@@ -89,7 +92,7 @@ def third(two_nights: World, tmp_path: Path) -> World:
 
 
 def first_feed(world: World) -> str:
-    return world.feed(two_tastes())
+    return world.feed(FIRST_FEED)
 
 
 def third_feed(world: World) -> str:
@@ -114,17 +117,11 @@ def assert_same(left: Published, right: Published) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    two_nights: World, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Published]:
-    """What the first and the third night publish if nothing happens."""
-    first = World(
-        Dataset(tmp_path_factory.mktemp("first") / "lake" / "world"), spark, two_nights.folder
-    )
-    first.night(first_feed(first))
+def undisturbed_third(two_nights: World, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """What the third night publishes if nothing happens."""
     third = copy_of(two_nights, tmp_path_factory.mktemp("third"))
     third.night(third_feed(third))
-    return {"first": published(first), "third": published(third)}
+    return published(third)
 
 
 def end_and_repeat(
@@ -152,12 +149,12 @@ def maintain(world: World) -> None:
 @pytest.mark.parametrize("moment", WORST, ids=lambda m: m[0])
 def test_a_first_night_killed_at_its_worst_moments(
     first: World,
-    undisturbed: dict[str, Published],
+    first_night: World,
     kill: Callable[[Moment | None], list[Moment]],
     moment: Moment,
 ) -> None:
     end_and_repeat(first, first_feed(first), kill, moment)
-    assert_same(published(first), undisturbed["first"])
+    assert_same(published(first), published(first_night))
 
 
 def test_a_dead_load_hides_no_event_from_a_night_over_another_input(
@@ -183,8 +180,9 @@ def test_a_dead_load_hides_no_event_from_a_night_over_another_input(
 @pytest.mark.parametrize("night", ["first", "third"])
 def test_a_night_killed_at_every_moment(
     night: str,
+    first_night: World,
     two_nights: World,
-    undisturbed: dict[str, Published],
+    undisturbed_third: Published,
     kill: Callable[[Moment | None], list[Moment]],
     tmp_path: Path,
 ) -> None:
@@ -196,6 +194,7 @@ def test_a_night_killed_at_every_moment(
         world = World(Dataset(tmp_path / name / "lake/world"), two_nights.spark, tmp_path / name)
         return world, first_feed(world)
 
+    expected = undisturbed_third if night == "third" else published(first_night)
     world, feed = begin("recorded")
     moments = kill(None)
     world.night(feed)
@@ -204,20 +203,18 @@ def test_a_night_killed_at_every_moment(
             continue  # nothing was written since the moment after what came last
         world, feed = begin(str(number))
         end_and_repeat(world, feed, kill, moment)
-        assert_same(published(world), undisturbed[night])
+        assert_same(published(world), expected)
         shutil.rmtree(tmp_path / str(number))
 
 
 @pytest.mark.long
-def test_a_worker_killed_at_its_writes(
-    two_nights: World, undisturbed: dict[str, Published], tmp_path: Path
-) -> None:
+def test_a_worker_killed_at_its_writes(first_night: World, tmp_path: Path) -> None:
     # The variable reaches the workers with each function that they are sent.
-    workers = two_nights.spark.sparkContext.environment
+    workers = first_night.spark.sparkContext.environment
 
     def begin(name: str) -> World:
         (tmp_path / name).mkdir()
-        return World(Dataset(tmp_path / name / "lake/world"), two_nights.spark, tmp_path / name)
+        return World(Dataset(tmp_path / name / "lake/world"), first_night.spark, tmp_path / name)
 
     try:
         workers[failpoints.FAIL_AT] = f">{tmp_path / 'notes'}"
@@ -234,7 +231,7 @@ def test_a_worker_killed_at_its_writes(
                 world.night(first_feed(world))
             del workers[failpoints.FAIL_AT]
             world.night(first_feed(world))
-            assert_same(published(world), undisturbed["first"])
+            assert_same(published(world), published(first_night))
             shutil.rmtree(tmp_path / str(number))
     finally:
         workers.pop(failpoints.FAIL_AT, None)

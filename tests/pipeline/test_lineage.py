@@ -50,6 +50,7 @@ def test_a_night_starts_from_the_run_before_unless_told_otherwise(second_day: Wo
     assert not np.array_equal(items_of(world, cold), items_of(world, second))
 
 
+@pytest.mark.long
 def test_a_run_that_was_declared_bad_is_nobodys_parent(second_day: World) -> None:
     world = second_day
     first = world.live()

@@ -222,6 +222,7 @@ def test_a_run_goes_on_without_the_files_of_its_work_folder(
     assert_identical(world.lists(), expected)
 
 
+@pytest.mark.long
 def test_a_run_that_was_pruned_is_made_again(second_day: World) -> None:
     unjudged = {"min_users": 1_000}
     for day in (date(2024, 1, 10), date(2024, 1, 11)):  # neither is published: a backfill
