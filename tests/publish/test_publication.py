@@ -130,6 +130,20 @@ def test_the_lease_is_held_by_one_and_numbered(dataset: Dataset) -> None:
         assert second.fence > first.fence
 
 
+@pytest.mark.parametrize("record", [None, '{"fence": 3}', ""], ids=["lost", "old", "damaged"])
+def test_a_lost_record_lets_no_old_lease_win(dataset: Dataset, record: str | None) -> None:
+    publish(dataset, store(dataset, run("a")), Lease(7), now=NOW, force=False)
+    path = dataset.root / "lease.json"
+    path.unlink(missing_ok=True)
+    if record is not None:
+        path.write_text(record)
+    with hold_lease(dataset, "nightly") as lease:
+        assert lease.fence == 8
+        publish(dataset, store(dataset, run("b")), lease, now=NOW, force=False)
+    with pytest.raises(ConflictError, match="later writer"):
+        publish(dataset, store(dataset, run("c")), Lease(7), now=NOW, force=False)
+
+
 def test_pruning_keeps_what_can_be_gone_back_to_and_what_waits(dataset: Dataset) -> None:
     for name in ("z1", "bad", "z3", "z4"):
         put_live(dataset, store(dataset, run(name)))

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toplists.errors import ConflictError
+from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.files import write_atomically
+from toplists.lake.tables import PUBLICATIONS
 
 _POLL_SECONDS = 0.2
 
@@ -47,7 +49,7 @@ def hold_lease(dataset: Dataset, command: str, *, wait_seconds: float = 0.0) -> 
     record = dataset.root / "lease.json"
     with (dataset.root / "lease.lock").open("a") as lock:
         _acquire(lock.fileno(), dataset, record, time.monotonic() + wait_seconds)
-        fence = int(_read(record).get("fence", 0)) + 1
+        fence = _last_fence(dataset, record) + 1
         holder = {
             "fence": fence,
             "command": command,
@@ -56,6 +58,15 @@ def hold_lease(dataset: Dataset, command: str, *, wait_seconds: float = 0.0) -> 
         }
         write_atomically(record, json.dumps(holder))
         yield Lease(fence)
+
+
+def _last_fence(dataset: Dataset, record: Path) -> int:
+    """The highest number that was given out, as far as anything tells.
+
+    The record may be lost, or be an old one out of a backup; what was published since is not.
+    """
+    published = [int(row["fence"]) for row in read_rows(dataset, PUBLICATIONS)]
+    return max([int(_read(record).get("fence", 0)), *published])
 
 
 def describe_holder(dataset: Dataset) -> str | None:
@@ -97,7 +108,8 @@ def _acquire(descriptor: int, dataset: Dataset, record: Path, deadline: float) -
 
 
 def _read(record: Path) -> dict[str, str | int]:
+    """What the last holder wrote; nothing where that is lost or damaged."""
     try:
         return dict(json.loads(record.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
