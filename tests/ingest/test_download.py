@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from toplists.errors import InputRefusedError, ToplistsError
+from toplists.errors import ConfigurationError, InputRefusedError, ToplistsError
 from toplists.ingest import download
 from toplists.ingest.download import provide
 from toplists.ingest.files import find_files
@@ -123,7 +123,9 @@ def test_what_is_too_large_is_not_kept(
 
 
 def test_a_release_that_is_not_offered_says_where_it_was_sought(environ: dict[str, str]) -> None:
-    with pytest.raises(ToplistsError, match=r"ml-1m\.zip cannot be fetched .*MOVIELENS_URL"):
+    with pytest.raises(
+        InputRefusedError, match=r"ml-1m\.zip cannot be fetched .*MOVIELENS_URL right"
+    ):
         provide(named(environ, "1m"), environ)
 
 
@@ -136,8 +138,24 @@ def test_without_a_network_it_says_what_to_do(tmp_path: Path) -> None:
 
 def test_other_schemes_are_refused(tmp_path: Path) -> None:
     environ = {"XDG_CACHE_HOME": str(tmp_path), "MOVIELENS_URL": "ftp://example.org"}
-    with pytest.raises(InputRefusedError, match="expected a URL"):
+    with pytest.raises(ConfigurationError, match="expected a URL"):
         provide(named(environ), environ)
+
+
+def test_half_an_archive_is_not_kept(environ: dict[str, str], offered: Path) -> None:
+    archive = offered / "ml-latest-small.zip"
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(InputRefusedError, match="no complete zip archive"):
+        provide(named(environ), environ)
+    assert list(Path(named(environ).path).parent.iterdir()) == []
+
+
+def test_a_mistyped_release_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="Did you mean movielens:latest-small"):
+        parse_source("movielens:lastest-small", {})
+    (tmp_path / "lastest-small").mkdir()
+    assert parse_source("movielens:lastest-small", {}).path == str(tmp_path / "lastest-small")
 
 
 def test_a_file_of_that_name_goes_before_the_release(

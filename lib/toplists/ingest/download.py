@@ -7,11 +7,12 @@ import os
 import re
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
-from toplists.errors import InputRefusedError, ToplistsError
+from toplists.errors import ConfigurationError, InputRefusedError, ToplistsError
 from toplists.ingest.source import RELEASES, Source, release_path
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens"
@@ -34,6 +35,7 @@ def provide(source: Source, environ: Mapping[str, str]) -> None:
         environ: Process environment.
 
     Raises:
+        ConfigurationError: `MOVIELENS_URL` is of no usable kind.
         ToplistsError: the place, or the MD5 sum that it may offer, cannot be reached.
         InputRefusedError: what came is not the archive: too large, damaged, or nothing there.
     """
@@ -43,7 +45,7 @@ def provide(source: Source, environ: Mapping[str, str]) -> None:
         return
     base = environ.get("MOVIELENS_URL", BASE_URL).rstrip("/")
     if urlparse(base).scheme not in _SCHEMES:
-        raise InputRefusedError(
+        raise ConfigurationError(
             f"MOVIELENS_URL is {base}: expected a URL that begins with https:, http: or file:."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +83,11 @@ def _fetch(url: str, draft: Path, path: Path) -> None:
             f"{url} has the MD5 sum {digest.hexdigest()}, but {expected} is announced beside it. Run the "
             "command again; if it stays so, ask GroupLens."
         )
+    if not zipfile.is_zipfile(draft):
+        raise InputRefusedError(
+            f"{url} is no complete zip archive ({received:,} bytes), and was not kept. Is MOVIELENS_URL "
+            "right?"
+        )
 
 
 def _offered_md5(url: str) -> str | None:
@@ -104,7 +111,7 @@ def _offered_md5(url: str) -> str | None:
 
 def _unreachable(url: str, error: OSError, path: Path) -> ToplistsError:
     what = f"{url} cannot be fetched ({_reason(error)})."
-    if isinstance(error, urllib.error.HTTPError) and error.code in _ABSENT:
+    if _is_absent(error):
         return InputRefusedError(f"{what} Is MOVIELENS_URL right?")
     return ToplistsError(
         f"{what} Without a network, get the file elsewhere and put it at {path}, name its place with "

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -50,11 +51,17 @@ def parse_source(text: str, environ: Mapping[str, str] = os.environ) -> Source:
         environ: Process environment: it says where the user's cache is.
 
     Raises:
-        ConfigurationError: `text` has no known kind, or no path.
+        ConfigurationError: `text` has no known kind, or no path, or seems to be a mistyped release.
     """
     kind, _, path = text.partition(":")
-    if kind == "movielens" and path in RELEASES and not Path(path).exists():
-        return Source("movielens", str(release_path(path, environ)))
+    if kind == "movielens" and not Path(path).exists():
+        if path in RELEASES:
+            return Source("movielens", str(release_path(path, environ)))
+        if near := get_close_matches(path, sorted(RELEASES), 1):
+            raise ConfigurationError(
+                f"There is neither a file nor a release {path}. Did you mean movielens:{near[0]}? "
+                f"Releases: {', '.join(sorted(RELEASES))}."
+            )
     for known in get_args(SourceKind):
         if kind == known and path:
             # Not resolved: a link such as `current` is the name that stays from day to day.
