@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from toplists.engine.kernels.similarity import cosine_neighbours
-from toplists.engine.kernels.topk import round_scores
+from toplists.engine.kernels.topk import round_score
 
 WEIGHTS = arrays(
     np.float32,
@@ -59,7 +59,7 @@ def test_equals_the_dense_formula(matrix: np.ndarray, k: int, shrinkage: float, 
     for item, listed in found.items():
         dots = exact[:, item] @ exact
         expected = [
-            (-round_scores(np.float32([dots[j] / (norms[item] * norms[j] + shrinkage)]))[0], j)
+            (-round_score(float(np.float32(dots[j] / (norms[item] * norms[j] + shrinkage)))), j)
             for j in range(matrix.shape[1])
             if j != item and dots[j] > 0
         ]

@@ -162,6 +162,7 @@ def test_lists_equal_a_plain_oracle(world: World, n: int) -> None:
                 n=n,
                 wanted=np.ones(ref.rows, dtype=np.bool_),
                 listable=world.listable,
+                tile_bytes=1,
             ):
                 for row, own, sources in zip(tile.rows, tile.items, tile.sources, strict=True):
                     listed = [(int(i), int(s)) for i, s in zip(own, sources, strict=True) if i >= 0]

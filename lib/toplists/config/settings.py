@@ -453,7 +453,16 @@ class EngineSettings(Section):
     block_entries: int = Field(
         1_000_000, ge=1, description="Interactions in one block of users or items."
     )
-    tile_mb: int = Field(32, ge=1, description="Memory of one tile of scores, in MiB.")
+    tile_mb: int = Field(
+        32,
+        ge=1,
+        description="What a task holds at a time of scores, item vectors or lists, in MiB.",
+    )
+
+    @property
+    def tile_bytes(self) -> int:
+        """`tile_mb` in bytes."""
+        return self.tile_mb << 20
 
 
 class WatchSettings(Section):

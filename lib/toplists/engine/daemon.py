@@ -14,8 +14,13 @@ import pyspark.sql  # noqa: F401  (workers need it)
 import scipy.sparse  # noqa: F401  (workers need it)
 from pyspark.daemon import manager
 
+from toplists.engine.kernels.candidates import Candidates, no_sets
 from toplists.engine.kernels.equations import Equations
+from toplists.engine.kernels.factor_scan import select_by_factors
 from toplists.engine.kernels.least_squares import descend, solve_exactly
+from toplists.engine.kernels.ranking_walk import select_by_order
+from toplists.engine.kernels.vector_tiles import VectorTiles
+from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
 
 
 def load_kernels() -> None:
@@ -27,6 +32,20 @@ def load_kernels() -> None:
     features.flags.writeable = False  # as mapped files are; numba compiles by that, too
     solve_exactly(row, features, base)
     descend(row, features, base, start, 1)
+    _load_selections()
+
+
+def _load_selections() -> None:
+    """One user, one item, of every shape of model."""
+    vector, usable, candidates = (
+        np.ones((1, 1), np.float32),
+        np.ones(1, np.bool_),
+        Candidates(no_sets(1)),
+    )
+    select_by_factors(vector, VectorTiles([vector], usable, 1), candidates, 1)
+    one = Sparse(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32))
+    select_by_weights(one, one, usable, candidates, 1)
+    select_by_order(np.zeros(1, np.int32), np.ones(1), 1, candidates, 1)
 
 
 if __name__ == "__main__":

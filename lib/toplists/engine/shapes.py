@@ -27,8 +27,20 @@ class Factors:
     """
 
     kind: ClassVar[str] = "factors"
+    rounded: ClassVar[bool] = False
+    """Whether scores are rounded before they are put in order."""
     users: tuple[str, ...]
     items: tuple[str, ...]
+
+
+class InexactFactors(Factors):
+    """Factors whose last digits differ from fit to fit, as those of MLlib do.
+
+    Their scores are rounded before they are put in order, so that the lists do not differ as well.
+    """
+
+    kind: ClassVar[str] = "inexact_factors"
+    rounded: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,9 @@ class Ranking:
 
 Shape: TypeAlias = Factors | ItemWeights | Ranking
 
-_KINDS: dict[str, type[Shape]] = {kind.kind: kind for kind in (Factors, ItemWeights, Ranking)}
+_KINDS: dict[str, type[Shape]] = {
+    kind.kind: kind for kind in (Factors, InexactFactors, ItemWeights, Ranking)
+}
 
 
 def commit_shape(folder: Path, shape: Shape) -> None:
@@ -82,13 +96,6 @@ def open_shape(folder: Path) -> Shape | None:
 def open_vectors(part: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """The vectors of one part of `Factors`: `(float32[rows, rank], bool[rows] who has one)`."""
     return open_array(part, "vectors"), open_array(part, "known")
-
-
-@lru_cache(maxsize=4)
-def item_factors(shape: Factors) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """All item vectors: `(float32[n_items, rank], bool[n_items] who has one)`."""
-    vectors, known = zip(*map(open_vectors, shape.items), strict=True)
-    return np.concatenate(vectors), np.concatenate(known)
 
 
 @lru_cache(maxsize=4)

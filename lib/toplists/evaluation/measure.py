@@ -51,6 +51,7 @@ def judge(
     *,
     resamples: int,
     seed: int,
+    tile_bytes: int,
 ) -> Totals:
     """Judge the contenders on everybody who has held-out likings and something to learn from.
 
@@ -65,6 +66,7 @@ def judge(
         fallback: The evaluation fits of the rankings that fill short lists, as in production.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
+        tile_bytes: What bounds the memory of a task: see `list_tiles`.
     """
 
     def judge_block(ref: BlockRef) -> Iterator[pa.RecordBatch]:
@@ -73,7 +75,8 @@ def judge(
         if not wanted.any():
             return
         measured = [
-            _figures(block, shape, fallback, wanted, users.columns) for shape in contenders.values()
+            _figures(block, shape, fallback, wanted, users.columns, tile_bytes)
+            for shape in contenders.values()
         ]
         values = value_columns(measured, METRICS)
         ids = block.ids.filter(pa.array(wanted)).to_pylist()
@@ -101,7 +104,12 @@ def _judged(block: Block, columns: int) -> npt.NDArray[np.bool_]:
 
 
 def _figures(
-    block: Block, shape: Shape, fallback: Fallback, wanted: npt.NDArray[np.bool_], n_items: int
+    block: Block,
+    shape: Shape,
+    fallback: Fallback,
+    wanted: npt.NDArray[np.bool_],
+    n_items: int,
+    tile_bytes: int,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """One contender's metrics: float64[wanted users] each."""
     indptr, truth = block.truth()
@@ -115,6 +123,7 @@ def _figures(
         n=max(CUTOFFS),
         wanted=wanted,
         listable=everything,
+        tile_bytes=tile_bytes,
     ):
         lengths = np.diff(indptr)[tile.rows]
         held_out = np.concatenate([truth[indptr[row] : indptr[row + 1]] for row in tile.rows])

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.engine.exchange import write_vectors
-from toplists.engine.shapes import Factors
+from toplists.engine.shapes import InexactFactors
 from toplists.errors import InputRefusedError
 from toplists.models.als import Als, nothing_to_learn
 from toplists.models.protocol import TrainingData
@@ -25,7 +25,7 @@ class MllibAls(Als):
     MLlib multiplies the regularization by a row's number of interactions.
     """
 
-    def fit(self, data: TrainingData) -> Factors:
+    def fit(self, data: TrainingData) -> InexactFactors:
         """Fit on the likings (implicit) or on all values (explicit) of the part.
 
         Raises:
@@ -59,7 +59,7 @@ class MllibAls(Als):
             .sortWithinPartitions("user_pos", "item_pos")
         )
         model = als.fit(ordered)
-        return Factors(
+        return InexactFactors(
             users=write_vectors(
                 _vectors(model.userFactors), data.users, settings.rank, data.folder, "users"
             ),

@@ -26,7 +26,7 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
     """
     makers: dict[str, Callable[[], Model]] = {
         "als": lambda: _make_als(settings.als),
-        "item_cosine": lambda: ItemCosine(settings.item_cosine, engine.tile_mb << 20),
+        "item_cosine": lambda: ItemCosine(settings.item_cosine, engine.tile_bytes),
         "popularity": Popularity,
     }
     return makers[name]()
@@ -40,7 +40,7 @@ def can_start_warm(settings: ModelSettings) -> bool:
 
 def make_similar(settings: ModelSettings, engine: EngineSettings) -> Model:
     """The model behind the lists of similar items: neighbours that may be recommended."""
-    return ItemCosine(settings.item_cosine, engine.tile_mb << 20, only_recommendable=True)
+    return ItemCosine(settings.item_cosine, engine.tile_bytes, only_recommendable=True)
 
 
 def make_fallback(name: FallbackName, settings: RecommendSettings) -> Model:

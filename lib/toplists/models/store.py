@@ -22,6 +22,7 @@ from toplists.engine.lists import lists_of
 from toplists.engine.shapes import (
     EVERYBODY,
     Factors,
+    InexactFactors,
     ItemWeights,
     Ranking,
     Shape,
@@ -80,8 +81,9 @@ def load_shape(
         return partition_files(dataset, table, model_id=model_id)
 
     match kind:
-        case Factors.kind:
-            return Factors(
+        case Factors.kind | InexactFactors.kind:
+            of_kind = InexactFactors if kind == InexactFactors.kind else Factors
+            return of_kind(
                 users=_place_vectors(spark, read(USER_FACTORS), users, folder, "users"),
                 items=_place_vectors(spark, read(ITEM_FACTORS), items, folder, "items"),
             )

@@ -34,6 +34,7 @@ def personal_lists(
     model: Shape,
     fallback: Fallback,
     n: int,
+    tile_bytes: int,
 ) -> DataFrame:
     """One list for every user whose block flag says so, everything seen left out.
 
@@ -46,6 +47,7 @@ def personal_lists(
         model: Who scores first.
         fallback: The rankings that fill short lists.
         n: Length of the lists.
+        tile_bytes: What bounds the memory of a task: see `list_tiles`.
 
     Returns:
         `[user_id: string, items: array<struct<item_id, score, source>>, short_reason: string]`; one
@@ -64,6 +66,7 @@ def personal_lists(
             n=n,
             wanted=block.flags,
             listable=all_flags(item_blocks),
+            tile_bytes=tile_bytes,
         ):
             yield _batch(
                 ("user_id", block.ids.take(pa.array(tile.rows))),

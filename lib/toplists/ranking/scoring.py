@@ -1,9 +1,8 @@
 """The one scoring pass: mask, score, select and fill, for the users of one block.
 
-Everything happens before a row leaves the task: what was seen or may not be recommended is masked in
-the scores, the best are selected under the total order (score descending, then item id), and lists
-that stay short are filled from the fallback. The evaluation and the published lists both come from
-here.
+Everything happens before a row leaves the task: the best of what was not seen and may be recommended are
+selected under the total order (score descending, then item id), and lists that stay short are filled
+from the fallback. The evaluation and the published lists both come from here.
 """
 
 from __future__ import annotations
@@ -15,14 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.blocks import Block, Part, tiles
-from toplists.engine.kernels.products import TILE_ROWS
-from toplists.engine.kernels.topk import mask_rows, top_k
-from toplists.engine.scorers import open_scorer
+from toplists.engine.kernels.candidates import Candidates, ItemSets
+from toplists.engine.selectors import open_selector
 from toplists.engine.shapes import Shape
 from toplists.ranking.fallback import Fallback, Filler
 
 PERSONAL = "personal"
 """The source of what the model itself gave."""
+
+# What a list takes while it is made and turned into rows: per entry a position, a score, a source and
+# the texts of both; per user an id and a vector.
+_BYTES_PER_ENTRY = 64
+_BYTES_PER_USER = 1_024
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def list_tiles(
     n: int,
     wanted: npt.NDArray[np.bool_],
     listable: npt.NDArray[np.bool_],
+    tile_bytes: int,
 ) -> Iterator[ListTile]:
     """The top-n lists of the wanted users of a block.
 
@@ -60,27 +64,29 @@ def list_tiles(
         n: Length of the lists.
         wanted: bool[rows], who gets a list.
         listable: bool[n_items], what may be in one.
+        tile_bytes: Memory for the item vectors, and as much again for the lists, that a task holds at
+            a time.
     """
-    scorer = open_scorer(model, block, part)
-    seen_indptr, seen_items = block.seen(part)
-    hidden = np.flatnonzero(~listable)
+    selector = open_selector(model, block, part, listable, tile_bytes)
+    seen = ItemSets(*block.seen(part))
     filler, segments = Filler(fallback, listable), fallback.segments.of(block.ref)
-    for rows in tiles(block.ref.rows, TILE_ROWS):
-        chosen = np.flatnonzero(wanted[rows])
-        if not len(chosen):
-            continue
-        scores = scorer.scores(rows)
-        scores[:, hidden] = -np.inf
-        mask_rows(scores, seen_indptr[rows.start : rows.stop + 1], seen_items)
-        items, values = top_k(scores[chosen], n)
+    owners = np.flatnonzero(wanted)
+    for batch in tiles(len(owners), users_at_once(n, tile_bytes)):
+        rows = owners[batch]
+        seen_of_rows = seen.of(rows)
+        items, scores, _, _ = selector.select(rows, Candidates(seen_of_rows), n)
         sources = np.zeros(items.shape, dtype=np.int8)
         for index in np.flatnonzero(items[:, -1] < 0):
-            row = rows.start + chosen[index]
             filler.fill(
                 items[index],
-                values[index],
+                scores[index],
                 sources[index],
-                seen=seen_items[seen_indptr[row] : seen_indptr[row + 1]],
-                segment=int(segments[row]),
+                seen=seen_of_rows.row(int(index)),
+                segment=int(segments[rows[index]]),
             )
-        yield ListTile(rows.start + chosen, items, values, sources)
+        yield ListTile(rows, items, scores, sources)
+
+
+def users_at_once(n: int, tile_bytes: int) -> int:
+    """How many lists of n items are made at a time within `tile_bytes`."""
+    return max(1, tile_bytes // (n * _BYTES_PER_ENTRY + _BYTES_PER_USER))

@@ -1,63 +1,114 @@
-"""Selection of the best columns of each row of a tile of scores, under a total order."""
+"""The k best of a stream of scored items, under the total order that every list has.
+
+The order is by score descending, then by position ascending; positions ascend with item ids, so ties go
+to the smaller id. The k best so far are kept as a heap whose root is the worst of them: what does not
+beat the root is passed over at the price of one comparison.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 SCORE_DIGITS = 5
-"""Significant digits of a score. MLlib sums in arrival order, so that its last digits differ from run
-to run; rounding before the order is decided makes its lists the same."""
+"""Significant digits left by rounding, for scores whose last digits differ from fit to fit."""
 
-# Half a unit of the last significant digit is at most 5e-5 of the value; a little more is safe.
-_MARGIN = 6e-5
+# Half a unit of the last significant digit is at most 5e-5 of a score; this is safely more.
+_MARGIN = 1.2e-4
+_NOBODY = np.iinfo(np.int32).max
 
-
-def round_scores(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The scores rounded to `SCORE_DIGITS` significant digits; 0 stays 0."""
-    exact = scores.astype(np.float64)
-    magnitude = np.zeros_like(exact)
-    np.log10(np.abs(exact), out=magnitude, where=exact != 0)
-    scale = 10.0 ** (SCORE_DIGITS - 1 - np.floor(magnitude))
-    rounded: npt.NDArray[np.float64] = np.round(exact * scale) / scale
-    return rounded
+compiled = njit(cache=True, nogil=True)
 
 
-def mask_rows(
-    scores: npt.NDArray[np.float32],
-    indptr: npt.NDArray[np.int64],
-    indices: npt.NDArray[np.int32],
+@compiled
+def round_score(score: float) -> float:
+    """A finite score rounded to `SCORE_DIGITS` significant digits; 0 stays 0."""
+    if score == 0.0:
+        return score
+    scale = 10.0 ** (SCORE_DIGITS - 1.0 - np.floor(math.log10(abs(score))))
+    if not 0.0 < scale < np.inf:
+        return score
+    return float(np.rint(score * scale) / scale)
+
+
+@compiled
+def lowest_equal(score: float, rounded: bool) -> float:
+    """Whatever is below this can no more be equal to `score`, or before it."""
+    return score - abs(score) * _MARGIN if rounded and np.isfinite(score) else score
+
+
+@compiled
+def highest_equal(score: float, rounded: bool) -> float:
+    """Whatever is above this stands before `score`."""
+    return score + abs(score) * _MARGIN if rounded and np.isfinite(score) else score
+
+
+def empty_heaps(rows: int, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """Heaps to `offer` to: `(items int32[rows, k], scores float64[rows, k])`."""
+    return np.full((rows, k), _NOBODY, dtype=np.int32), np.full((rows, k), -np.inf)
+
+
+@compiled
+def precedes(score: float, item: int, other_score: float, other: int) -> bool:
+    """Whether an item stands before another."""
+    return score > other_score or (score == other_score and item < other)
+
+
+@compiled
+def offer(
+    items: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float64],
+    row: int,
+    item: int,
+    score: float,
 ) -> None:
-    """Set `scores[r, indices[indptr[r]:indptr[r + 1]]]` to -inf for every row r, in place."""
-    lengths = np.diff(indptr)
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    scores[rows, indices[indptr[0] : indptr[-1]]] = -np.inf
+    """Take an item into the heap of a row if it is among the k best so far. The score is finite."""
+    if precedes(score, item, scores[row, 0], items[row, 0]):
+        _sink(items, scores, row, item, score, items.shape[1])
 
 
-def top_k(
-    scores: npt.NDArray[np.float32], k: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """The k best columns of each row by (rounded score descending, column ascending).
+@compiled
+def sort_heaps(items: npt.NDArray[np.int32], scores: npt.NDArray[np.float64]) -> None:
+    """Turn heaps into lists, in place: best first; where there is no item, -1 and NaN."""
+    k = items.shape[1]
+    for row in range(len(items)):
+        for end in range(k - 1, 0, -1):
+            item, score = items[row, end], scores[row, end]
+            items[row, end], scores[row, end] = items[row, 0], scores[row, 0]
+            _sink(items, scores, row, item, score, end)
+        for place in range(k):
+            if items[row, place] == _NOBODY:
+                items[row, place], scores[row, place] = -1, np.nan
 
-    Columns are in bytewise order of the item id, so ties go to the smaller id. The result does not
-    depend on how rows are cut into tiles.
 
-    Args:
-        scores: float32[rows, columns]; -inf = not to be chosen, NaN = treated likewise.
-        k: Length of the lists, at least 1.
-
-    Returns:
-        `(columns int32[rows, k], scores float64[rows, k])`, best first; where a row has fewer than k
-        candidates the rest is -1 and NaN.
-    """
-    n_rows, n_columns = scores.shape
-    if n_columns == 0:
-        return _empty(n_rows, k)
-    usable = np.where(np.isfinite(scores), scores, np.float32(-np.inf))
-    kth = min(k, n_columns)
-    edge = _loosen(np.partition(usable, n_columns - kth, axis=1)[:, n_columns - kth])
-    row, column = np.nonzero((usable >= edge[:, None]) & (usable > -np.inf))
-    return _order(n_rows, k, row, column, usable[row, column])
+@compiled
+def _sink(
+    items: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float64],
+    row: int,
+    item: int,
+    score: float,
+    size: int,
+) -> None:
+    """Replace the root of the heap's first `size` entries."""
+    here = 0
+    while True:
+        child = 2 * here + 1
+        if child >= size:
+            break
+        other = child + 1
+        if other < size and precedes(
+            scores[row, child], items[row, child], scores[row, other], items[row, other]
+        ):
+            child = other
+        if not precedes(score, item, scores[row, child], items[row, child]):
+            break
+        items[row, here], scores[row, here] = items[row, child], scores[row, child]
+        here = child
+    items[row, here], scores[row, here] = item, score
 
 
 def top_k_sparse(
@@ -66,51 +117,34 @@ def top_k_sparse(
     scores: npt.NDArray[np.float32],
     k: int,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """The same selection where a row has scores for some columns only.
+    """The k best columns of sparse rows by (rounded score descending, column ascending).
 
     Args:
         indptr: int64[rows + 1], where each row's entries begin and end.
         indices: int32[entries], their columns.
         scores: float32[entries], finite.
-        k: Length of the lists.
+        k: Length of the lists, at least 1.
+
+    Scores are rounded: similarities are sums whose last digits depend on how users are cut.
+
+    Returns:
+        `(columns int32[rows, k], scores float64[rows, k])`, best first; where a row has fewer than k
+        entries the rest is -1 and NaN.
     """
-    n_rows = len(indptr) - 1
-    keep = np.ones(len(scores), dtype=np.bool_)
-    for row in np.flatnonzero(np.diff(indptr) > k):
-        own = slice(indptr[row], indptr[row + 1])
-        values = scores[own]
-        keep[own] = values >= _loosen(np.partition(values, len(values) - k)[len(values) - k])
-    rows = np.repeat(np.arange(n_rows), np.diff(indptr))
-    return _order(n_rows, k, rows[keep], indices[keep], scores[keep])
+    items, values = empty_heaps(len(indptr) - 1, k)
+    _offer_entries(indptr, indices, scores, items, values)
+    sort_heaps(items, values)
+    return items, values
 
 
-def _loosen(edge: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The k-th best score, lowered to what may still round to it; below it nothing can be listed."""
-    exact = np.asarray(edge, dtype=np.float64)
-    usable = np.isfinite(exact)
-    lowered: npt.NDArray[np.float64] = np.full_like(exact, -np.inf)
-    np.subtract(exact, np.abs(exact) * 2 * _MARGIN, out=lowered, where=usable)
-    return lowered
-
-
-def _order(
-    n_rows: int,
-    k: int,
-    row: npt.NDArray[np.int64],
-    column: npt.NDArray[np.integer],
+@compiled
+def _offer_entries(
+    indptr: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int32],
     scores: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """The k first of each row's candidates under the total order; `row` ascends."""
-    columns, values = _empty(n_rows, k)
-    score = round_scores(scores)
-    order = np.lexsort((column, -score, row))
-    row, column, score = row[order], column[order], score[order]
-    place = np.arange(len(row)) - np.searchsorted(row, np.arange(n_rows))[row]
-    chosen = place < k
-    columns[row[chosen], place[chosen]] = column[chosen]
-    values[row[chosen], place[chosen]] = score[chosen]
-    return columns, values
-
-
-def _empty(n_rows: int, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    return np.full((n_rows, k), -1, dtype=np.int32), np.full((n_rows, k), np.nan)
+    items: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+) -> None:
+    for row in range(len(items)):
+        for entry in range(indptr[row], indptr[row + 1]):
+            offer(items, values, row, indices[entry], round_score(float(scores[entry])))

@@ -88,6 +88,7 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
         fallback,
         resamples=gate.resamples,
         seed=plan.candidate.seed,
+        tile_bytes=place.settings.engine.tile_bytes,
     )
     return compare(totals.contenders, METRICS, totals.sums, totals.counts, gate.confidence)
 

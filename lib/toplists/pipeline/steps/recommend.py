@@ -29,7 +29,15 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     model = open_fit(place, run, snapshot, plan.published)
     fallback = open_fallback(place, run, snapshot, plan.fallback)
     similar = open_fit_as(ItemWeights, place, run, snapshot, plan.similar)
-    lists = personal_lists(spark, blocks.users, blocks.items, model, fallback, settings.n)
+    lists = personal_lists(
+        spark,
+        blocks.users,
+        blocks.items,
+        model,
+        fallback,
+        settings.n,
+        place.settings.engine.tile_bytes,
+    )
     alike = similar_lists(spark, blocks.items, similar, settings.similar_n)
     popular = popular_lists(spark, blocks.items, fallback, settings.n)
 

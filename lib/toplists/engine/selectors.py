@@ -1,0 +1,149 @@
+"""The best items for users of one block, whatever shape the model has."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from toplists.engine.blocks import Block, Part
+from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
+from toplists.engine.kernels.factor_scan import select_by_factors
+from toplists.engine.kernels.ranking_walk import select_by_order
+from toplists.engine.kernels.vector_tiles import VectorTiles
+from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
+from toplists.engine.shapes import (
+    EVERYBODY,
+    Factors,
+    ItemWeights,
+    Ranking,
+    Shape,
+    item_weights,
+    open_vectors,
+    ranking_scores,
+)
+
+Flags = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+
+
+class Selector(Protocol):
+    """Selects for users of one block, among items that are fixed for all of them."""
+
+    def select(
+        self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
+    ) -> Selection:
+        """The k best candidates of some users by (score descending, position ascending).
+
+        The result for a user does not depend on the other users, nor on how anything is cut.
+
+        Args:
+            rows: int64[users], their rows in the block, ascending.
+            candidates: What each of them may have, a row per user of `rows`.
+            k: Length of the lists, at least 1.
+            targets: Items of each of them whose score and rank among the candidates are asked for.
+        """
+        ...
+
+
+class FactorSelector:
+    """Selects by the product of user and item vectors; whoever has none is not scored."""
+
+    def __init__(self, shape: Factors, block: Block, listable: Flags, tile_bytes: int) -> None:
+        """Open the item vectors, and the user vectors of `block`."""
+        self._users, self._known = open_vectors(shape.users[block.ref.index])
+        self._items = _vector_tiles(shape.items, listable.tobytes(), tile_bytes)
+        self._rounded = shape.rounded
+
+    def select(
+        self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
+    ) -> Selection:
+        """See `Selector`."""
+        users = np.array(self._users[rows])
+        users[~self._known[rows]] = np.nan
+        return select_by_factors(
+            users, self._items, candidates, k, rounded=self._rounded, targets=targets
+        )
+
+
+class WeightSelector:
+    """Selects by the weighted neighbours of what the user liked."""
+
+    def __init__(self, shape: ItemWeights, block: Block, part: Part, listable: Flags) -> None:
+        """Open the weights, and the history of `block`'s users in `part`."""
+        self._listable = listable
+        self._weights = _sparse(item_weights(shape))
+        self._history = block.trained(part, len(listable))
+
+    def select(
+        self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
+    ) -> Selection:
+        """See `Selector`."""
+        history = _sparse(self._history[rows])
+        return select_by_weights(
+            history, self._weights, self._listable, candidates, k, targets=targets
+        )
+
+
+class RankingSelector:
+    """Selects by the ranking for everybody."""
+
+    def __init__(self, shape: Ranking, listable: Flags) -> None:
+        """Put the items in order."""
+        scores = ranking_scores(shape)[shape.segments.index(EVERYBODY)].astype(np.float64)
+        # Stable: positions are in the order of the ids.
+        order = np.argsort(-scores, kind="stable").astype(np.int32)
+        self._order = order[listable[order] & np.isfinite(scores[order])]
+        self._scores = scores[self._order]
+        self._n_items = len(listable)
+
+    def select(
+        self,
+        rows: Rows,  # noqa: ARG002  (the same for everybody)
+        candidates: Candidates,
+        k: int,
+        targets: ItemSets | None = None,
+    ) -> Selection:
+        """See `Selector`."""
+        return select_by_order(
+            self._order, self._scores, self._n_items, candidates, k, targets=targets
+        )
+
+
+def open_selector(
+    shape: Shape, block: Block, part: Part, listable: Flags, tile_bytes: int
+) -> Selector:
+    """The selector of a fitted model for one block of users.
+
+    Args:
+        shape: The fitted model.
+        block: The users.
+        part: Which of their interactions are their history.
+        listable: bool[n_items], which items may be chosen at all.
+        tile_bytes: Memory for the item vectors that are held at a time.
+    """
+    match shape:
+        case Factors():
+            return FactorSelector(shape, block, listable, tile_bytes)
+        case ItemWeights():
+            return WeightSelector(shape, block, part, listable)
+        case Ranking():
+            return RankingSelector(shape, listable)
+
+
+@lru_cache(maxsize=2)
+def _vector_tiles(parts: tuple[str, ...], listable: bytes, tile_bytes: int) -> VectorTiles:
+    """The item vectors of a model, opened and ordered once per worker."""
+    vectors, known = zip(*map(open_vectors, parts), strict=True)
+    usable = np.concatenate(known) & np.frombuffer(listable, dtype=np.bool_)
+    return VectorTiles(vectors, usable, tile_bytes)
+
+
+def _sparse(matrix: sp.csr_array) -> Sparse:
+    # scipy gives both index arrays one type.
+    return Sparse(
+        matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data
+    )
