@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for. A test that asks for `spark` is marked `spark` by itself."""
+"""Fixtures that every test may ask for. What a fixture needs marks the tests that ask for it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 import pytest
+from first_light import unpack_first_light
 from hypothesis import settings
 
 from toplists.lake.dataset import Dataset
+from toplists.lake.upgrade import upgrade
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,10 +27,13 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=10)  # tests/run --fast
 
 
+MARKED_BY = {"spark": "spark", "no_rows": "lake", "upgraded": "lake", "checkout": "process"}
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     # fixturenames holds what the test asks for through other fixtures, too.
-    if "spark" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.spark)
+    for fixture in MARKED_BY.keys() & getattr(item, "fixturenames", ()):
+        item.add_marker(MARKED_BY[fixture])
 
 
 def delta_jars() -> list[Path]:
@@ -87,6 +92,14 @@ def no_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tables of a dataset without rows; to be copied, which is quicker than creating them."""
     dataset = Dataset(tmp_path_factory.mktemp("no-rows") / "dataset")
     dataset.create_tables()
+    return dataset.root
+
+
+@pytest.fixture(scope="session")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two published nights: the first release's lake, brought along; to be copied."""
+    dataset = unpack_first_light(tmp_path_factory.mktemp("upgraded"))
+    upgrade(dataset)
     return dataset.root
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from deltalake import DeltaTable
-from first_light import unpack_first_light
-
-from toplists.lake.upgrade import upgrade
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    upgrade(unpack_first_light(tmp_path))
+def lake(upgraded: Path, tmp_path: Path) -> Path:
+    copytree(upgraded, tmp_path / "first-light")
     return tmp_path
 
 

@@ -254,6 +254,7 @@ class TestLooks:
         assert UUID in toplists("show", "user", UUID, terminal=True, columns=60).out
 
 
+@pytest.mark.process
 class TestAsAProcess:
     def test_show_user_is_quick_and_loads_no_spark(self, lake):
         began = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -122,9 +123,8 @@ def test_a_truncated_catalogue_is_refused(tmp_path: Path) -> None:
         read_catalogue(InputFile(path, gzipped=True))
 
 
-def test_items_are_inserted_changed_and_otherwise_left_alone(tmp_path: Path) -> None:
-    dataset = Dataset(tmp_path / "shop")
-    dataset.create_tables()
+def test_items_are_inserted_changed_and_otherwise_left_alone(no_rows: Path, tmp_path: Path) -> None:
+    dataset = Dataset(copytree(no_rows, tmp_path / "shop"))
     same, old = item("1", "A", 1990, "War", x="y"), item("2", "B", None)
     upsert(dataset, ITEMS, [same, old], "load-1")
     upsert(dataset, ITEMS, [same, item("2", "B2", 1991, "Drama"), item("3", "C", None)], "load-2")

@@ -18,6 +18,8 @@ from toplists.ingest.recognition import recognise
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import Row
 
+pytestmark = pytest.mark.lake
+
 PLAIN = IngestSettings()
 
 

@@ -125,6 +125,7 @@ def test_the_catalogue_counts(tmp_path: Path) -> None:
     assert load_id(tmp_path, "movielens") != before
 
 
+@pytest.mark.process
 def test_no_spark_is_needed() -> None:
     code = "import sys, toplists.ingest.batch; sys.exit('pyspark' in sys.modules)"
     environment = {"PYTHONPATH": str(Path(toplists.__file__).parents[1])}

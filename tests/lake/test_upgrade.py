@@ -28,6 +28,8 @@ from toplists.lake.version import (
 )
 from toplists.reader import open_lists
 
+pytestmark = pytest.mark.lake
+
 
 @pytest.fixture
 def new(no_rows: Path, tmp_path: Path) -> Dataset:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from first_light import RUNS, unpack_first_light
+from first_light import RUNS
 
 from toplists.lake.bookkeeping import append_rows, read_rows, replace_rows
 from toplists.lake.dataset import Dataset
@@ -33,7 +33,6 @@ from toplists.lake.tables import (
     TABLES,
 )
 from toplists.lake.tables import RUNS as LEDGER
-from toplists.lake.upgrade import upgrade
 from toplists.pipeline.invariants.check import INVARIANTS, check_dataset
 from toplists.pipeline.invariants.finding import Finding, find
 from toplists.pipeline.invariants.lake_view import LakeView
@@ -43,26 +42,18 @@ OLD, LIVE = RUNS
 KEPT = 2
 
 
-@pytest.fixture(scope="session")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two published nights; not to be changed."""
-    dataset = unpack_first_light(tmp_path_factory.mktemp("sound"))
-    upgrade(dataset)
-    return dataset.root
-
-
 @pytest.fixture
-def dataset(sound: Path, tmp_path: Path) -> Dataset:
+def dataset(upgraded: Path, tmp_path: Path) -> Dataset:
     # Links will do: files of a Delta table are never written to again.
-    return Dataset(copytree(sound, tmp_path / "first-light", copy_function=os.link))
+    return Dataset(copytree(upgraded, tmp_path / "first-light", copy_function=os.link))
 
 
 def look(dataset: Dataset, name: str, *, keep_runs: int = KEPT, deep: bool = True) -> Finding:
     return find(BY_NAME[name], LakeView(dataset, keep_runs=keep_runs, deep=deep))
 
 
-def test_everything_holds_in_a_sound_lake(sound: Path) -> None:
-    findings = check_dataset(Dataset(sound), keep_runs=KEPT)
+def test_everything_holds_in_a_sound_lake(upgraded: Path) -> None:
+    findings = check_dataset(Dataset(upgraded), keep_runs=KEPT)
     assert [finding for finding in findings if finding.state != "holds"] == []
     assert [finding.name for finding in findings] == list(BY_NAME)
     assert not any(finding.remedy for finding in findings)
@@ -72,8 +63,8 @@ def test_everything_holds_in_a_lake_without_rows(no_rows: Path) -> None:
     assert {finding.state for finding in check_dataset(Dataset(no_rows))} == {"holds"}
 
 
-def test_without_deep_no_pass_over_all_events_is_made(sound: Path) -> None:
-    names = {finding.name for finding in check_dataset(Dataset(sound), deep=False)}
+def test_without_deep_no_pass_over_all_events_is_made(upgraded: Path) -> None:
+    names = {finding.name for finding in check_dataset(Dataset(upgraded), deep=False)}
     assert set(BY_NAME) - names == {"event-keys", "event-rules", "replay"}
 
 
@@ -276,8 +267,8 @@ def test_a_planted_fault_is_found(dataset: Dataset, name: str, said: str, plant:
     assert finding.remedy is not None
 
 
-def test_a_run_beyond_retention_waits_for_maintain(sound: Path) -> None:
-    finding = look(Dataset(sound), "retention", keep_runs=1)
+def test_a_run_beyond_retention_waits_for_maintain(upgraded: Path) -> None:
+    finding = look(Dataset(upgraded), "retention", keep_runs=1)
     assert finding.state == "warning"
     assert f"run {OLD} is beyond" in finding.figures
 

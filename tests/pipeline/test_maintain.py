@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from first_light import RUNS, unpack_first_light
+from first_light import RUNS
 
 from toplists.config.settings import MaintainSettings, PublishSettings, Settings
 from toplists.lake.bookkeeping import append_rows, arrow_schema, read_rows
@@ -33,7 +33,6 @@ from toplists.lake.tables import (
     USER_FACTORS,
 )
 from toplists.lake.tables import RUNS as LEDGER
-from toplists.lake.upgrade import upgrade
 from toplists.lake.vacuum import Freed
 from toplists.pipeline.invariants.check import check_dataset
 from toplists.pipeline.steps import maintain as step
@@ -69,11 +68,8 @@ def maintain(
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    """Two published nights of the first light, upgraded."""
-    dataset = unpack_first_light(tmp_path)
-    upgrade(dataset)
-    return dataset
+def dataset(upgraded: Path, tmp_path: Path) -> Dataset:
+    return Dataset(copytree(upgraded, tmp_path / "first-light"))
 
 
 def contents(dataset: Dataset) -> dict[str, bytes]:
@@ -352,15 +348,14 @@ WANTED = {"keep_runs": 1, "vacuum_hours": 0, "ledger_days": 1}
 
 
 @pytest.fixture
-def die_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], Dataset]:
+def die_at(upgraded: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], Dataset]:
     """A lake whose maintenance died at a moment."""
 
     def die() -> None:
         raise DiedError
 
     def died(folder: Path, moment: str) -> Dataset:
-        dataset = unpack_first_light(folder)
-        upgrade(dataset)
+        dataset = Dataset(copytree(upgraded, folder))
         with monkeypatch.context() as patch:
             patch.setattr("toplists.lake.failpoints.die", die)
             patch.setenv(FAIL_AT, moment)

@@ -268,6 +268,7 @@ class TestCatalogue:
         assert lists.items([]) == {}
 
 
+@pytest.mark.process
 def test_the_reader_brings_neither_spark_nor_pandas_nor_the_pipeline():
     code = (
         "import sys, toplists.reader\n"

@@ -36,6 +36,7 @@ def test_the_zip_has_the_same_bytes_wherever_and_whenever_it_is_built(package, t
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
+@pytest.mark.process
 def test_the_zip_can_be_imported_and_holds_sources_only(package, tmp_path) -> None:
     package.write_zip(tmp_path / "toplists.zip", ROOT / "lib")
     assert {Path(name).suffix for name in ZipFile(tmp_path / "toplists.zip").namelist()} == {".py"}
