@@ -18,6 +18,7 @@ def write_blocks(
     weights: np.ndarray,
     *,
     values: np.ndarray | None = None,
+    rating_weights: np.ndarray | None = None,
     holdout: np.ndarray | None = None,
     cuts: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> tuple[BlockSet, BlockSet]:
@@ -27,27 +28,22 @@ def write_blocks(
         folder: Where to write.
         weights: What was liked, above 0; a NaN is a pair without an interaction.
         values: The values; the weights without it.
+        rating_weights: Their weights; 1 without it.
         holdout: Which pairs are held out; none without it.
         cuts: First rows of all blocks but the first, by user and by item.
     """
     values = weights if values is None else values
     holdout = np.zeros(weights.shape, dtype=np.bool_) if holdout is None else holdout
-    sides = [("u", weights, values, holdout), ("i", weights.T, values.T, holdout.T)]
-    users, items = (
-        _side(folder, *side, cuts=list(own)) for side, own in zip(sides, cuts, strict=True)
-    )
+    stored = {"weights": weights, "values": values, "holdout": holdout}
+    if rating_weights is not None:
+        stored["rating_weights"] = rating_weights
+    users = _side(folder, "u", stored, list(cuts[0]))
+    items = _side(folder, "i", {name: matrix.T for name, matrix in stored.items()}, list(cuts[1]))
     return users, items
 
 
-def _side(
-    folder: Path,
-    name: str,
-    weights: np.ndarray,
-    values: np.ndarray,
-    holdout: np.ndarray,
-    *,
-    cuts: list[int],
-) -> BlockSet:
+def _side(folder: Path, name: str, stored: dict[str, np.ndarray], cuts: list[int]) -> BlockSet:
+    weights = stored["weights"]
     refs = []
     bounds = [0, *cuts, len(weights)]
     for index, (first, end) in enumerate(pairwise(bounds)):
@@ -56,11 +52,10 @@ def _side(
         block = {
             "indptr": np.searchsorted(rows, np.arange(end - first + 1)).astype(np.int64),
             "indices": columns.astype(np.int32),
-            "weights": weights[own].astype(np.float32),
-            "values": values[own].astype(np.float32),
-            "holdout": holdout[own],
             "flags": np.ones(end - first, dtype=np.bool_),
         }
+        for kind, matrix in stored.items():
+            block[kind] = matrix[own].astype(np.bool_ if kind == "holdout" else np.float32)
         path = save_part(str(folder), f"{name}-{index}-of-{len(cuts)}", block)
         write_ids(path, pa.array([f"{name}{row:03}" for row in range(first, end)]))
         refs.append(BlockRef(index, first, end - first, len(rows), path))

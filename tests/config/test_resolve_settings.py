@@ -144,6 +144,14 @@ def test_a_window_has_a_day_in_it(conf: Path) -> None:
     assert "since 2024-01-01 must be before until 2024-01-01" in text
 
 
+@pytest.mark.parametrize("weighed", ["event_weights={view: 1}", "half_life_days=30"])
+def test_mllib_weighs_no_ratings(conf: Path, weighed: str) -> None:
+    explicit = ["model.als.feedback=explicit", f"prepare.{weighed}"]
+    assert resolve_settings(conf, "local", explicit)
+    text = message(conf, *explicit, "model.als.engine=mllib")
+    assert f"leave out prepare.{weighed.partition('=')[0]}" in text
+
+
 def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:
     write_local(conf, "\nmodel:\n  name: deep\n")
     assert message(conf) == (

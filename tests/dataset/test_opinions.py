@@ -101,6 +101,78 @@ def test_ratings_and_events_in_one_feed(spark: SparkSession) -> None:
     assert found["liked and viewed"]["event_time"] == days_ago(5).replace(tzinfo=None)
 
 
+def test_a_value_is_learnt_with_the_weight_of_its_rating(spark: SparkSession) -> None:
+    rated = lambda name, value, days: event(name, "rating", value=value, time=days_ago(days))  # noqa: E731 - short
+    cases = {
+        "liked": [rated("r", 5.0, 10)],
+        "disliked": [rated("r", 1.0, 10)],
+        "newest": [rated("r", 1.0, 20)],
+        "viewed, too": [rated("r", 5.0, 10), event("v", time=days_ago(10))],
+        "only viewed": [event("v", value=5.0, time=days_ago(10))],
+        "without a value": [event("r", "rating", time=days_ago(10))],
+    }
+    events = [(f"{n}/{e[0]}", e[1], n, *e[3:]) for n, case in cases.items() for e in case]
+    weighed = {"event_weights": WEIGHTS | {"rating": 4.0}, "half_life_days": 10.0, "max_weight": 2}
+    found = opinions(spark, events, **weighed)
+    assert {name: row["rating_weight"] for name, row in found.items()} == {
+        "liked": 2.0,  # 4, halved once
+        "disliked": 2.0,
+        "newest": 1.0,
+        "viewed, too": 2.0,
+        "only viewed": 0.0,
+        "without a value": 0.0,
+    }
+    assert found["viewed, too"]["weight"] == 2.0  # the cap
+    sent_back = [event("1", "rating", value=5.0), event("2", "return", value=5.0, time=days_ago(1))]
+    assert opinions(spark, sent_back)["i1"]["rating_weight"] == 0.0
+
+
+def test_cap_and_minima_hold_among_likings_and_among_ratings(spark: SparkSession) -> None:
+    def rows(user: str, *values: float | None) -> list[Event]:
+        """Newest last: items i0, i1, …"""
+        return [
+            event(
+                f"{user}{n}", "rating", user=user, item=f"i{n}", value=value, time=days_ago(9 - n)
+            )
+            for n, value in enumerate(values)
+        ]
+
+    events = [
+        *rows("ada", 5.0, 1.0, 5.0, 1.0, 5.0),  # likes i0, i2, i4
+        *rows("bob", 5.0, 1.0, 5.0),
+        *rows("cid", 1.0, 1.0),  # likes nothing
+        *rows("eve", None, None, None),  # says nothing
+    ]
+
+    def trained(**settings: int) -> dict[str, str]:
+        chosen = PrepareSettings(**settings)
+        found = opinions_of(frame(spark, events), chosen, AS_OF, []).collect()
+        return {
+            weight: " ".join(
+                sorted(f"{row.user_id[0]}{row.item_id[1]}" for row in found if row[weight] > 0)
+            )
+            for weight in ("weight", "rating_weight")
+        }
+
+    assert trained() == {
+        "weight": "a0 a2 a4 b0 b2 e0 e1 e2",
+        "rating_weight": "a0 a1 a2 a3 a4 b0 b1 b2 c0 c1",
+    }
+    assert trained(max_user_interactions=2) == {
+        "weight": "a2 a4 b0 b2 e1 e2",
+        "rating_weight": "a3 a4 b1 b2 c0 c1",
+    }
+    assert trained(min_item_interactions=2) == {
+        "weight": "a0 a2 b0 b2 e0 e2",
+        "rating_weight": "a0 a1 a2 b0 b1 b2 c0 c1",
+    }
+    # Without i3 and i4, ada has three ratings; without cid, i0 and i1 have two raters each.
+    assert trained(min_item_interactions=2, min_user_interactions=3) == {
+        "weight": "",
+        "rating_weight": "a0 a1 a2 b0 b1 b2",
+    }
+
+
 def test_without_weights_the_last_event_decides_whatever_its_type(spark: SparkSession) -> None:
     events = [
         event("1", "rating", item="liked", value=4.0),

@@ -289,6 +289,34 @@ def test_explicit_predicts_values_with_biases(fit: Callable[..., Vectors]) -> No
     assert np.std(truth[unseen]) > 1
 
 
+def test_explicit_weighs_the_error_of_each_value(fit: Callable[..., Vectors]) -> None:
+    rng = np.random.default_rng(4)
+    values = np.where(
+        rng.random((N_USERS, N_ITEMS)) < 0.7, rng.normal(3, 1, (N_USERS, N_ITEMS)), np.nan
+    )
+    rating_weights = rng.choice([0.25, 1.0, 4.0], values.shape)
+    settings = SETTINGS.model_copy(update={"feedback": "explicit"})
+    users, items = fit(
+        np.where(np.isnan(values), np.nan, 0.0),
+        settings,
+        values=values,
+        rating_weights=rating_weights,
+    )
+
+    own = [0, 1, 2, 3, 4]  # a user's vector and bias; the 1 behind them is for the item's
+
+    def loss(vectors: np.ndarray) -> float:
+        error = np.nan_to_num(rating_weights * (values - vectors @ items.T) ** 2).sum()
+        counts = (~np.isnan(values)).sum(axis=1)
+        return float(error + SETTINGS.regularization * counts @ (vectors[:, own] ** 2).sum(axis=1))
+
+    best = loss(users)
+    for _ in range(20):  # the users were solved last
+        moved = users.copy()
+        moved[:, own] += rng.normal(0, 1e-2, (N_USERS, len(own)))
+        assert loss(moved) > best
+
+
 @pytest.mark.parametrize(
     ("feedback", "weights", "values", "sentence"),
     [

@@ -270,13 +270,19 @@ class PrepareSettings(Section):
         None, description="File with more of them, one id per line; empty lines do not count."
     )
     min_user_interactions: int = Field(
-        1, ge=1, description="Users with fewer positive interactions are not trained on."
+        1,
+        ge=1,
+        description="Users with fewer likings (explicit ALS: ratings) are not trained on.",
     )
     min_item_interactions: int = Field(
-        1, ge=1, description="Items with fewer positive interactions are not trained on."
+        1,
+        ge=1,
+        description="Items with fewer likings (explicit ALS: ratings) are not trained on.",
     )
     max_user_interactions: int = Field(
-        2000, ge=1, description="Newest interactions of a user that are trained on."
+        2000,
+        ge=1,
+        description="Newest likings (explicit ALS: ratings) of a user that are trained on.",
     )
     split: SplitSettings = SplitSettings()
 
@@ -493,6 +499,19 @@ class Settings(Section):
     maintain: MaintainSettings = MaintainSettings()
     engine: EngineSettings = EngineSettings()
     watch: WatchSettings = WatchSettings()
+
+    @model_validator(mode="after")
+    def _mllib_weighs_no_ratings(self) -> Self:
+        als, prepare = self.model.als, self.prepare
+        unweighted = als.engine == "mllib" and als.feedback == "explicit"
+        if self.model.name == "als" and unweighted:
+            for name in ("event_weights", "half_life_days"):
+                if getattr(prepare, name):
+                    raise ValueError(
+                        f"explicit ALS of engine mllib does not weigh ratings: leave out prepare.{name}, "
+                        "or use model.als.engine=kernels"
+                    )
+        return self
 
     def result_affecting(self) -> dict[str, object]:
         """The settings that decide what the lists are, as plain data for the run's fingerprint.

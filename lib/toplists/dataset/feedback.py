@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
@@ -60,6 +62,8 @@ def form_opinions(
     return where types are not told apart and it is the last event. An event that a filter left out has
     no part in it; neither has a returned purchase, and both count as seen.
 
+    The value of the last rating, liked or not, has a weight of its own: that of the rating alone.
+
     Args:
         events: `[event_id, user_id, item_id, event_type: string, value: double, event_time:
             timestamp, excluded: string, units: long, session: int]`; events without a time come
@@ -71,11 +75,13 @@ def form_opinions(
 
     Returns:
         `[user_id, item_id, value, event_time, event_id, session, last_time, events: long,
-        contradicted: boolean, positive: boolean, weight: float, excluded_<filter>: long, …]`.
+        contradicted: boolean, positive: boolean, weight: float, rating_weight: float,
+        excluded_<filter>: long, …]`.
         `value` is the last rating's; `event_time`, `event_id` and `session` are those of the last
         event that counts, or of the last one where none does; `last_time` is the newest of all;
         `events` counts the pair's events, `excluded_<filter>` those left out; `contradicted` says that
-        ratings differ; `positive` says that the weight is above 0.
+        ratings differ; `positive` says that the weight is above 0. `rating_weight` is 0 where there is
+        no value to be learnt.
     """
     counts = F.col("excluded").isNull()
     is_rating = F.col("event_type") == RATING if by_type else F.lit(True)
@@ -98,6 +104,8 @@ def form_opinions(
         sent_back, F.lit(False)
     )
     units = F.when(dislike, 0).otherwise(all_units)
+    is_value = F.col("rating.value").isNotNull() & ~F.coalesce(sent_back, F.lit(False))
+    rating_units = F.when(is_value, F.least(said, in_units(F.lit(max_weight)))).otherwise(0)
     return pairs.select(
         "user_id",
         "item_id",
@@ -110,6 +118,7 @@ def form_opinions(
         "contradicted",
         (units > 0).alias("positive"),
         from_units(units).alias("weight"),
+        from_units(rating_units).alias("rating_weight"),
         *map(excluded_by, filters),
     )
 
@@ -119,10 +128,9 @@ def excluded_by(name: str) -> str:
     return f"excluded_{name}"
 
 
-def newest_first(*partition: str) -> Column:
-    """The rank of an opinion among its owner's, 1 = newest; ties by event id, then item id."""
-    order = [F.col("event_time").desc_nulls_last(), F.col("event_id").desc(), F.col("item_id")]
-    return F.row_number().over(W.partitionBy(*partition).orderBy(*order))
+def newest_first() -> list[Column]:
+    """The order of a user's opinions, newest first; ties by event id, then item id."""
+    return [F.col("event_time").desc_nulls_last(), F.col("event_id").desc(), F.col("item_id")]
 
 
 def choose_trained(
@@ -132,44 +140,69 @@ def choose_trained(
 
     A liking is, unless its user has newer ones than `max_user`, or its user or item has too few:
     both minima hold at once in the result (the k-core), since removing an item may leave a user with
-    too few, and so on.
+    too few, and so on. For models that learn values the same is decided among all ratings, liked or
+    not, by themselves.
 
     Args:
-        opinions: `[user_id, item_id, event_time, event_id, positive: boolean, weight: float, …]`.
-        min_user: Likings a user needs.
-        min_item: Likings an item needs.
-        max_user: Newest likings of a user that are kept.
+        opinions: `[user_id, item_id, event_time, event_id, weight: float, rating_weight: float, …]`.
+        min_user: Likings (ratings) a user needs.
+        min_item: Likings (ratings) an item needs.
+        max_user: Newest likings (ratings) of a user that are kept.
 
     Returns:
-        The input, its weight 0 where it is not trained on.
+        The input, either weight 0 where it is not trained on.
     """
-    newest = newest_first("user_id", "positive") <= max_user
-    marked = opinions.withColumn("kept", F.col("positive") & newest)
+    newer = W.partitionBy("user_id").orderBy(*newest_first())
+    until_here = newer.rowsBetween(W.unboundedPreceding, W.currentRow)
+
+    def is_kept(weight: Column) -> Column:
+        return (weight > 0) & (F.count_if(weight > 0).over(until_here) <= max_user)
+
+    marked = opinions.withColumns(
+        {kept: is_kept(F.col(weight)) for weight, kept in _KEPT.items()},
+    )
     if min_user > 1 or min_item > 1:
-        core = _core(marked.where("kept").select("user_id", "item_id"), min_user, min_item)
-        marked = marked.drop("kept").join(
-            core.withColumn("kept", F.lit(True)), ["user_id", "item_id"], "left"
+        pair = ["user_id", "item_id"]
+        flagged = marked.where(reduce(or_, map(F.col, _KEPT.values()))).select(
+            *pair, *_KEPT.values()
         )
-    weight = F.when(F.col("kept"), F.col("weight")).otherwise(F.lit(0.0).cast("float"))
-    return marked.withColumn("weight", weight).drop("kept")
+        core = _core(flagged, min_user, min_item)
+        marked = marked.drop(*_KEPT.values()).join(core, pair, "left")
+    for weight, kept in _KEPT.items():
+        chosen = F.when(F.col(kept), F.col(weight)).otherwise(F.lit(0.0).cast("float"))
+        marked = marked.withColumn(weight, chosen)
+    return marked.drop(*_KEPT.values())
+
+
+_KEPT = {"weight": "kept_liking", "rating_weight": "kept_rating"}
+"""What is learnt with which weight, and the column that says whether it is."""
 
 
 def _core(pairs: DataFrame, min_user: int, min_item: int) -> DataFrame:
-    """The largest set of pairs in which every user and every item has enough."""
+    """For each flag by itself, the largest set of flagged pairs in which all have enough.
+
+    Args:
+        pairs: `[user_id, item_id, kept_liking: boolean, kept_rating: boolean]`.
+        min_user: Pairs a user needs.
+        min_item: Pairs an item needs.
+    """
+    flags = list(_KEPT.values())
+
+    def thin(rows: DataFrame, owner: str, least: int) -> DataFrame:
+        enough = {
+            flag: F.col(flag) & (F.count_if(flag).over(W.partitionBy(owner)) >= least)
+            for flag in flags
+        }
+        return rows.withColumns(enough)
+
+    def sizes(rows: DataFrame) -> Row | None:
+        return rows.agg(*map(F.count_if, flags)).first()
+
     pairs = pairs.localCheckpoint()
-    size = pairs.count()
+    size = sizes(pairs)
     while True:
-        per_user = F.count(F.lit(1)).over(W.partitionBy("user_id"))
-        per_item = F.count(F.lit(1)).over(W.partitionBy("item_id"))
-        pairs = (
-            pairs.withColumn("n", per_user)
-            .where(F.col("n") >= min_user)
-            .withColumn("n", per_item)
-            .where(F.col("n") >= min_item)
-            .drop("n")
-            .localCheckpoint()
-        )
-        left = pairs.count()
+        pairs = thin(thin(pairs, "user_id", min_user), "item_id", min_item).localCheckpoint()
+        left = sizes(pairs)
         if left == size:
             return pairs
         size = left

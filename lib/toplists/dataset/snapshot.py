@@ -36,7 +36,8 @@ _KEPT = StorageLevel.MEMORY_AND_DISK
 class SnapshotFacts:
     """The size of a snapshot and how it was made, as the ledger keeps it.
 
-    `trained_items` counts items with likings, `listable_items` those of them that may be recommended.
+    `trained` counts likings that are learnt from, `rated` ratings, liked or not, for models that learn
+    values. `trained_items` counts items with likings, `listable_items` those of them that may be recommended.
     `end` is the instant of `as_of`, in ISO 8601; `cut` the one at which the training part ends for
     everybody, if there is one.
     `repeated_pairs` counts pairs with several events, `surplus_events` their events beyond the last,
@@ -47,6 +48,8 @@ class SnapshotFacts:
     interactions: int
     trained: int
     trained_in_train_part: int
+    rated: int
+    rated_in_train_part: int
     users: int
     items: int
     trained_items: int
@@ -60,6 +63,12 @@ class SnapshotFacts:
     contradicted_pairs: int
     excluded: Excluded
     segments: Sequence[str]
+
+    def learnt(self, part: Part, *, values: bool) -> int:
+        """How many pairs a fit on `part` learns from: likings, or ratings if it learns `values`."""
+        if values:
+            return self.rated if part == "all" else self.rated_in_train_part
+        return self.trained if part == "all" else self.trained_in_train_part
 
     def end_of(self, part: Part) -> datetime:
         """When a part ends: at `as_of`, but the training part at its cut, where there is one."""
@@ -259,12 +268,15 @@ def _count_items() -> list[Column]:
 
 
 def _count_interactions() -> list[Column]:
-    trained = F.col("weight") > 0
+    trained, rated = F.col("weight") > 0, F.col("rating_weight") > 0
+    in_train_part = F.col("split") == "train"
     return [
         F.sum("events").alias("events"),
         F.count(F.lit(1)).alias("interactions"),
         F.count_if(trained).alias("trained"),
-        F.count_if(trained & (F.col("split") == "train")).alias("trained_in_train_part"),
+        F.count_if(trained & in_train_part).alias("trained_in_train_part"),
+        F.count_if(rated).alias("rated"),
+        F.count_if(rated & in_train_part).alias("rated_in_train_part"),
         F.count_if(F.col("events") > 1).alias("repeated_pairs"),
         F.sum(F.col("events") - 1).alias("surplus_events"),
         F.count_if("contradicted").alias("contradicted_pairs"),

@@ -39,10 +39,9 @@ def by_days(as_of: date, days: int) -> Split:
 
 def by_last(k: int) -> Split:
     """Hold out each user's newest `k` interactions, but never more than half of them."""
-    owned = F.count(F.lit(1)).over(W.partitionBy("user_id"))
-    return Split(
-        f"last {k} per user", newest_first("user_id") <= F.least(F.lit(k), F.floor(owned / 2))
-    )
+    mine = W.partitionBy("user_id")
+    owned, rank = F.count(F.lit(1)).over(mine), F.row_number().over(mine.orderBy(*newest_first()))
+    return Split(f"last {k} per user", rank <= F.least(F.lit(k), F.floor(owned / 2)))
 
 
 def by_hash(share: float) -> Split:

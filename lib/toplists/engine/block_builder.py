@@ -26,7 +26,7 @@ from toplists.engine.blocks import (
     other_side,
     write_ids,
 )
-from toplists.engine.storage import Array, open_array, save_part
+from toplists.engine.storage import Array, find_array, open_array, save_part
 from toplists.engine.tasks import run_tasks
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in at most this many groups
@@ -62,7 +62,7 @@ def build_blocks(
     Args:
         spark: The session.
         interactions: Parquet files of `[<position of users>: int, <position of items>: int,
-            weight: float, value: double, split: string]`, each pair once.
+            weight: float, value: double, rating_weight: float, split: string]`, each pair once.
         axes: Both sides.
         block_entries: Entries per block, about: blocks are cut by work, not by rows.
         folder: The snapshot's folder for blocks; every executor sees it.
@@ -134,12 +134,13 @@ def _split(
     positions = {side: axes[side].position for side in SIDES}
 
     def split(file: str) -> Iterator[pa.RecordBatch]:
-        columns = [*positions.values(), "weight", "value", "split"]
+        columns = [*positions.values(), "weight", "value", "rating_weight", "split"]
         table = pq.read_table(file, columns=columns, partitioning=None)
         held_out = np.asarray(table["split"].to_numpy() == "holdout", dtype=np.bool_)
         weights = table["weight"].to_numpy()
-        # A null becomes NaN.
-        values = table["value"].to_numpy().astype(np.float32)
+        ratings = table["rating_weight"].fill_null(0).to_numpy()
+        values = np.where(ratings > 0, table["value"].to_numpy(), np.nan).astype(np.float32)
+        unequal = bool(np.any((ratings > 0) & (ratings != 1)))
         written = []
         for side in SIDES:
             rows, others = (table[positions[name]].to_numpy() for name in (side, other_side(side)))
@@ -153,6 +154,8 @@ def _split(
                     "values": values[mine],
                     "holdout": held_out[mine],
                 }
+                if unequal:
+                    chunk["rating_weights"] = ratings[mine]
                 path = save_part(target, f"chunk-{side}-{index:05d}", chunk)
                 written.append((side, int(index), path))
         if written:
@@ -189,6 +192,7 @@ def _assemble(
             name: np.concatenate([open_array(chunk, name) for chunk in paths])
             for name in ("rows", "columns", "weights", "values", "holdout")
         }
+        ratings = [find_array(chunk, "rating_weights") for chunk in paths]
         order = np.lexsort((entries["columns"], entries["rows"]))
         lengths = np.bincount(entries["rows"] - first, minlength=n_rows)
         ids, flags = _labels(axes[side], first, n_rows)
@@ -200,6 +204,8 @@ def _assemble(
             "holdout": entries["holdout"][order],
             "flags": flags,
         }
+        if any(weights is not None for weights in ratings):
+            block["rating_weights"] = _or_ones(ratings, paths)[order]
         path = save_part(target, f"{side}-{index:05d}", block)
         write_ids(path, ids)
         yield pa.RecordBatch.from_arrays(
@@ -220,6 +226,15 @@ def _assemble(
     for side, *ref in run_tasks(spark, pieces, assemble, schema).collect():
         refs[side].append(BlockRef(*ref))
     return {side: sorted(refs[side], key=lambda ref: ref.index) for side in SIDES}
+
+
+def _or_ones(weights: Sequence[Array | None], chunks: Sequence[str]) -> Array:
+    """Weights that a chunk leaves out because all are 1, and those of the others, one after the other."""
+    parts = [
+        np.ones(len(open_array(chunk, "values")), np.float32) if one is None else one
+        for one, chunk in zip(weights, chunks, strict=True)
+    ]
+    return np.concatenate(parts)
 
 
 def _labels(axis: Axis, first: int, n_rows: int) -> tuple[pa.StringArray, Array]:

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 
 from toplists.engine.storage import (
     commit_manifest,
+    find_array,
     open_array,
     read_manifest,
 )
@@ -67,8 +68,9 @@ class Block:
     """An open block: `rows` rows of sorted column positions with weight and holdout flag.
 
     `indptr` int64[rows + 1], `indices` int32[entries], `weights` float32[entries], `values`
-    float32[entries] (NaN = feedback without a value), `holdout` bool[entries], `ids` string[rows],
-    `flags` bool[rows] (a user: gets a list; an item: may be in one).
+    float32[entries] (NaN = no value to be learnt), `rating_weights` float32[entries] (of the values;
+    `None` where all are 1), `holdout` bool[entries], `ids` string[rows], `flags` bool[rows] (a user:
+    gets a list; an item: may be in one).
     """
 
     def __init__(self, ref: BlockRef) -> None:
@@ -78,6 +80,7 @@ class Block:
         self.indices: npt.NDArray[np.int32] = open_array(ref.path, "indices")
         self.weights: npt.NDArray[np.float32] = open_array(ref.path, "weights")
         self.values: npt.NDArray[np.float32] = open_array(ref.path, "values")
+        self.rating_weights: npt.NDArray[np.float32] | None = find_array(ref.path, "rating_weights")
         self.holdout: npt.NDArray[np.bool_] = open_array(ref.path, "holdout")
         self.flags: npt.NDArray[np.bool_] = open_array(ref.path, "flags")
 
@@ -94,21 +97,25 @@ class Block:
 
     def trained(self, part: Part, columns: int) -> sp.csr_array:
         """The weights trained on in `part`, as a sparse matrix of shape (rows, columns)."""
-        return self._matrix(self.weights, self.weights > 0, part, columns)
+        return self._matrix(self.weights, self._within(part, self.weights > 0), columns)
 
     def rated(self, part: Part, columns: int) -> sp.csr_array:
-        """The values in `part`, liked or not, as a sparse matrix of shape (rows, columns)."""
-        return self._matrix(self.values, ~np.isnan(self.values), part, columns)
+        """The values to be learnt in `part`, liked or not, as a sparse matrix (rows, columns)."""
+        return self._matrix(self.values, self._within(part, ~np.isnan(self.values)), columns)
+
+    def weights_of_rated(self, part: Part) -> npt.NDArray[np.float32]:
+        """The weight of each value of `rated`, in the same order."""
+        keep = self._within(part, ~np.isnan(self.values))
+        if self.rating_weights is None:
+            return np.ones(np.count_nonzero(keep), dtype=np.float32)
+        return self.rating_weights[keep]
+
+    def _within(self, part: Part, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        return keep & ~self.holdout if part == "train" else keep
 
     def _matrix(
-        self,
-        data: npt.NDArray[np.float32],
-        keep: npt.NDArray[np.bool_],
-        part: Part,
-        columns: int,
+        self, data: npt.NDArray[np.float32], keep: npt.NDArray[np.bool_], columns: int
     ) -> sp.csr_array:
-        if part == "train":
-            keep = keep & ~self.holdout
         indptr, indices = _select(self.indptr, self.indices, keep)
         return sp.csr_array((data[keep], indices, indptr), shape=(self.ref.rows, columns))
 

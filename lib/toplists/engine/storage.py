@@ -57,6 +57,11 @@ def open_array(path: str | Path, name: str) -> Array:
     return array
 
 
+def find_array(path: str | Path, name: str) -> Array | None:
+    """The array `name` of a folder as `open_array` gives it, or `None` where there is none."""
+    return open_array(path, name) if (Path(path) / f"{name}.npy").exists() else None
+
+
 def commit_manifest(path: Path, content: Mapping[str, Any]) -> None:
     """Write a manifest; from here on what it names exists."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,8 @@ RECOMMENDED_ITEMS = array_of(
         Column(
             "source",
             STRING,
-            "Who put it there: `personal`, `similar`, or the fallback: `segment`, `trending`, `window`, `popularity`.",
+            "Who put it there: `personal` (a model that knows the user, als or item_cosine), `similar`, or what "
+            "is said to all alike: `segment`, `trending`, `window`, `popularity`.",
         ),
     )
 )
@@ -187,6 +188,12 @@ INTERACTIONS = Table(
             "session",
             INT,
             "Session of the user that event is in, from 1; null = no time, or no sessions.",
+            True,
+        ),
+        Column(
+            "rating_weight",
+            FLOAT,
+            "Weight of the value in explicit training; 0 = not trained on; null before 0.3.0.",
             True,
         ),
     ),

@@ -18,8 +18,8 @@ from toplists.lake.files import write_atomically
 from toplists.lake.schema import Table, without_comments
 from toplists.lake.tables import TABLES
 
-LAKE_VERSION = 2
-"""1 was the first light, which left no mark."""
+LAKE_VERSION = 3
+"""1 was the first light, which left no mark; 2 is release 0.2.0."""
 
 _FILE = "version.json"
 _DIGITS = 16

@@ -116,7 +116,8 @@ class Implicit:
 class Explicit:
     """Value = mean + bias of the user + bias of the item + product of the vectors.
 
-    The biases are solved for together with the vectors.
+    The biases are solved for together with the vectors. The squared error of a value counts with the
+    weight of its rating.
     """
 
     shared_weight: ClassVar[float] = 0.0
@@ -139,8 +140,9 @@ class Explicit:
     def equations(self, block: Block, offsets: Floats) -> Equations:
         """Of what the fixed side leaves of each row's values."""
         rated = block.rated(self.part, len(offsets))
+        weights = block.weights_of_rated(self.part)
         left = rated.data - offsets[rated.indices]
-        return _equations(rated, np.ones_like(left), left, self.penalty)
+        return _equations(rated, weights, weights * left, self.penalty)
 
 
 def _equations(

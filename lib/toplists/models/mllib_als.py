@@ -35,10 +35,9 @@ class MllibAls(Als):
         implicit = settings.feedback == "implicit"
         pairs = data.trained() if implicit else data.rated()
         rating = F.col("weight") if implicit else F.col("value")
-        size = data.size if implicit else pairs.count()
-        if size == 0:
+        if data.size == 0:
             raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
-        blocks = max(2, -(-size // _PAIRS_PER_BLOCK))
+        blocks = max(2, -(-data.size // _PAIRS_PER_BLOCK))
         als = ALS(
             rank=settings.rank,
             maxIter=settings.iterations,
@@ -55,7 +54,7 @@ class MllibAls(Als):
         )
         ordered = (
             pairs.select("user_pos", "item_pos", rating.cast("float").alias("rating"))
-            .repartition(max(1, -(-size // _PAIRS_PER_PARTITION)), "user_pos")
+            .repartition(max(1, -(-data.size // _PAIRS_PER_PARTITION)), "user_pos")
             .sortWithinPartitions("user_pos", "item_pos")
         )
         model = als.fit(ordered)

@@ -26,9 +26,9 @@ class TrainingData:
     """A snapshot as models see it: arrays of positions, restricted to what may be learnt from.
 
     `interactions` is `[user_pos: int, item_pos: int, value: double, event_time: timestamp,
-    weight: float, split: string]` with every pair of the snapshot; `users` and `items` are the same pairs as blocks. `part` says
-    what a fit may use: `train` leaves the holdout out. `size` is the number of weighted pairs it may
-    use. `end` is the instant at which the part ends: what is said of the last days counts back from it.
+    weight: float, rating_weight: float, split: string]` with every pair of the snapshot; `users` and `items` are the same pairs as blocks. `part` says
+    what a fit may use: `train` leaves the holdout out. `size` is the number of pairs it learns
+    from. `end` is the instant at which the part ends: what is said of the last days counts back from it.
     `segments` is `[user_pos: int, segment: string]` of the users who are in one, `segment_names` has
     each once. `seed` decides everything random in the fit. The files of what it finds go to `folder`,
     which every executor sees. `start` is where a model that can may begin.
@@ -54,7 +54,7 @@ class TrainingData:
 
     def rated(self) -> DataFrame:
         """The pairs with a value that may be learnt from, whether liked or not."""
-        rows = self.interactions.where(F.col("value").isNotNull())
+        rows = self.interactions.where(F.col("rating_weight") > 0)
         return rows.where(F.col("split") == "train") if self.part == "train" else rows
 
     def mean_value(self) -> float | None:

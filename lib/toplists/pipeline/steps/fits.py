@@ -16,12 +16,12 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from toplists.config.settings import ModelSettings, RecommendSettings
+from toplists.config.settings import ModelSettings, PrepareSettings, RecommendSettings
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.blocks import Part
 from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, commit_shape, open_shape
 from toplists.errors import ConfigurationError
-from toplists.evaluation.comparison import LIVE
+from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Run
@@ -32,6 +32,7 @@ from toplists.models.registry import make_fallback, make_model, make_similar
 from toplists.models.store import load_shape
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
+from toplists.ranking.scoring import PERSONAL
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +51,21 @@ class Fit:
     def model_id(self, run: Run) -> str:
         """The fit's id in the registry."""
         return f"{run.run_id}.{self.role}.{self.part}"
+
+    @property
+    def learns_values(self) -> bool:
+        """Whether the model learns the values of ratings, liked or not, instead of likings."""
+        return self.model.parameters.get("feedback") == "explicit"
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the model tells users apart."""
+        return self.model.name != POPULARITY
+
+    @property
+    def source(self) -> str:
+        """What its items are marked with in users' lists."""
+        return PERSONAL if self.is_personal else self.model.name
 
     def same_as(self, other: Fit) -> bool:
         """Whether both would learn the same from the same data."""
@@ -131,6 +147,32 @@ def _live_fit(place: Workplace) -> Fit | None:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None
     return _personal_fit(place, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
+
+
+def changed_preparation(place: Workplace, run: Run) -> tuple[str, ...]:
+    """The settings of `prepare` in which the run differs from what is live, as `name before, now after`.
+
+    The split is left aside: it decides what fits are judged on, not what lists are made of.
+    """
+    live = read_pointer(place.dataset).live
+    other = place.ledger.find_run(live.run_id) if live else None
+    if other is None:
+        return ()
+    before, after = (_preparation(one) for one in (other, run))
+    return tuple(
+        f"prepare.{name} {before.get(name)}, now {after.get(name)}"
+        for name in sorted({*before, *after} - {"split"})
+        if before.get(name) != after.get(name)
+    )
+
+
+def _preparation(run: Run) -> dict[str, object]:
+    """A run's settings of `prepare`, those included that its release did not have."""
+    stored: dict[str, object] = json.loads(run.configuration)["prepare"]
+    try:
+        return PrepareSettings.model_validate(stored).model_dump(mode="json")
+    except ValidationError:  # a setting of another release
+        return stored
 
 
 def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import get_args
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 from toplists.dataset.snapshot import Snapshot
 from toplists.dataset.splits import holds_learnt
 from toplists.engine.alternation import Start
+from toplists.engine.blocks import Part
 from toplists.engine.shapes import Factors, Shape, commit_shape
 from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError
@@ -34,13 +36,17 @@ def train(place: Workplace, run: Run) -> Outcome:
     plan = plan_fits(place, run)
     fit_missing(place, run, snapshot, plan)
     against = " and the live configuration" if plan.live else ""
+    candidate, facts = plan.candidate, snapshot.facts
+    in_train_part, in_all = (
+        facts.learnt(part, values=candidate.learns_values) for part in get_args(Part)
+    )
     return Outcome(
         detail=(
-            f"{plan.candidate.model.name} on {snapshot.facts.trained_in_train_part:,} and on all "
-            f"{snapshot.facts.trained:,} likings, beside popularity{against}"
+            f"{candidate.model.name} on {in_train_part:,} and on all {in_all:,} "
+            f"{'ratings' if candidate.learns_values else 'likings'}, beside popularity{against}"
         ),
         facts={"models": [fit.model_id(run) for fit in plan]},
-        rows_in=snapshot.facts.interactions,
+        rows_in=facts.interactions,
     )
 
 
@@ -107,7 +113,7 @@ def _fit_and_save(
         users=blocks.users,
         items=blocks.items,
         part=fit.part,
-        size=facts.trained if fit.part == "all" else facts.trained_in_train_part,
+        size=facts.learnt(fit.part, values=fit.learns_values),
         end=facts.end_of(fit.part),
         segments=snapshot.users.where(F.col("segment").isNotNull()).select("user_pos", "segment"),
         segment_names=tuple(facts.segments),

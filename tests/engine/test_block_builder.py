@@ -1,0 +1,91 @@
+"""From a snapshot's files to blocks: every pair is where it belongs, with its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from toplists.engine.block_builder import Axis, build_blocks
+from toplists.engine.blocks import BlockSet
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# user, item, weight, value, rating_weight, split
+PAIRS = [
+    (0, 0, 1.0, 5.0, 1.0, "train"),
+    (0, 2, 0.0, 1.0, 1.0, "train"),  # a dislike: only its value is learnt
+    (1, 0, 2.0, None, 0.0, "train"),  # only liked
+    (1, 1, 0.0, 4.0, 0.0, "train"),  # seen, beyond the cap
+    (2, 1, 1.0, 3.0, None, "train"),  # of a release that had no weight of a value
+    (2, 2, 1.0, 2.0, 1.0, "holdout"),
+]
+
+
+@pytest.fixture
+def blocks(spark: SparkSession, tmp_path: Path):
+    """Builds blocks of two entries from one file of pairs per user."""
+
+    def build(pairs: list[tuple]) -> tuple[BlockSet, BlockSet]:
+        names = ("user_pos", "item_pos", "weight", "value", "rating_weight", "split")
+        schema = pa.schema(
+            dict.fromkeys(names[:2], pa.int32())
+            | {"weight": pa.float32(), "value": pa.float64()}
+            | {"rating_weight": pa.float32(), "split": pa.string()}
+        )
+        files = []
+        for user in range(3):
+            rows = [dict(zip(names, pair, strict=True)) for pair in pairs if pair[0] == user]
+            files.append(str(tmp_path / f"pairs-{user}.parquet"))
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), files[-1])
+        axes = {}
+        for side, position in (("users", "user_pos"), ("items", "item_pos")):
+            sizes = np.bincount([pair[position == "item_pos"] for pair in pairs])
+            path = str(tmp_path / f"{side}.parquet")
+            columns = {position: np.arange(3, dtype=np.int32), "id": list("abc"), "size": sizes}
+            pq.write_table(pa.table(columns), path)
+            axes[side] = Axis((path,), position, "id", "size", None, 3)
+        return build_blocks(spark, files, axes, block_entries=2, folder=tmp_path / "blocks")
+
+    return build
+
+
+def dense(side: BlockSet, part: str, what: str) -> list[list[float]]:
+    """A side's matrix, one list per row."""
+    rows = []
+    for ref in side.blocks:
+        block = ref.open()
+        matrix = (
+            block.trained(part, side.columns)
+            if what == "liked"
+            else block.rated(part, side.columns)
+        )
+        if what == "weights":
+            matrix.data = block.weights_of_rated(part)
+        rows += matrix.toarray().tolist()
+    return rows
+
+
+def test_what_is_liked_and_what_is_rated_are_apart(blocks) -> None:
+    users, items = blocks(PAIRS)
+    assert len(users.blocks) == len(items.blocks) == 3
+    assert dense(users, "all", "liked") == [[1, 0, 0], [2, 0, 0], [0, 1, 1]]
+    assert dense(users, "all", "rated") == [[5, 0, 1], [0, 0, 0], [0, 0, 2]]
+    assert dense(users, "all", "weights") == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+    assert dense(users, "train", "rated") == [[5, 0, 1], [0, 0, 0], [0, 0, 0]]
+    for what in ("liked", "rated"):
+        assert np.array_equal(dense(items, "all", what), np.transpose(dense(users, "all", what)))
+
+
+def test_weights_of_values_are_kept_where_they_differ(blocks) -> None:
+    weighed = [(*pair[:4], 0.5, pair[5]) if pair[:2] == (2, 2) else pair for pair in PAIRS]
+    users, items = blocks(weighed)
+    # The other users' files say nothing of weights, since all are 1.
+    assert dense(users, "all", "weights") == [[1, 0, 1], [0, 0, 0], [0, 0, 0.5]]
+    assert dense(items, "all", "weights") == [[1, 0, 0], [0, 0, 0], [1, 0, 0.5]]
+    assert [ref.open().rating_weights is None for ref in users.blocks] == [True, True, False]
