@@ -53,6 +53,18 @@ def test_clearly_worse_than_popularity_is_refused_in_words() -> None:
     assert verdict.findings == (NO_LIVE,)
 
 
+def test_a_changed_preparation_is_said_whether_models_were_compared_or_not() -> None:
+    changed = ["prepare.positive_from 4.0, now 2.0"]
+    alone = decide(popularity_fine(), [], SETTINGS, has_live=True, changed=changed)
+    assert alone.passed
+    assert "the live run was not compared on" in alone.warnings[0]
+    assert "(prepare.positive_from 4.0, now 2.0)" in alone.warnings[0]
+    assert not any("live configuration is the same" in one for one in alone.findings)
+    figures = popularity_fine() + measured(0.0, 0.01, versus="live")[1:]
+    compared = decide(figures, [], SETTINGS, has_live=True, changed=changed)
+    assert "the live model settings were fitted to what is learnt" in compared.warnings[0]
+
+
 def test_clearly_worse_than_live_is_refused() -> None:
     against_live = measured(-0.031, -0.019, versus="live", contender=0.096)
     figures = popularity_fine() + against_live[1:]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from toplists.config.settings import GateSettings
-from toplists.evaluation.list_checks import CheckResult, ListCounts, check_lists, to_rows
+from toplists.evaluation.list_checks import CheckResult, ListCounts, LiveUsers, check_lists, to_rows
 from toplists.lake.tables import METRICS as METRICS_TABLE
 
 GOOD = ListCounts(
@@ -27,13 +27,13 @@ GOOD = ListCounts(
     hidden=0,
 )
 
+LIVE = LiveUsers(eligible=1000, trained=800)
+
 
 def judge(
-    counts: ListCounts, *, live_users: int | None = 1000, expect_personal: bool = True
+    counts: ListCounts, *, live: LiveUsers | None = LIVE, expect_personal: bool = True
 ) -> list[CheckResult]:
-    return check_lists(
-        counts, GateSettings(), n=50, live_users=live_users, expect_personal=expect_personal
-    )
+    return check_lists(counts, GateSettings(), n=50, live=live, expect_personal=expect_personal)
 
 
 def failed(results: list[CheckResult]) -> list[str]:
@@ -43,7 +43,7 @@ def failed(results: list[CheckResult]) -> list[str]:
 def test_good_lists_pass() -> None:
     results = judge(GOOD)
     assert failed(results) == []
-    assert len({result.name for result in results}) == len(results) == 13
+    assert len({result.name for result in results}) == len(results) == 14
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_one_is_too_many(defect: str, check: str) -> None:
 
 def test_a_run_without_lists_fails() -> None:
     nothing = ListCounts(**dict.fromkeys(vars(GOOD), 0))
-    assert failed(judge(nothing, live_users=None)) == ["lists"]
+    assert failed(judge(nothing, live=None)) == ["lists"]
 
 
 @pytest.mark.parametrize(("short", "names"), [(10, []), (11, ["short_share"])])
@@ -97,7 +97,7 @@ def test_popularity_need_not_be_personal() -> None:
 
 
 def test_without_trained_users_nothing_need_be_personal() -> None:
-    assert failed(judge(replace(GOOD, trained=0, personal=0))) == []
+    assert failed(judge(replace(GOOD, trained=0, personal=0), live=None)) == []
 
 
 @pytest.mark.parametrize(("eligible", "names"), [(950, []), (949, ["user_retention"])])
@@ -111,9 +111,15 @@ def test_a_tenth_of_the_users_missing_fails() -> None:
     assert failed(judge(replace(GOOD, lists=900, missing=100))) == ["missing_lists"]
 
 
-@pytest.mark.parametrize("live_users", [None, 0])
-def test_there_is_nothing_to_retain_at_first(live_users: int | None) -> None:
-    assert failed(judge(GOOD, live_users=live_users)) == []
+@pytest.mark.parametrize(("trained", "names"), [(760, []), (759, ["trained_retention"])])
+def test_most_users_must_go_on_to_be_trained_on(trained: int, names: list[str]) -> None:
+    # A filter or minimum that leaves them out gives them popular items for lists of their own.
+    assert failed(judge(replace(GOOD, trained=trained, personal=trained))) == names
+
+
+@pytest.mark.parametrize("live", [None, LiveUsers(0, 0), LiveUsers(None, None)])
+def test_there_is_nothing_to_retain_at_first(live: LiveUsers | None) -> None:
+    assert failed(judge(GOOD, live=live)) == []
 
 
 def test_rows_fit_the_metrics_table() -> None:

@@ -20,6 +20,8 @@ from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import (
     INTERACTIONS,
+    METRICS,
+    MODELS,
     POPULAR_ITEMS,
     RECOMMENDATIONS,
     SIMILAR_ITEMS,
@@ -256,13 +258,36 @@ def test_no_publish_stops_before_the_pointer_moves(world: World) -> None:
 
 
 def test_a_heavy_user_is_capped_in_training_but_masked_in_full(world: World) -> None:
-    lines = two_tastes()
     heavy = [f"whale,i{item:02},5,2024-02-{1 + item % 28:02}T00:00:00" for item in range(38)]
-    world.night(world.feed([*lines, *heavy]), prepare={"max_user_interactions": 10})
+    world.night(
+        world.feed([*two_tastes(), *heavy]),
+        prepare={"max_user_interactions": 10},
+        model={"als": {"rank": 4, "iterations": 3, "feedback": "explicit"}},
+        gate={"min_users": 1000},  # how good the model is, is not the point
+    )
     rows = world.rows(INTERACTIONS, run_id=world.live())
-    trained = [row for row in rows if row["user_id"] == "whale" and row["weight"] > 0]
-    assert len(trained) == 10
-    newest = sorted((r["event_time"] for r in rows if r["user_id"] == "whale"), reverse=True)[:10]
-    assert min(row["event_time"] for row in trained) == newest[-1]
+    own = sorted((r for r in rows if r["user_id"] == "whale"), key=lambda r: r["event_time"])
+    for weight in ("weight", "rating_weight"):  # of likings, and of all ratings
+        times = [row["event_time"] for row in own if row[weight] > 0]
+        assert len(times) == 10
+        assert times[0] == own[-10]["event_time"]
+    (fit,) = world.rows(MODELS, model_id=f"{world.live()}.personal.all")
+    assert fit["interactions"] == sum(row["rating_weight"] > 0 for row in rows)
     # All that is left for the whale are the two items it has not seen.
     assert {item for item, _, _ in world.lists()["whale"]} == {"i38", "i39"}
+
+
+def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: World) -> None:
+    printed = second_day.night(
+        second_day.first_feed,
+        prepare={"positive_from": 2.0},
+        model={"name": "popularity"},
+        gate={"min_users": 1000},
+    )
+    assert "(prepare.positive_from 4.0, now 2.0): the live model settings" in " ".join(
+        printed.split()
+    )
+    sources = {source for items in second_day.lists().values() for _, _, source in items}
+    assert sources == {"popularity"}
+    checks = {row["metric"] for row in second_day.rows(METRICS, run_id=second_day.live())}
+    assert {"user_retention", "trained_retention"} <= checks

@@ -57,6 +57,7 @@ def decide(
     settings: GateSettings,
     *,
     has_live: bool,
+    changed: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run by its figures on the holdout and by the checks of its lists.
 
@@ -66,6 +67,9 @@ def decide(
         checks: Results of the list checks; a failed one blocks.
         settings: Margin, metric and sizes to decide by.
         has_live: Whether anything is live.
+        changed: In what the run was prepared otherwise than what is live. All contenders learn from,
+            and are judged on, what the run was prepared from, so nothing measures that change; it is
+            said, and the list checks see to it that no users are lost.
     """
     reasons: list[str] = []
     warnings: list[str] = []
@@ -93,7 +97,18 @@ def decide(
 
     if users and not any(figure.subject == POPULARITY for figure in figures):
         warnings.append("the model was not compared with popularity")
-    if not any(figure.versus == LIVE for figure in figures):
+    compared = any(figure.versus == LIVE for figure in figures)
+    if changed:
+        how = (
+            "the live model settings were fitted to"
+            if compared
+            else "the live run was not compared on"
+        )
+        warnings.append(
+            f"the input is prepared otherwise than for the live run ({'; '.join(changed)}): {how} what "
+            "is learnt and judged now, and no figure says what that change is worth"
+        )
+    elif not compared:
         findings.append(
             "the live configuration is the same, so there was nothing to compare it with"
             if has_live

@@ -51,6 +51,14 @@ class ListCounts:
 
 
 @dataclass(frozen=True)
+class LiveUsers:
+    """Users of the live run: those eligible, and those of them it was trained on; None = not noted."""
+
+    eligible: int | None
+    trained: int | None
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One check: what was found, what is allowed (at most, or at least), and a sentence on it."""
 
@@ -66,7 +74,7 @@ def check_lists(
     settings: GateSettings,
     *,
     n: int,
-    live_users: int | None,
+    live: LiveUsers | None,
     expect_personal: bool,
 ) -> list[CheckResult]:
     """Judge the lists of a run.
@@ -75,7 +83,7 @@ def check_lists(
         counts: What `list_counts.count_lists` found.
         settings: Shares that are allowed.
         n: Length that lists should have.
-        live_users: Eligible users of the live run; None where nothing is live.
+        live: Users of the live run; None where nothing comparable is live.
         expect_personal: Whether the model makes personal lists at all (popularity does not).
     """
     results = [
@@ -93,8 +101,15 @@ def check_lists(
     ]
     if expect_personal:
         results.append(_personal_share(counts, settings.min_personal_share))
-    if live_users is not None:
-        results.append(_user_retention(counts, live_users, settings.min_user_retention))
+    if live is not None and live.eligible is not None:
+        results.append(
+            _retention("user_retention", "eligible", counts.eligible, live.eligible, settings)
+        )
+    # They would get what is popular instead of a list of their own.
+    if live is not None and live.trained is not None:
+        results.append(
+            _retention("trained_retention", "trained", counts.trained, live.trained, settings)
+        )
     return results
 
 
@@ -124,13 +139,15 @@ def _personal_share(counts: ListCounts, required: float) -> CheckResult:
     return CheckResult("personal_share", share, required, share >= required, sentence)
 
 
-def _user_retention(counts: ListCounts, live_users: int, required: float) -> CheckResult:
-    share = counts.eligible / live_users if live_users else 1.0
+def _retention(
+    name: str, which: str, found: int, before: int, settings: GateSettings
+) -> CheckResult:
+    share, required = found / before if before else 1.0, settings.min_user_retention
     sentence = (
-        f"eligible users: {counts.eligible:,}, in the live run {live_users:,} "
+        f"{which} users: {found:,}, in the live run {before:,} "
         f"({share:.1%}, gate.min_user_retention = {required:g})"
     )
-    return CheckResult("user_retention", share, required, share >= required, sentence)
+    return CheckResult(name, share, required, share >= required, sentence)
 
 
 def to_rows(results: Sequence[CheckResult], run_id: str) -> list[Row]:

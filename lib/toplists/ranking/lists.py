@@ -35,6 +35,7 @@ def personal_lists(
     fallback: Fallback,
     n: int,
     tile_bytes: int,
+    source: str,
 ) -> DataFrame:
     """One list for every user whose block flag says so, everything seen left out.
 
@@ -48,12 +49,13 @@ def personal_lists(
         fallback: The rankings that fill short lists.
         n: Length of the lists.
         tile_bytes: What bounds the memory of a task: see `list_tiles`.
+        source: What the model's items are marked with.
 
     Returns:
         `[user_id: string, items: array<struct<item_id, score, source>>, short_reason: string]`; one
         partition per block, in order of user id.
     """
-    item_blocks, sources = items.blocks, (PERSONAL, *fallback.sources)
+    item_blocks, sources = items.blocks, (source, *fallback.sources)
 
     def score(ref: BlockRef) -> Iterator[pa.RecordBatch]:
         block = ref.open()

@@ -20,7 +20,7 @@ from toplists.engine.shapes import Shape
 from toplists.ranking.fallback import Fallback, Filler
 
 PERSONAL = "personal"
-"""The source of what the model itself gave."""
+"""The source of what a model found for this very user."""
 
 # What a list takes while it is made and turned into rows: per entry a position, a score, a source and
 # the texts of both; per user an id and a vector.

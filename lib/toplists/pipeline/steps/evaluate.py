@@ -13,7 +13,7 @@ from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.evaluation.comparison import LIVE, POPULARITY, Figure, compare
 from toplists.evaluation.comparison import to_rows as figure_rows
 from toplists.evaluation.gate import Verdict, decide
-from toplists.evaluation.list_checks import CheckResult, check_lists
+from toplists.evaluation.list_checks import CheckResult, ListCounts, LiveUsers, check_lists
 from toplists.evaluation.list_checks import to_rows as check_rows
 from toplists.evaluation.list_counts import count_lists
 from toplists.evaluation.measure import judge
@@ -23,7 +23,13 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import METRICS as METRICS_TABLE
 from toplists.lake.tables import RECOMMENDATIONS
-from toplists.pipeline.steps.fits import FitPlan, open_fallback, open_fit, plan_fits
+from toplists.pipeline.steps.fits import (
+    FitPlan,
+    changed_preparation,
+    open_fallback,
+    open_fit,
+    plan_fits,
+)
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.steps.train import fit_missing
 from toplists.pipeline.workplace import Workplace
@@ -43,17 +49,28 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
     fit_missing(place, run, snapshot, plan)
     live = read_pointer(place.dataset).live
     figures = _measure(place, run, snapshot, plan)
-    checks = _check(place, run, snapshot, plan)
+    counts = _count(place, run, snapshot)
+    checks = _check(place, run, counts, plan)
     rows = figure_rows(figures, run.run_id, snapshot.facts.protocol) + check_rows(
         checks, run.run_id
     )
     replace_rows(place.dataset, METRICS_TABLE, rows, where=f"run_id = '{run.run_id}'")
-    verdict = decide(figures, checks, place.settings.gate, has_live=live is not None)
+    verdict = decide(
+        figures,
+        checks,
+        place.settings.gate,
+        has_live=live is not None,
+        changed=changed_preparation(place, run),
+    )
     users = figures[0].users if figures else 0
     return Outcome(
         detail=f"{plan.candidate.model.name} on {users:,} held-out users: "
         + ("passed" if verdict.passed else "refused"),
-        facts={"verdict": json.loads(verdict.to_json()), "candidate": plan.candidate.model.name},
+        facts={
+            "verdict": json.loads(verdict.to_json()),
+            "candidate": plan.candidate.model.name,
+            "trained_users": counts.trained,
+        },
         rows_in=users,
         rows_out=len(rows),
     )
@@ -93,24 +110,30 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
     return compare(totals.contenders, METRICS, totals.sums, totals.counts, gate.confidence)
 
 
-def _check(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[CheckResult]:
-    n = place.settings.recommend.n
-    counts = count_lists(
+def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:
+    return count_lists(
         read_frame(place.spark, place.dataset, RECOMMENDATIONS, run_id=run.run_id),
         snapshot.users,
         snapshot.interactions,
         snapshot.items.where(~F.col("recommendable")),
-        n=n,
+        n=place.settings.recommend.n,
         catalogue=snapshot.facts.listable_items,
     )
+
+
+def _check(place: Workplace, run: Run, counts: ListCounts, plan: FitPlan) -> list[CheckResult]:
     live = read_pointer(place.dataset).live
+    before = None
     # An older as_of, put live by force, may well have fewer users.
-    comparable = live is not None and run.as_of is not None and live.as_of <= run.as_of
-    facts = place.ledger.facts(live.run_id, "prepare") if live and comparable else None
+    if live is not None and run.as_of is not None and live.as_of <= run.as_of:
+        prepared, judged = (
+            place.ledger.facts(live.run_id, step) or {} for step in ("prepare", "evaluate")
+        )
+        before = LiveUsers(prepared.get("eligible"), judged.get("trained_users"))
     return check_lists(
         counts,
         place.settings.gate,
-        n=n,
-        live_users=None if facts is None else int(facts["eligible"]),
-        expect_personal=plan.candidate.model.name != POPULARITY,
+        n=place.settings.recommend.n,
+        live=before,
+        expect_personal=plan.candidate.is_personal,
     )

@@ -37,6 +37,7 @@ def recommend(place: Workplace, run: Run) -> Outcome:
         fallback,
         settings.n,
         place.settings.engine.tile_bytes,
+        plan.published.source,
     )
     alike = similar_lists(spark, blocks.items, similar, settings.similar_n)
     popular = popular_lists(spark, blocks.items, fallback, settings.n)
