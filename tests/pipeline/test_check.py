@@ -267,6 +267,12 @@ def test_a_planted_fault_is_found(dataset: Dataset, name: str, said: str, plant:
     assert finding.remedy is not None
 
 
+def test_a_user_may_have_the_id_of_a_listed_item(dataset: Dataset) -> None:
+    user = next(row["user_id"] for row in read_rows(dataset, RECOMMENDATIONS) if of_live(row))
+    edit_list(lambda items: [items[0] | {"item_id": user}, *items[1:]], RECOMMENDATIONS)(dataset)
+    assert look(dataset, "list-content").state == "holds"
+
+
 def test_a_run_beyond_retention_waits_for_maintain(upgraded: Path) -> None:
     finding = look(Dataset(upgraded), "retention", keep_runs=1)
     assert finding.state == "warning"

@@ -49,7 +49,8 @@ def _look_at_content(view: LakeView) -> Evidence:
             found: Counter[str] = Counter()
             for batch in _lists(view, run, kind):
                 lists += batch.num_rows
-                found.update(defects(batch, run.configuration["recommend"][kind.length]))
+                length = run.configuration["recommend"][kind.length]
+                found.update(defects(batch, length, of_items=kind.owner == "item_id"))
             faults += [
                 f"run {run.run_id}: {count:,} lists in {kind.table.name} {what}"
                 for what, count in sorted(found.items())
@@ -67,13 +68,15 @@ def _lists(view: LakeView, run: StoredRun, kind: _Kind) -> Iterator[pa.RecordBat
         )
 
 
-def defects(batch: pa.RecordBatch, n: int) -> dict[str, int]:
+def defects(batch: pa.RecordBatch, n: int, *, of_items: bool) -> dict[str, int]:
     """How many of the lists have which defect.
 
     Args:
         batch: `[owner: string, items: array<struct<item_id: string, score: double, source: string>>,
-            short_reason: string]`; an owner that is an item must not be in its own list.
+            short_reason: string]`.
         n: Length that a list has, unless it says why it is shorter.
+        of_items: Whether the owners are items, which must not be in their own lists. The id of a user
+            may well be that of an item, too.
     """
     items, owners = batch["items"], batch["owner"].cast(pa.string())
     lengths = pc.fill_null(pc.list_value_length(items), 0).to_numpy().astype(np.int64)
@@ -96,7 +99,7 @@ def defects(batch: pa.RecordBatch, n: int) -> dict[str, int]:
         "hold an item twice": len(np.unique(repeated)),
         "have a score that is no finite number": len(np.unique(row[~np.isfinite(scores)])),
         "are not in the order of their scores": len(np.unique(row[order][1:][rising])),
-        "hold the item they are of": len(np.unique(row[own])),
+        "hold the item they are of": len(np.unique(row[own])) if of_items else 0,
     }
 
 
