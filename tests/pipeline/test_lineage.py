@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from worlds import NOW, World, two_tastes
 
-from toplists.engine.shapes import Factors, item_factors, open_shape
+from toplists.engine.shapes import Factors, open_shape, open_vectors
 from toplists.lake.lease import hold_lease
 from toplists.lake.tables import RUNS
 from toplists.publish.publication import rollback
@@ -28,7 +28,7 @@ def items_of(world: World, run_id: str, part: str = "all") -> np.ndarray:
     folder = world.dataset.work / run_id / "models" / f"{run_id}.personal.{part}"
     shape = open_shape(folder)
     assert isinstance(shape, Factors)
-    return item_factors(shape)[0]
+    return np.concatenate([open_vectors(part)[0] for part in shape.items])
 
 
 def test_a_night_starts_from_the_run_before_unless_told_otherwise(second_day: World) -> None:
