@@ -34,7 +34,8 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
 
 if __name__ == "__main__":
     parser = job_parser("ingest", "Take one source into the events.")
-    add_source(parser)
-    add_redrive(parser)
+    inputs = parser.add_mutually_exclusive_group()
+    add_source(inputs)
+    add_redrive(inputs)
     add_as_of(parser, "the day after the newest event")
     leave(run_job(parser, work))

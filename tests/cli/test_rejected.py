@@ -154,4 +154,4 @@ def test_what_is_not_there_gets_the_nearest(rejected, arguments, expected):
 
 def test_nothing_was_ever_refused(rejected):
     answer = rejected(dataset="clean")
-    assert (answer.code, answer.lines) == (0, ["No row of dataset clean was ever refused."])
+    assert (answer.code, answer.lines) == (0, ["There are no refused rows in dataset clean."])

@@ -45,7 +45,7 @@ def show_rejected(
         loads = found[0].loads
     name = place.dataset.name
     if not found:
-        console.print(f"No row of dataset {name} was ever refused.")
+        console.print(f"There are no refused rows in dataset {name}.")
         return
     rows = found[0].rows if reason is not None else sum(load.rejected for load in loads)
     of = f"{rows:,} refused row{_s(rows)} in {len(loads):,} load{_s(len(loads))}"
@@ -102,7 +102,7 @@ def _one_of(wanted: str, known: Iterable[str], what: str, place: Place) -> str:
         return wanted
     near = get_close_matches(wanted, names, n=1)
     some = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    hint = f"Did you mean {near[0]}?" if near else f"There is {some or 'none'}."
+    hint = f"Did you mean {near[0]}?" if near else f"There is {some or 'nothing refused at all'}."
     raise ConfigurationError(
         f"There is no {what} {printable(wanted)} in dataset {place.dataset.name}. {printable(hint)}"
     )

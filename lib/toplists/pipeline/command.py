@@ -67,7 +67,7 @@ def job_parser(verb: str, purpose: str) -> argparse.ArgumentParser:
     return parser
 
 
-def add_source(parser: argparse.ArgumentParser) -> None:
+def add_source(parser: argparse._ActionsContainer) -> None:
     """`--source`: what to take in."""
     parser.add_argument(
         "--source",
@@ -77,7 +77,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_redrive(parser: argparse.ArgumentParser) -> None:
+def add_redrive(parser: argparse._ActionsContainer) -> None:
     """`--redrive`: refused rows instead of a source."""
     parser.add_argument(
         "--redrive",
