@@ -44,6 +44,8 @@ class VectorTiles:
         parts: Sequence[Floats],
         usable: npt.NDArray[np.bool_],
         tile_bytes: int,
+        *,
+        unit: bool = False,
     ) -> None:
         """Order the items.
 
@@ -51,10 +53,12 @@ class VectorTiles:
             parts: float32[n, rank] each, together the vectors of all items; mapped files will do.
             usable: bool[all items], which may be chosen. Vectors that are not finite never are.
             tile_bytes: Memory for the vectors that are held at a time.
+            unit: Whether vectors are brought to length 1, so that products with such vectors are
+                cosines. Then those of length 0 are never chosen.
         """
-        self._parts = parts
+        self._parts, self._unit = parts, unit
         self._norms = np.concatenate([norms_of(part) for part in parts])
-        self._usable = usable & np.isfinite(self._norms)
+        self._usable = usable & np.isfinite(self._norms) & (not unit or self._norms > 0)
         chosen = np.flatnonzero(self._usable)
         self._order = chosen[np.argsort(-self._norms[chosen], kind="stable")].astype(np.int32)
         width = parts[0].shape[1]
@@ -79,8 +83,9 @@ class VectorTiles:
             here = (positions >= first) & (positions < first + len(part))
             rows[:count][here] = part[positions[here] - first]
             first += len(part)
-        norms = np.zeros(len(rows))
-        norms[:count] = self._norms[positions]
+        if self._unit:
+            rows[:count] = unit_vectors(rows[:count])
+        norms = norms_of(rows)
         places = np.full(len(self._norms), -1, dtype=np.int32)
         places[positions] = np.arange(count)
         return Tiles(
@@ -107,3 +112,10 @@ def norms_of(vectors: Floats) -> npt.NDArray[np.float64]:
         chunk = np.asarray(vectors[start : start + 65_536], dtype=np.float64)
         norms[start : start + len(chunk)] = np.sqrt(np.einsum("ij,ij->i", chunk, chunk))
     return norms
+
+
+def unit_vectors(vectors: Floats) -> Floats:
+    """Each row brought to length 1: float32[rows, rank]; NaN where it has no length."""
+    with np.errstate(invalid="ignore"):
+        scaled: Floats = (vectors / norms_of(vectors)[:, np.newaxis]).astype(np.float32)
+    return scaled
