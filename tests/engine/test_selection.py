@@ -171,7 +171,7 @@ def test_rankings(world: World, k: int) -> None:
 def crowd() -> World:
     """More users and items than a tile holds; norms that let many users stop early."""
     rng = np.random.default_rng(3)
-    users, items = 2_500, 3 * TILE_ITEMS + 77
+    users, items = 4_200, 2 * TILE_ITEMS + 77
     factors = rng.normal(size=(users, 16)), rng.normal(size=(items, 16))
     spread = rng.lognormal(0, 2, (items, 1))
     return World(
@@ -206,13 +206,13 @@ def test_how_users_and_items_are_cut_changes_nothing(crowd: World) -> None:
         np.testing.assert_array_equal(left, right)
     items = VectorTiles([crowd.items], crowd.usable, 1 << 20)
     seen, judged = sets(crowd.seen), sets(crowd.judged)
-    for rows in (np.arange(100, 101), np.arange(1000, 1700), np.arange(0, 2500, 7)):
+    for rows in (np.arange(100, 101), np.arange(1000, 1400), np.arange(0, 4200, 14)):
         part = select_by_factors(
             crowd.users[rows], items, Candidates(seen.of(rows)), 7, targets=judged.of(rows)
         )
         np.testing.assert_array_equal(part.items, whole.items[rows])
         np.testing.assert_array_equal(part.scores, whole.scores[rows])
-        owned = np.isin(np.repeat(np.arange(2500), np.diff(judged.indptr)), rows)
+        owned = np.isin(np.repeat(np.arange(4200), np.diff(judged.indptr)), rows)
         np.testing.assert_array_equal(part.target_ranks, whole.target_ranks[owned])
 
 

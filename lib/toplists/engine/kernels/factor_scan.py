@@ -43,7 +43,7 @@ from toplists.engine.kernels.vector_tiles import (
     norms_of,
 )
 
-_CHUNK = 2_048  # users whose vectors and lists stay in the cache from tile to tile
+_CHUNK = 4_096  # users whose vectors and lists stay in the cache from tile to tile
 _GROUP = 64
 
 
