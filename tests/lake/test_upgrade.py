@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from first_light import RUNS, unpack_first_light
 
 from toplists.errors import ConfigurationError
+from toplists.lake import failpoints
 from toplists.lake import upgrade as upgrade_module
 from toplists.lake import version as version_module
 from toplists.lake.dataset import Dataset
@@ -64,6 +65,32 @@ def test_an_interrupted_creation_is_gone_on_with(tmp_path: Path) -> None:
     dataset.create_tables()
     require_present(dataset.root)
     assert follows_definitions(dataset)
+
+
+@pytest.mark.long
+def test_a_creation_killed_at_any_moment_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(name: str, fail_at: str) -> Dataset:
+        dataset = Dataset(tmp_path / name)
+        with monkeypatch.context() as patch:
+            patch.setenv(failpoints.FAIL_AT, fail_at)
+            dataset.create_tables()
+        return dataset
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(failpoints, "die", die)
+    create("noted", f">{tmp_path / 'moments'}")
+    moments = (tmp_path / "moments").read_text().splitlines()
+    assert len(moments) > 4 * len(TABLES)
+    for number, moment in enumerate(moments):
+        with pytest.raises(KeyboardInterrupt):
+            create(f"killed-{number}", moment)
+        dataset = create(f"killed-{number}", "never")
+        require_present(dataset.root)
+        assert follows_definitions(dataset), moment
 
 
 def test_an_older_lake_is_not_written_to(old: Dataset) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections import Counter
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +119,6 @@ def assert_same(left: Published, right: Published) -> None:
     assert left[1:] == right[1:]
 
 
-@pytest.fixture(scope="module")
-def undisturbed_third(two_nights: World, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """What the third night publishes if nothing happens."""
-    third = copy_of(two_nights, tmp_path_factory.mktemp("third"))
-    third.night(third_feed(third))
-    return published(third)
-
-
 def end_and_repeat(
     world: World, feed: str, kill: Callable[[Moment | None], list[Moment]], moment: Moment
 ) -> None:
@@ -176,35 +171,90 @@ def test_a_dead_load_hides_no_event_from_a_night_over_another_input(
     assert after == before
 
 
+State = tuple[str, Path]
+"""A moment, and the lake as a kill in it would leave it."""
+
+
+@pytest.fixture
+def left_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[World, str], list[State]]:
+    """Runs a night undisturbed, and copies its lake after every write on the way.
+
+    What is written after a kill never comes to be, so each copy is the lake of a night that was killed
+    there. Threads write one at a time meanwhile: a copy has no half of a write.
+    """
+
+    def run(world: World, feed: str) -> list[State]:
+        states: list[State] = []
+        writing = threading.RLock()
+
+        def reach(moment: str) -> None:
+            if moment.startswith("before"):
+                assert writing.acquire(timeout=300)
+                return
+            folder = tmp_path / "states" / str(len(states))
+            try:
+                copy_lake(world.dataset.root, folder)
+                states.append((moment.removeprefix("after "), folder))
+            finally:
+                writing.release()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(failpoints, "reach", reach)
+            world.night(feed)
+        return states
+
+    return run
+
+
+def copy_lake(source: Path, target: Path) -> None:
+    """Copy a folder in which workers may be writing: what they have just taken away is not copied."""
+    target.mkdir(parents=True)
+    for entry in list(os.scandir(source)):
+        with suppress(FileNotFoundError):
+            if entry.is_dir():
+                copy_lake(Path(entry), target / entry.name)
+            else:
+                shutil.copy2(entry, target / entry.name)
+
+
+def of_every_kind(states: list[State]) -> list[State]:
+    """Of writes that differ in nothing but their number or table: the first and the last."""
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for at, (moment, _) in enumerate(states):
+        alike = re.match(r"draft|create|removal from", moment)
+        kinds[alike[0] if alike else re.sub(r"\d+", "#", moment)].append(at)
+    chosen = {at for found in kinds.values() for at in (found[0], found[-1])}
+    return [states[at] for at in sorted(chosen)]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("night", ["first", "third"])
-def test_a_night_killed_at_every_moment(
-    night: str,
-    first_night: World,
-    two_nights: World,
-    undisturbed_third: Published,
-    kill: Callable[[Moment | None], list[Moment]],
-    tmp_path: Path,
+def test_a_night_killed_after_every_kind_of_write(
+    night: str, request: pytest.FixtureRequest, left_behind: Callable[[World, str], list[State]]
 ) -> None:
-    def begin(name: str) -> tuple[World, str]:
-        if night == "third":
-            world = copy_of(two_nights, tmp_path / name)
-            return world, third_feed(world)
-        (tmp_path / name).mkdir()
-        world = World(Dataset(tmp_path / name / "lake/world"), two_nights.spark, tmp_path / name)
-        return world, first_feed(world)
-
-    expected = undisturbed_third if night == "third" else published(first_night)
-    world, feed = begin("recorded")
-    moments = kill(None)
-    world.night(feed)
-    for number, moment in enumerate(list(moments)):
-        if number and moment[0].startswith("before"):
-            continue  # nothing was written since the moment after what came last
-        world, feed = begin(str(number))
-        end_and_repeat(world, feed, kill, moment)
+    world: World = request.getfixturevalue(night)
+    feed = first_feed(world) if night == "first" else third_feed(world)
+    states = left_behind(world, feed)
+    expected = published(world)
+    assert len(states) > 50
+    for moment, state in of_every_kind(states):
+        restore(world, state)
+        world.night(feed)
+        maintain(world)
+        findings = check_dataset(world.dataset, keep_runs=2)
+        assert [finding for finding in findings if finding.state != "holds"] == [], moment
         assert_same(published(world), expected)
-        shutil.rmtree(tmp_path / str(number))
+
+
+def restore(world: World, state: Path) -> None:
+    """Put a copied lake where it was: files name others by their whole path."""
+    shutil.rmtree(world.dataset.root)
+    shutil.copytree(state, world.dataset.root)
+    jvm = world.spark._jvm
+    assert jvm is not None
+    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @pytest.mark.long
