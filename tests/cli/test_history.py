@@ -24,6 +24,7 @@ def row(run_id, step, minute, seconds, loads=()):
         "seconds": seconds,
         "reason": None,
         "inputs": json.dumps({"loads": loads}),
+        "as_of": BEGAN.date() if run_id.startswith("run-") else None,
         "at": BEGAN + timedelta(minutes=minute),
     }
 
@@ -36,6 +37,7 @@ LEDGER = [
     row("run-2", "prepare", 11, 10.0, ["a", "b"]),
     row("run-2", "train", 12, 15.0, ["a", "b"]),
     row("run-3", "train", 20, 15.0, ["a", "b"]),  # no new load
+    row("maintain-2026-03-10", "maintain", 30, 90.0),  # no night
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -34,7 +35,9 @@ from toplists.lake.tables import (
 )
 from toplists.lake.tables import RUNS as LEDGER
 from toplists.lake.vacuum import Freed
+from toplists.pipeline.console import open_narrator
 from toplists.pipeline.invariants.check import check_dataset
+from toplists.pipeline.maintenance import maintain as tell_maintenance
 from toplists.pipeline.steps import maintain as step
 from toplists.pipeline.watching.outcomes import keep_outcome, read_outcomes
 from toplists.pipeline.watching.report import Report
@@ -139,6 +142,26 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(dataset: Dataset) 
     assert says[1]["runs"].after == 1
     assert says[2] == Freed(1, len("draft"))
     assert maintain(dataset, keep_runs=1, vacuum_hours=0, ledger_days=1)[0]["runs"] == 1
+
+
+def test_what_was_maintained_is_in_the_ledger(dataset: Dataset) -> None:
+    out = io.StringIO()
+    narrator = open_narrator({}, out, out)
+    before = contents(dataset)
+    tell_maintenance(place(dataset), narrator, logs=None, dry_run=True)
+    assert "Nothing was changed" in out.getvalue()
+    assert contents(dataset) == before
+    for _ in range(2):
+        tell_maintenance(place(dataset, keep_runs=1), narrator, logs=None, dry_run=False)
+    rows = [row for row in read_rows(dataset, LEDGER) if row["step"] == "maintain"]
+    assert sorted((row["run_id"], row["attempt"], row["state"]) for row in rows) == [
+        ("maintain-2026-12-01", attempt, state)
+        for attempt in (1, 2)
+        for state in ("done", "running")
+    ]
+    (first,) = (row for row in rows if (row["attempt"], row["state"]) == (1, "done"))
+    assert json.loads(first["facts"])["removed"]["runs"] == 1
+    assert json.loads(first["configuration"])["publish"] == {"keep_runs": 1}
 
 
 def test_outcomes_stay_and_their_drafts_go(dataset: Dataset) -> None:

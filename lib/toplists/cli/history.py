@@ -39,6 +39,7 @@ def last_nights(ledger: Sequence[Row], limit: int) -> list[Night]:
     """The runs worked on last, oldest first.
 
     A load is an entry of its own in the ledger; its seconds are counted with the first run over it.
+    Maintenance is one, too, and no night.
 
     Args:
         ledger: Rows of the table `runs`.
@@ -50,10 +51,10 @@ def last_nights(ledger: Sequence[Row], limit: int) -> list[Night]:
         for run in everything
         if run.run_id.startswith(_LOAD_PREFIX)
     }
-    inputs = {row["run_id"]: _loads_of(row) for row in ledger}
+    inputs = {row["run_id"]: _loads_of(row) for row in ledger if row["as_of"] is not None}
     nights = []
     for run in sorted(everything, key=lambda run: run.at):
-        if run.run_id.startswith(_LOAD_PREFIX):
+        if run.run_id not in inputs:
             continue
         ingest = sum(loads.pop(load_id, 0.0) for load_id in inputs[run.run_id])
         steps = {"ingest": ingest} if ingest else {}

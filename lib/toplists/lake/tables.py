@@ -406,9 +406,15 @@ RUNS = Table(
     name="runs",
     purpose="The ledger: how every attempt at every step of a run began and ended.",
     columns=(
-        RUN_ID,
         Column(
-            "step", STRING, "Verb: ingest, prepare, train, recommend, evaluate, publish, rollback."
+            "run_id",
+            STRING,
+            "Run that was worked on; `load-<load_id>` for a load, `maintain-<day>` for maintenance.",
+        ),
+        Column(
+            "step",
+            STRING,
+            "Verb: ingest, redrive, prepare, train, recommend, evaluate, publish, rollback, maintain.",
         ),
         Column("attempt", INT, "1 for the first try."),
         Column("state", STRING, "`running`, `done`, `refused` or `failed`; one row each."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.abc import Traversable
 from importlib.resources import files
@@ -63,6 +63,22 @@ def identify_load(load_id: str, settings: Settings) -> Run:
         run_id=f"load-{load_id}",
         as_of=None,
         inputs=json.dumps({"loads": [load_id]}),
+        configuration=configuration,
+        configuration_hash=_digest(configuration),
+        code_version=code_version(),
+    )
+
+
+def identify_maintenance(now: datetime, settings: Settings) -> Run:
+    """The ledger's entry for looking after the tables, one a day."""
+    chosen = {"maintain": settings.maintain, "publish": settings.publish}
+    configuration = json.dumps(
+        {name: section.model_dump(mode="json") for name, section in chosen.items()}, sort_keys=True
+    )
+    return Run(
+        run_id=f"maintain-{now.date()}",
+        as_of=None,
+        inputs=json.dumps({"loads": []}),
         configuration=configuration,
         configuration_hash=_digest(configuration),
         code_version=code_version(),
