@@ -21,6 +21,7 @@ def write_blocks(
     rating_weights: np.ndarray | None = None,
     holdout: np.ndarray | None = None,
     cuts: tuple[Sequence[int], Sequence[int]] = ((), ()),
+    longest: int | None = None,
 ) -> tuple[BlockSet, BlockSet]:
     """Blocks of users and of items from dense matrices (users x items).
 
@@ -31,18 +32,26 @@ def write_blocks(
         rating_weights: Their weights; 1 without it.
         holdout: Which pairs are held out; none without it.
         cuts: First rows of all blocks but the first, by user and by item.
+        longest: Rows with more entries are marked as long.
     """
     values = weights if values is None else values
     holdout = np.zeros(weights.shape, dtype=np.bool_) if holdout is None else holdout
     stored = {"weights": weights, "values": values, "holdout": holdout}
     if rating_weights is not None:
         stored["rating_weights"] = rating_weights
-    users = _side(folder, "u", stored, list(cuts[0]))
-    items = _side(folder, "i", {name: matrix.T for name, matrix in stored.items()}, list(cuts[1]))
+    users = _side(folder, "u", stored, list(cuts[0]), longest)
+    transposed = {name: matrix.T for name, matrix in stored.items()}
+    items = _side(folder, "i", transposed, list(cuts[1]), longest)
     return users, items
 
 
-def _side(folder: Path, name: str, stored: dict[str, np.ndarray], cuts: list[int]) -> BlockSet:
+def _side(
+    folder: Path,
+    name: str,
+    stored: dict[str, np.ndarray],
+    cuts: list[int],
+    longest: int | None,
+) -> BlockSet:
     weights = stored["weights"]
     refs = []
     bounds = [0, *cuts, len(weights)]
@@ -58,5 +67,7 @@ def _side(folder: Path, name: str, stored: dict[str, np.ndarray], cuts: list[int
             block[kind] = matrix[own].astype(np.bool_ if kind == "holdout" else np.float32)
         path = save_part(str(folder), f"{name}-{index}-of-{len(cuts)}", block)
         write_ids(path, pa.array([f"{name}{row:03}" for row in range(first, end)]))
-        refs.append(BlockRef(index, first, end - first, len(rows), path))
+        counts = np.diff(block["indptr"])
+        long_rows = () if longest is None else tuple(np.flatnonzero(counts > longest).tolist())
+        refs.append(BlockRef(index, first, end - first, len(rows), path, long_rows))
     return BlockSet(tuple(refs), len(weights), weights.shape[1])

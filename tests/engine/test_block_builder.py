@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from toplists.engine import block_builder
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet
 
@@ -28,8 +29,9 @@ PAIRS = [
 
 
 @pytest.fixture
-def blocks(spark: SparkSession, tmp_path: Path):
+def blocks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Builds blocks of two entries from one file of pairs per user."""
+    monkeypatch.setattr(block_builder, "CHUNK_ROWS", 1)  # else all rows were in one block
 
     def build(pairs: list[tuple]) -> tuple[BlockSet, BlockSet]:
         names = ("user_pos", "item_pos", "weight", "value", "rating_weight", "split")
@@ -66,7 +68,8 @@ def dense(side: BlockSet, part: str, what: str) -> list[list[float]]:
             else block.rated(part, side.columns)
         )
         if what == "weights":
-            matrix.data = block.weights_of_rated(part)
+            weights = block.learnt("rated", part).weights
+            matrix.data = np.ones_like(matrix.data) if weights is None else weights
         rows += matrix.toarray().tolist()
     return rows
 

@@ -15,22 +15,23 @@ import pytest
 from snapshots import write_blocks
 
 from toplists.config.settings import AlsSettings
-from toplists.engine import alternation
-from toplists.engine.alternation import Alternation, Objective, Start, alternate_here
-from toplists.engine.blocks import BlockRef, Part, Side
+from toplists.engine import alternation, half
+from toplists.engine.alternation import Alternation, AlternationResult, Start, alternate_here
+from toplists.engine.blocks import BlockRef, Part
 from toplists.engine.daemon import load_kernels
-from toplists.engine.kernels import least_squares
+from toplists.engine.kernels import conjugate_gradients, least_squares, long_rows
+from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.storage import read_manifest
 from toplists.errors import InputRefusedError
-from toplists.models.als import Als, Explicit, Implicit, Penalty
+from toplists.models.als import Als, Confidence, Explicit, Implicit, Penalty
 from toplists.models.protocol import TrainingData
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-N_USERS, N_ITEMS = 30, 20
-CUTS = ([1, 17], [2, 3, 11])
+N_USERS, N_ITEMS = 150, 140
+CUTS = ([64], [64, 128])  # multiples of CHUNK_ROWS
 SETTINGS = AlsSettings(rank=4, iterations=6, regularization=0.1, alpha=5.0)
 
 Vectors = tuple[np.ndarray, np.ndarray]
@@ -40,7 +41,7 @@ def likings(seed: int = 0) -> np.ndarray:
     """Two tastes and some noise: user u likes items of u's parity; NaN = no interaction."""
     rng = np.random.default_rng(seed)
     same = np.equal.outer(np.arange(N_USERS) % 2, np.arange(N_ITEMS) % 2)
-    likes = rng.random((N_USERS, N_ITEMS)) < np.where(same, 0.6, 0.05)
+    likes = rng.random((N_USERS, N_ITEMS)) < np.where(same, 0.15, 0.01)
     weights = np.where(likes, 1.0, np.nan)
     weights[3] = np.nan  # a user without any interaction
     weights[:, 5] = np.nan
@@ -48,8 +49,27 @@ def likings(seed: int = 0) -> np.ndarray:
     return weights
 
 
+def objective_of(settings: AlsSettings, values: np.ndarray, part: Part = "all") -> Objective:
+    penalty = Penalty(
+        settings.regularization,
+        settings.regularization_scaling,
+        settings.regularization_exponent,
+        settings.unobserved_weight,
+    )
+    if settings.feedback == "explicit":
+        return Explicit(settings.rank, float(np.nanmean(values)), penalty, 42, part)
+    confidence = Confidence(settings.alpha, settings.confidence)
+    return Implicit(settings.rank, confidence, settings.unobserved_weight, penalty, 42, part)
+
+
 @pytest.fixture
-def fit(tmp_path: Path) -> Callable[..., Vectors]:
+def results() -> dict[str, AlternationResult]:
+    """How fits went, by name."""
+    return {}
+
+
+@pytest.fixture
+def fit(tmp_path: Path, results: dict[str, AlternationResult]) -> Callable[..., Vectors]:
     """Fits ALS to a matrix in this process; the vectors of users and items."""
 
     def fit(
@@ -62,17 +82,17 @@ def fit(tmp_path: Path) -> Callable[..., Vectors]:
         **how: Any,
     ) -> Vectors:
         users, items = write_blocks(tmp_path / name / "blocks", weights, **how)
-        penalty = Penalty(settings.regularization, by_count=True)
-        objective: Objective
-        if settings.feedback == "implicit":
-            objective = Implicit(settings.rank, settings.alpha, 1.0, penalty, 42, part)
-        else:
-            mean = float(np.nanmean(how.get("values", weights)))
-            objective = Explicit(settings.rank, mean, penalty, 42, part)
         plan = Alternation(
-            {"users": users, "items": items}, objective, settings.solver, settings.iterations, start
+            {"users": users, "items": items},
+            objective_of(settings, how.get("values", weights), part),
+            "cg" if settings.solver == "cg" else "exact",
+            settings.iterations,
+            start,
+            settings.tolerance,
         )
-        return stacked(alternate_here(plan, tmp_path / name / "model"))
+        result = alternate_here(plan, tmp_path / name / "model")
+        results[name] = result
+        return stacked(result.factors)
 
     return fit
 
@@ -96,7 +116,7 @@ def fit_on_spark(spark: SparkSession, tmp_path: Path) -> Callable[..., Vectors]:
             seed=42,
             folder=tmp_path / "spark" / "model",
         )
-        return stacked(Als(settings).fit(data))
+        return stacked(Als(settings).fit(data).shape)
 
     return fit
 
@@ -197,26 +217,162 @@ def test_conjugate_gradients_end_where_exact_solving_does(fit: Callable[..., Vec
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
+def interrupted(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
+    """Halves that are begun; the one called `number` is interrupted when it is first."""
+    halves: list[int] = []
+    solve_side = alternation.solve_side
+
+    def dies(*arguments: Any, **how: Any) -> Any:
+        halves.append(how["number"])
+        if halves.count(number) == 1 and halves[-1] == number:
+            raise KeyboardInterrupt
+        return solve_side(*arguments, **how)
+
+    monkeypatch.setattr(alternation, "solve_side", dies)
+    return halves
+
+
 def test_a_fit_goes_on_where_it_was_interrupted(
-    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fit: Callable[..., Vectors],
+    results: dict[str, AlternationResult],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     undisturbed = fit(likings(), name="undisturbed")
-    halves: list[int] = []
-    fix = alternation._fix
-
-    def dies(objective: Objective, parts: tuple[str, ...], side: Side, folder: Path) -> None:
-        halves.append(int(folder.name.removeprefix("fixed-")))
-        if len(halves) == 6:
-            raise KeyboardInterrupt
-        fix(objective, parts, side, folder)
-
-    monkeypatch.setattr(alternation, "_fix", dies)
+    halves = interrupted(monkeypatch, 5)
     with pytest.raises(KeyboardInterrupt):
         fit(likings(), name="killed")
-    shutil.rmtree(tmp_path / "killed" / "blocks")
     again = fit(likings(), name="killed")
-    assert halves == [0, 1, 2, 3, 4, 5, *range(5, 13)]
+    assert halves == [*range(6), *range(5, 13)]
     assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+    assert results["killed"].objective == results["undisturbed"].objective
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other", "gone"])
+def test_a_damaged_file_costs_one_half(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str
+) -> None:
+    undisturbed = fit(likings(), name="undisturbed")
+    halves = interrupted(monkeypatch, 6)
+    with pytest.raises(KeyboardInterrupt):
+        fit(likings(), name="killed")
+    newest = read_manifest(tmp_path / "killed/model/progress.json")["states"][0]
+    file = Path(newest["parts"]["items"][0]) / "vectors.npy"
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-8])
+    elif damage == "other":
+        shutil.copy(tmp_path / "killed/model/users-005-00000-0-0/vectors.npy", file)
+    else:
+        file.unlink()
+    again = fit(likings(), name="killed")
+    assert halves == [*range(7), *range(5, 13)]
+    assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+
+
+def test_a_fit_with_other_settings_does_not_go_on(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = SETTINGS.model_copy(update={"alpha": 2.0})
+    expected = fit(likings(), other, name="expected")
+    halves = interrupted(monkeypatch, 6)
+    with pytest.raises(KeyboardInterrupt):
+        fit(likings(), name="shared")
+    found = fit(likings(), other, name="shared")
+    assert halves == [*range(7), *range(13)]
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("solver", ["exact", "cg"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"regularization_scaling": "plain"},
+        {
+            "regularization_scaling": "frequency_scaled",
+            "regularization_exponent": 0.5,
+            "unobserved_weight": 0.1,
+        },
+        {"confidence": "log"},
+        {"confidence": "constant"},
+        {"feedback": "explicit"},
+    ],
+)
+def test_the_objective_is_what_is_minimized(
+    fit: Callable[..., Vectors],
+    results: dict[str, AlternationResult],
+    solver: str,
+    change: dict[str, Any],
+) -> None:
+    settings = SETTINGS.model_copy(update={"solver": solver, **change})
+    weights = likings() * np.random.default_rng(4).integers(1, 5, (N_USERS, N_ITEMS))
+    users, items = fit(weights, settings)
+    objective = results["fit"].objective
+    assert len(objective) == settings.iterations
+    assert list(objective) == sorted(objective, reverse=True)
+    assert objective[-1] == pytest.approx(loss_of(weights, settings, users, items), rel=1e-4)
+
+
+def loss_of(
+    weights: np.ndarray, settings: AlsSettings, users: np.ndarray, items: np.ndarray
+) -> float:
+    """The objective, written out over all cells."""
+    predicted = users @ items.T
+    if settings.feedback == "explicit":
+        known = ~np.isnan(weights)
+        error = ((np.nan_to_num(weights) - predicted)[known] ** 2).sum()
+        # What is penalized: the vectors and the biases, without the ones and the mean.
+        mean = np.nanmean(weights)
+        users, items = users[:, :-1], np.column_stack((items[:, :-2], items[:, -1] - mean))
+    else:
+        known = weights > 0
+        form = {"linear": weights, "log": np.log1p(weights), "constant": np.ones_like(weights)}
+        confidence = np.where(
+            known, 1 + settings.alpha * form[settings.confidence], settings.unobserved_weight
+        )
+        error = (confidence * (known - predicted) ** 2).sum()
+    counts = known.sum(axis=1), known.sum(axis=0)
+    for own, count, others in zip((users, items), counts, (N_ITEMS, N_USERS), strict=True):
+        scale = {
+            "plain": np.ones(len(count)),
+            "by_count": count,
+            "frequency_scaled": (count + settings.unobserved_weight * others)
+            ** settings.regularization_exponent,
+        }[settings.regularization_scaling]
+        error += settings.regularization * (scale * (own**2).sum(axis=1))[count > 0].sum()
+    return float(error)
+
+
+def test_a_fit_ends_early_where_little_is_gained(
+    fit: Callable[..., Vectors], results: dict[str, AlternationResult]
+) -> None:
+    fit(likings(), SETTINGS.model_copy(update={"iterations": 30}), name="long")
+    objective = np.array(results["long"].objective)
+    gains = -np.diff(objective) / objective[:-1]
+    settings = SETTINGS.model_copy(update={"iterations": 30, "tolerance": 1e-3})
+    fit(likings(), settings, name="short")
+    wanted = int(np.flatnonzero(gains < 1e-3)[0]) + 2
+    assert wanted < 30
+    assert results["short"].objective == results["long"].objective[:wanted]
+
+
+@pytest.mark.parametrize("solver", ["exact", "cg"])
+def test_long_rows_are_solved_from_spans(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, solver: str
+) -> None:
+    settings = SETTINGS.model_copy(update={"solver": solver, "iterations": 2})
+    usual = implicit_loss(likings(), *fit(likings(), settings, name="usual"))
+    for module, name, value in (
+        (half, "LONG", 16),
+        (half, "SPAN", 12),
+        (long_rows, "SPAN", 12),
+        (long_rows, "_GROUP", 5),
+    ):
+        monkeypatch.setattr(module, name, value)
+    # Either the tasks that solve a block add up its long rows, or tasks of their own do.
+    whole = fit(likings(), settings, name="whole")
+    parted = fit(likings(), settings, name="parted", cuts=CUTS, longest=16)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, parted, strict=True))
+    assert implicit_loss(likings(), *whole) == pytest.approx(usual, rel=1e-2)
 
 
 def test_a_fit_goes_on_from_an_earlier_one_by_ids(
@@ -235,7 +391,7 @@ def test_a_fit_goes_on_from_an_earlier_one_by_ids(
 
 def test_vectors_are_found_by_id(fit: Callable[..., Vectors], tmp_path: Path) -> None:
     weights = likings()  # nobody interacted with item 5
-    _, items = fit(weights, name="earlier", cuts=((), [7]))
+    _, items = fit(weights, name="earlier", cuts=((), [64]))
     rows, vectors = earlier_fit(tmp_path / "earlier").of(pa.array(["i019", "new", "i005", "i003"]))
     assert rows.tolist() == [0, 3]
     assert np.array_equal(vectors, items[[19, 3]])
@@ -246,7 +402,7 @@ def earlier_fit(folder: Path) -> Start:
     blocks = sorted((folder / "blocks").glob("i-*"))
     assert progress is not None
     refs = [BlockRef(n, 0, 0, 0, str(path)) for n, path in enumerate(blocks)]
-    return Start(tuple(refs), tuple(progress["items"]))
+    return Start(tuple(refs), tuple(progress["states"][0]["parts"]["items"]))
 
 
 @pytest.mark.parametrize("solver", ["exact", "cg"])
@@ -264,8 +420,12 @@ def test_workers_start_with_the_kernels_that_a_fit_calls(
 
         return call
 
-    for name in ("_solve_rows", "_descend_rows"):
-        monkeypatch.setattr(least_squares, name, recording(getattr(least_squares, name)))
+    for module, name in (
+        (least_squares, "solve_rows"),
+        (conjugate_gradients, "_descend_rows"),
+        (long_rows, "add_up"),
+    ):
+        monkeypatch.setattr(module, name, recording(getattr(module, name)))
     load_kernels()
     loaded, called = called, set()
     fit(likings(), SETTINGS.model_copy(update={"feedback": feedback, "solver": solver}))

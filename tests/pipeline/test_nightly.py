@@ -14,7 +14,7 @@ import pytest
 from plans import executed_plans, has_windows, windows_over_all_rows
 from worlds import HEADER, LIST_LENGTH, N_USERS, World, assert_identical, two_tastes
 
-from toplists.engine.shapes import Factors
+from toplists.engine.alternation import AlternationResult
 from toplists.engine.storage import open_array, save_arrays
 from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.lake.pointer import read_pointer
@@ -176,11 +176,11 @@ def test_a_bad_model_is_not_published(second_day: World) -> None:
     assert "ndcg@10" in refuse(second_day, model=bad)
 
 
-def forget_users(factors: Factors) -> Factors:
-    for part in factors.users:
+def forget_users(result: AlternationResult) -> AlternationResult:
+    for part in result.factors.users:
         known = open_array(part, "known")
         save_arrays(Path(part), {"known": np.zeros(len(known), dtype=np.bool_)})
-    return factors
+    return result
 
 
 def test_an_empty_model_is_not_published(

@@ -293,18 +293,46 @@ class PrepareSettings(Section):
         return self
 
 
+PenaltyScaling = Literal["by_count", "plain", "frequency_scaled"]
+ConfidenceForm = Literal["linear", "log", "constant"]
+_KERNELS_ONLY = (
+    "tolerance",
+    "regularization_scaling",
+    "regularization_exponent",
+    "confidence",
+    "unobserved_weight",
+    "solver",
+)
+
+
 class AlsSettings(Section):
     rank: int = Field(32, ge=1, le=1024, description="Number of latent factors.")
     iterations: int = Field(10, ge=1, le=500, description="Passes over both sides.")
-    regularization: float = Field(0.05, gt=0.0, description="Penalty on the factors.")
-    regularization_scaling: Literal["by_count", "plain"] = Field(
+    tolerance: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="End when a pass lowers the objective by a smaller share; `null` = never early.",
+    )
+    regularization: float = Field(0.05, ge=0.0, description="Penalty on the factors.")
+    regularization_scaling: PenaltyScaling = Field(
         "by_count",
-        description="Whether the penalty is multiplied by a row's number of interactions.",
+        description=(
+            "Whether the penalty is multiplied by a row's number of interactions, or by a power of it "
+            "and of what it could have been."
+        ),
+    )
+    regularization_exponent: float = Field(
+        1.0, ge=0.0, le=1.0, description="`frequency_scaled`: that power."
     )
     alpha: float = Field(
         10.0,
         ge=0.0,
         description="Implicit feedback: how much more an interaction counts than none.",
+    )
+    confidence: ConfidenceForm = Field(
+        "linear",
+        description="Implicit feedback: alpha is multiplied by the weight, its logarithm or nothing.",
     )
     unobserved_weight: float = Field(
         1.0, gt=0.0, le=1.0, description="Implicit feedback: how much no interaction counts."
@@ -312,8 +340,11 @@ class AlsSettings(Section):
     feedback: Literal["implicit", "explicit"] = Field(
         "implicit", description="Rank by preference (`implicit`) or predict the value (`explicit`)."
     )
-    solver: Literal["exact", "cg"] = Field(
-        "exact", description="Solve every row exactly, or by three steps of conjugate gradients."
+    solver: Literal["auto", "exact", "cg"] = Field(
+        "auto",
+        description=(
+            "Solve every row exactly, or by three steps of conjugate gradients; `auto` = by the rank."
+        ),
     )
     engine: Literal["kernels", "mllib"] = Field(
         "kernels", description="Compiled kernels in Spark tasks, or Spark MLlib's ALS."
@@ -330,9 +361,17 @@ class AlsSettings(Section):
     )
 
     @model_validator(mode="after")
+    def _only_one_scaling_has_an_exponent(self) -> Self:
+        if self.regularization_scaling != "frequency_scaled" and self.regularization_exponent != 1:
+            raise ValueError(
+                "regularization_exponent is for regularization_scaling frequency_scaled: leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _mllib_has_fewer_settings(self) -> Self:
         if self.engine == "mllib":
-            for name in ("regularization_scaling", "unobserved_weight", "solver"):
+            for name in _KERNELS_ONLY:
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f"engine mllib has no choice of {name}: leave it out")
         return self

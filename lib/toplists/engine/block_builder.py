@@ -26,10 +26,12 @@ from toplists.engine.blocks import (
     other_side,
     write_ids,
 )
+from toplists.engine.kernels.equations import LONG
+from toplists.engine.kernels.ordered_sums import CHUNK_ROWS
 from toplists.engine.storage import Array, find_array, open_array, save_part
 from toplists.engine.tasks import run_tasks
 
-_CHUNKS = 4096  # granularity of the cut: rows are weighed in at most this many groups
+_CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def _cut(
     spark: SparkSession, axes: Mapping[Side, Axis], block_entries: int
 ) -> dict[Side, list[int]]:
     """First positions of each side's blocks of about `block_entries` entries."""
-    widths = {side: max(1, -(-axes[side].rows // _CHUNKS)) for side in SIDES}
+    widths = {
+        side: CHUNK_ROWS * max(1, -(-axes[side].rows // (CHUNK_ROWS * _CHUNKS))) for side in SIDES
+    }
     pieces = [(side, file) for side in SIDES for file in axes[side].files]
 
     def weigh(piece: tuple[Side, str]) -> Iterator[pa.RecordBatch]:
@@ -216,15 +220,20 @@ def _assemble(
                 pa.array([n_rows], pa.int32()),
                 pa.array([len(order)], pa.int64()),
                 pa.array([path], pa.string()),
+                pa.array([np.flatnonzero(lengths > LONG).tolist()], pa.list_(pa.int32())),
             ],
-            names=["side", "index", "first", "rows", "entries", "path"],
+            names=["side", "index", "first", "rows", "entries", "path", "long_rows"],
         )
 
     pieces = [(side, index, sorted(paths)) for (side, index), paths in sorted(chunks.items())]
     refs: dict[Side, list[BlockRef]] = {side: [] for side in SIDES}
-    schema = "side string, index int, first int, rows int, entries long, path string"
-    for side, *ref in run_tasks(spark, pieces, assemble, schema).collect():
-        refs[side].append(BlockRef(*ref))
+    schema = (
+        "side string, index int, first int, rows int, entries long, path string, "
+        "long_rows array<int>"
+    )
+    for row in run_tasks(spark, pieces, assemble, schema).collect():
+        fields = row.asDict()
+        refs[fields.pop("side")].append(BlockRef.of(fields))
     return {side: sorted(refs[side], key=lambda ref: ref.index) for side in SIDES}
 
 

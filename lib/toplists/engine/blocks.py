@@ -7,11 +7,12 @@ per entry says whether it is held out, its weight whether it is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from shutil import rmtree
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,18 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from toplists.engine.storage import (
+    Array,
     commit_manifest,
     find_array,
     open_array,
     read_manifest,
+    save_part,
 )
 from toplists.lake.failpoints import written
 
 Part = Literal["train", "all"]
+Lesson = Literal["liked", "rated"]
+"""What is learnt from: what was liked, by its weight, or what was rated, by its value."""
 Side = Literal["users", "items"]
 SIDES: tuple[Side, Side] = ("users", "items")
 
@@ -38,17 +43,32 @@ def other_side(side: Side) -> Side:
 
 @dataclass(frozen=True)
 class BlockRef:
-    """Where one block lies: its first row's position, its size, its folder."""
+    """Where one block lies: its first row's position, its size, its folder.
+
+    `long_rows` are the rows with more than `LONG` entries, whose equations are added up in tasks of
+    their own.
+    """
 
     index: int
     first: int
     rows: int
     entries: int
     path: str
+    long_rows: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> BlockRef:
+        """The reference that a manifest or a task's row describes."""
+        return cls(**{**fields, "long_rows": tuple(fields["long_rows"])})
 
     def open(self) -> Block:
         """The block, its arrays memory-mapped."""
         return Block(self)
+
+    def entries_of(self, row: int) -> int:
+        """The number of entries of one row."""
+        indptr = open_array(self.path, "indptr")
+        return int(indptr[row + 1] - indptr[row])
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,26 @@ class BlockSet:
     def starts(self) -> list[int]:
         """The position of each block's first row."""
         return [block.first for block in self.blocks]
+
+
+class Rows(NamedTuple):
+    """Rows of sorted columns with a number each: int64[rows + 1], int32[entries], float32[entries].
+
+    `weights` float32[entries] say how much each number counts; `None` where all count 1.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    data: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32] | None
+
+    def within(self, row: int, start: int, size: int) -> Rows:
+        """At most `size` entries of one row, from its entry `start` on, as a row by itself."""
+        end = int(self.indptr[row + 1])
+        first = min(end, int(self.indptr[row]) + start)
+        own = slice(first, min(end, first + size))
+        weights = None if self.weights is None else self.weights[own]
+        return Rows(np.array([0, own.stop - own.start]), self.indices[own], self.data[own], weights)
 
 
 class Block:
@@ -97,27 +137,48 @@ class Block:
 
     def trained(self, part: Part, columns: int) -> sp.csr_array:
         """The weights trained on in `part`, as a sparse matrix of shape (rows, columns)."""
-        return self._matrix(self.weights, self._within(part, self.weights > 0), columns)
+        return self._matrix("liked", part, columns)
 
     def rated(self, part: Part, columns: int) -> sp.csr_array:
         """The values to be learnt in `part`, liked or not, as a sparse matrix (rows, columns)."""
-        return self._matrix(self.values, self._within(part, ~np.isnan(self.values)), columns)
+        return self._matrix("rated", part, columns)
 
-    def weights_of_rated(self, part: Part) -> npt.NDArray[np.float32]:
-        """The weight of each value of `rated`, in the same order."""
-        keep = self._within(part, ~np.isnan(self.values))
-        if self.rating_weights is None:
-            return np.ones(np.count_nonzero(keep), dtype=np.float32)
-        return self.rating_weights[keep]
+    def _matrix(self, lesson: Lesson, part: Part, columns: int) -> sp.csr_array:
+        rows = self.learnt(lesson, part)
+        return sp.csr_array((rows.data, rows.indices, rows.indptr), (self.ref.rows, columns))
 
-    def _within(self, part: Part, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        return keep & ~self.holdout if part == "train" else keep
+    def learnt(self, lesson: Lesson, part: Part) -> Rows:
+        """What may be learnt from in `part`: weights of what was liked, or values.
 
-    def _matrix(
-        self, data: npt.NDArray[np.float32], keep: npt.NDArray[np.bool_], columns: int
-    ) -> sp.csr_array:
+        It is selected once per snapshot: every fit on it finds the arrays in the block's folder.
+        """
+        kept = Path(self.ref.path) / f"{part}-{lesson}"
+        if not kept.is_dir():
+            self._keep(kept, lesson, part)
+        return Rows(
+            open_array(kept, "indptr"),
+            open_array(kept, "indices"),
+            open_array(kept, "data"),
+            find_array(kept, "weights"),
+        )
+
+    def _keep(self, folder: Path, lesson: Lesson, part: Part) -> None:
+        data = self.weights if lesson == "liked" else self.values
+        keep = data > 0 if lesson == "liked" else ~np.isnan(data)
+        if part == "train":
+            keep &= ~self.holdout
         indptr, indices = _select(self.indptr, self.indices, keep)
-        return sp.csr_array((data[keep], indices, indptr), shape=(self.ref.rows, columns))
+        arrays: dict[str, Array] = {"indptr": indptr, "indices": indices, "data": data[keep]}
+        if lesson == "rated" and self.rating_weights is not None:
+            arrays["weights"] = self.rating_weights[keep]
+        mine = save_part(str(folder.parent), folder.name, arrays)
+        with written(f"selection {folder.name}"):
+            try:
+                Path(mine).rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+                rmtree(mine)  # another task was first
 
     def truth(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """The held-out likings of each row's owner: `(indptr, indices)`."""
@@ -136,7 +197,7 @@ def open_blocks(folder: Path, side: Side) -> BlockSet | None:
     manifest = read_manifest(folder / f"{side}.json")
     if manifest is None:
         return None
-    refs = tuple(BlockRef(**ref) for ref in manifest["blocks"])
+    refs = tuple(map(BlockRef.of, manifest["blocks"]))
     return BlockSet(refs, int(manifest["rows"]), int(manifest["columns"]))
 
 

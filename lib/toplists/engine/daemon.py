@@ -11,13 +11,16 @@ import gc
 import numpy as np
 import pyarrow.parquet  # noqa: F401  (workers need it)
 import pyspark.sql  # noqa: F401  (workers need it)
+import scipy.linalg
 import scipy.sparse  # noqa: F401  (workers need it)
 from pyspark.daemon import manager
 
 from toplists.engine.kernels.candidates import Candidates, no_sets
+from toplists.engine.kernels.conjugate_gradients import descend
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.factor_scan import select_by_factors
-from toplists.engine.kernels.least_squares import descend, solve_exactly
+from toplists.engine.kernels.least_squares import solve_exactly
+from toplists.engine.kernels.long_rows import sum_entries
 from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
@@ -26,12 +29,11 @@ from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
 def load_kernels() -> None:
     """Read the compiled kernels from numba's cache, or compile them."""
     one, base = np.ones(1, dtype=np.float32), np.ones(1)
-    row = Equations(np.array([0, 1]), np.zeros(1, dtype=np.int32), one, one, base)
-    start = np.ones((1, 1), dtype=np.float32)
-    features = start.copy()
-    features.flags.writeable = False  # as mapped files are; numba compiles by that, too
+    row = Equations(np.array([0, 1]), np.zeros(1, dtype=np.int32), one, one, base, 1.0)
+    features = np.ones((1, 1), dtype=np.float32)
     solve_exactly(row, features, base)
-    descend(row, features, base, start, 1)
+    descend(row, features, base, features, 1)
+    sum_entries(row, features, 0)
     _load_selections()
 
 

@@ -151,7 +151,7 @@ def _write(folder: str, name: str, number: int, arrays: Arrays) -> pa.RecordBatc
 
 
 def _save(folder: str, name: str, number: int, arrays: Arrays) -> str:
-    return save_part(folder, f"{name}-{number:05d}", arrays)
+    return save_part(folder, f"{name}-{number:05d}", arrays, sealed=True)
 
 
 def _collect(written: DataFrame) -> dict[int, str]:

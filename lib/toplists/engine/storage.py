@@ -8,9 +8,10 @@ does not exist, so retried and speculative tasks leave nothing but unnamed files
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
 
 Array = npt.NDArray[Any]
-ScalarT = TypeVar("ScalarT", bound=np.generic)
+_SEAL = "seal.json"
+_BYTES_AT_A_TIME = 1 << 24
 
 
 def attempt_folder(folder: str, name: str) -> Path:
@@ -33,11 +35,13 @@ def attempt_folder(folder: str, name: str) -> Path:
     return path
 
 
-def save_part(folder: str, name: str, arrays: Mapping[str, Array]) -> str:
-    """Write arrays under a name of this attempt's own; where they lie."""
+def save_part(folder: str, name: str, arrays: Mapping[str, Array], *, sealed: bool = False) -> str:
+    """Write arrays under a name of this attempt's own, with checksums if asked for; where they lie."""
     path = attempt_folder(folder, name)
     with written(f"part {name}"):
         save_arrays(path, arrays)
+        if sealed:
+            seal(path)
     return str(path)
 
 
@@ -45,6 +49,29 @@ def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write each array as `<name>.npy` in the folder `path`."""
     for name, array in arrays.items():
         np.save(path / f"{name}.npy", array, allow_pickle=False)
+
+
+def seal(path: Path) -> None:
+    """Note the checksum of every array of the folder `path`, for `is_intact`."""
+    sums = {file.name: _checksum(file) for file in sorted(path.glob("*.npy"))}
+    (path / _SEAL).write_text(json.dumps(sums), encoding="utf-8")
+
+
+def is_intact(path: str) -> bool:
+    """Whether the arrays of a folder are there as they were when it was sealed."""
+    try:
+        sums = json.loads((Path(path) / _SEAL).read_text(encoding="utf-8"))
+        return all(_checksum(Path(path) / name) == known for name, known in sums.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _checksum(file: Path) -> int:
+    checksum = 0
+    with file.open("rb") as content:
+        while piece := content.read(_BYTES_AT_A_TIME):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def open_array(path: str | Path, name: str) -> Array:

@@ -262,6 +262,12 @@ MODELS = Table(
         Column("parameters", STRING, "Parameters as JSON."),
         Column("seed", LONG, "Seed of the fit."),
         Column("interactions", LONG, "Interactions learnt from."),
+        Column(
+            "report",
+            STRING,
+            "What the fit says of itself as JSON, such as its objective after each iteration.",
+            nullable=True,
+        ),
         Column("seconds", DOUBLE, "Wall time of the fit."),
         Column("fitted_at", TIMESTAMP, "When the fit was saved."),
     ),

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
-from toplists.config.settings import AlsSettings
-from toplists.engine.alternation import Alternation, Objective, alternate
+from toplists.config.settings import AlsSettings, ConfidenceForm, PenaltyScaling
+from toplists.engine.alternation import Alternation, alternate
 from toplists.engine.biases import Biases
-from toplists.engine.blocks import Block, BlockSet, Part, Side
+from toplists.engine.blocks import Block, Lesson, Part, Rows
+from toplists.engine.half import Solver
 from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.kernels.equations import Equations, Floats
-from toplists.engine.shapes import Factors
+from toplists.engine.objective import Objective
 from toplists.errors import InputRefusedError
-from toplists.models.protocol import TrainingData
+from toplists.models.protocol import Fitted, TrainingData
+
+_LOG = logging.getLogger(__name__)
+
+_LARGEST_EXACT_RANK = 48
+"""Up to this rank `auto` solves exactly: it costs little more than conjugate gradients there."""
 
 
 class Als:
@@ -35,62 +41,124 @@ class Als:
         """The settings."""
         return self._settings.model_dump(mode="json")
 
-    def fit(self, data: TrainingData) -> Factors:
+    def fit(self, data: TrainingData) -> Fitted:
         """Fit on the likings (implicit) or on all values (explicit) of the part.
 
         Raises:
             InputRefusedError: explicit ALS on feedback without values, or nothing to learn from.
         """
         settings = self._settings
-        implicit = settings.feedback == "implicit"
-        penalty = Penalty(settings.regularization, settings.regularization_scaling == "by_count")
-        objective: Objective
-        if implicit:
+        fit = Alternation(
+            blocks={"users": data.users, "items": data.items},
+            objective=self._objective(data),
+            solver=_solver_for(settings),
+            iterations=settings.warm_iterations if data.start else settings.iterations,
+            start=data.start,
+            tolerance=settings.tolerance,
+        )
+        fitted = alternate(data.spark, fit, data.folder)
+        if fitted.singular_rows:
+            _LOG.warning(
+                "%d rows had no unique solution, and got the smallest: raise "
+                "model.als.regularization",
+                fitted.singular_rows,
+            )
+        report = {
+            "solver": fit.solver,
+            "objective": list(fitted.objective),
+            "singular_rows": fitted.singular_rows,
+        }
+        return Fitted(fitted.factors, report)
+
+    def _objective(self, data: TrainingData) -> Objective:
+        settings = self._settings
+        penalty = Penalty(
+            settings.regularization,
+            settings.regularization_scaling,
+            settings.regularization_exponent,
+            settings.unobserved_weight,
+        )
+        if settings.feedback == "implicit":
             if data.size == 0:
                 raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
-            objective = Implicit(
+            confidence = Confidence(settings.alpha, settings.confidence)
+            return Implicit(
                 settings.rank,
-                settings.alpha,
+                confidence,
                 settings.unobserved_weight,
                 penalty,
                 data.seed,
                 data.part,
             )
-        else:
-            mean = data.mean_value()
-            if mean is None:
-                raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
-            objective = Explicit(settings.rank, mean, penalty, data.seed, data.part)
-        blocks: Mapping[Side, BlockSet] = {"users": data.users, "items": data.items}
-        iterations = settings.warm_iterations if data.start else settings.iterations
-        fit = Alternation(blocks, objective, settings.solver, iterations, data.start)
-        return alternate(data.spark, fit, data.folder)
+        mean = data.mean_value()
+        if mean is None:
+            raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
+        return Explicit(settings.rank, mean, penalty, data.seed, data.part)
+
+
+def _solver_for(settings: AlsSettings) -> Solver:
+    if settings.solver != "auto":
+        return settings.solver
+    return "exact" if settings.rank <= _LARGEST_EXACT_RANK else "cg"
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """The penalty on a row's vector, `by_count` times its number of entries."""
+    """The penalty on a row's vector, scaled by its number of entries or not.
+
+    `by_count` is MLlib's and Zhou's, `frequency_scaled` that of Rendle et al., "Revisiting the
+    performance of iALS on item recommendation benchmarks", 2021: the number of entries plus the weight
+    of all that could have been, to the power of `exponent`.
+    """
 
     weight: float
-    by_count: bool
+    scaling: PenaltyScaling
+    exponent: float
+    unobserved_weight: float
 
-    def ridge(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The penalty of rows of the given lengths: float64[rows], above 0."""
-        scale = np.maximum(lengths, 1) if self.by_count else np.ones(len(lengths))
-        return self.weight * scale
+    def ridge(self, lengths: npt.NDArray[np.int64], columns: int) -> npt.NDArray[np.float64]:
+        """The penalty of rows of the given lengths out of `columns`: float64[rows]."""
+        counts: npt.NDArray[np.float64]
+        match self.scaling:
+            case "plain":
+                counts = np.ones(len(lengths))
+            case "by_count":
+                counts = np.maximum(lengths, 1).astype(np.float64)
+            case "frequency_scaled":
+                counts = np.power(lengths + self.unobserved_weight * columns, self.exponent)
+        return self.weight * counts
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How much a liking of weight w counts: `1 + alpha f(w)`, where f(w) is w, log(1 + w) or 1."""
+
+    alpha: float
+    form: ConfidenceForm
+
+    def of(self, weights: Floats) -> Floats:
+        """float32[n] for weights float32[n]."""
+        match self.form:
+            case "linear":
+                counts = weights
+            case "log":
+                counts = np.log1p(weights)
+            case "constant":
+                counts = np.ones_like(weights)
+        return np.float32(1) + np.float32(self.alpha) * counts
 
 
 @dataclass(frozen=True)
 class Implicit:
-    """Preference 1 with confidence `1 + alpha w` for what was liked with weight w, and 0 for all else.
+    """Preference 1 with some confidence for what was liked, and 0 for all else.
 
-    What was not liked counts `unobserved_weight` (Rendle et al., "Revisiting the performance of iALS
-    on item recommendation benchmarks", 2021); 1 is the original.
+    What was not liked counts `unobserved_weight` (Rendle et al. 2021); 1 is the original.
     """
 
     biases: ClassVar[None] = None
+    lesson: ClassVar[Lesson] = "liked"
     rank: int
-    alpha: float
+    confidence: Confidence
     unobserved_weight: float
     penalty: Penalty
     seed: int
@@ -105,11 +173,14 @@ class Implicit:
         """Normal draws of about unit length, by the hash of the item's id."""
         return _draw(block, self.rank, self.seed)
 
-    def equations(self, block: Block, offsets: Floats) -> Equations:
+    def equations(self, rows: Rows, offsets: Floats) -> Equations:
         """Of what each row liked or was liked by."""
-        liked = block.trained(self.part, len(offsets))
-        confidence = 1.0 + self.alpha * liked.data
-        return _equations(liked, confidence - self.unobserved_weight, confidence, self.penalty)
+        confidence = self.confidence.of(rows.data)
+        curvature = confidence - np.float32(self.unobserved_weight)
+        ridge = self.penalty.ridge(np.diff(rows.indptr), len(offsets))
+        return Equations(
+            rows.indptr, rows.indices, curvature, confidence, ridge, self.unobserved_weight
+        )
 
 
 @dataclass(frozen=True)
@@ -121,6 +192,7 @@ class Explicit:
     """
 
     shared_weight: ClassVar[float] = 0.0
+    lesson: ClassVar[Lesson] = "rated"
     rank: int
     mean: float
     penalty: Penalty
@@ -137,28 +209,12 @@ class Explicit:
         draws = np.float32(0.1) * _draw(block, self.rank, self.seed)
         return np.column_stack((draws, np.zeros(len(draws), dtype=np.float32)))
 
-    def equations(self, block: Block, offsets: Floats) -> Equations:
+    def equations(self, rows: Rows, offsets: Floats) -> Equations:
         """Of what the fixed side leaves of each row's values."""
-        rated = block.rated(self.part, len(offsets))
-        weights = block.weights_of_rated(self.part)
-        left = rated.data - offsets[rated.indices]
-        return _equations(rated, weights, weights * left, self.penalty)
-
-
-def _equations(
-    rows: sp.csr_array,
-    curvature: npt.NDArray[np.floating[Any]],
-    pull: npt.NDArray[np.floating[Any]],
-    penalty: Penalty,
-) -> Equations:
-    # scipy gives both index arrays one type.
-    return Equations(
-        rows.indptr.astype(np.int64),
-        rows.indices.astype(np.int32),
-        curvature.astype(np.float32),
-        pull.astype(np.float32),
-        penalty.ridge(np.diff(rows.indptr)),
-    )
+        left = rows.data - offsets[rows.indices]
+        weights = np.ones_like(left) if rows.weights is None else rows.weights
+        ridge = self.penalty.ridge(np.diff(rows.indptr), len(offsets))
+        return Equations(rows.indptr, rows.indices, weights, weights * left, ridge, 0.0)
 
 
 def _draw(block: Block, rank: int, seed: int) -> Floats:

@@ -15,7 +15,7 @@ from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
 from toplists.engine.exchange import Arrays, write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours
 from toplists.engine.shapes import ItemWeights
-from toplists.models.protocol import TrainingData
+from toplists.models.protocol import Fitted, TrainingData
 
 
 class ItemCosine:
@@ -43,7 +43,7 @@ class ItemCosine:
             "only_recommendable": self._only_recommendable,
         }
 
-    def fit(self, data: TrainingData) -> ItemWeights:
+    def fit(self, data: TrainingData) -> Fitted:
         """One task per block of items; no pair of items leaves it but the best."""
         users, items, part = data.users, data.items, data.part
         k, shrinkage = self._settings.neighbours, self._settings.shrinkage
@@ -69,7 +69,9 @@ class ItemCosine:
                 "weights": values[listed].astype(np.float32),
             }
 
-        return ItemWeights(write_parts(data.spark, items.blocks, neighbours, data.folder, "items"))
+        return Fitted(
+            ItemWeights(write_parts(data.spark, items.blocks, neighbours, data.folder, "items"))
+        )
 
 
 @lru_cache(maxsize=2)

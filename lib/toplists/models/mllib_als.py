@@ -10,7 +10,7 @@ from toplists.engine.exchange import write_vectors
 from toplists.engine.shapes import InexactFactors
 from toplists.errors import InputRefusedError
 from toplists.models.als import Als, nothing_to_learn
-from toplists.models.protocol import TrainingData
+from toplists.models.protocol import Fitted, TrainingData
 
 # MLlib adds up in the order in which ratings arrive, and where they arrive depends on these numbers.
 # They follow from the size of the data alone, never from the cluster, so that a fit can be repeated.
@@ -25,7 +25,7 @@ class MllibAls(Als):
     MLlib multiplies the regularization by a row's number of interactions.
     """
 
-    def fit(self, data: TrainingData) -> InexactFactors:
+    def fit(self, data: TrainingData) -> Fitted:
         """Fit on the likings (implicit) or on all values (explicit) of the part.
 
         Raises:
@@ -58,7 +58,7 @@ class MllibAls(Als):
             .sortWithinPartitions("user_pos", "item_pos")
         )
         model = als.fit(ordered)
-        return InexactFactors(
+        factors = InexactFactors(
             users=write_vectors(
                 _vectors(model.userFactors), data.users, settings.rank, data.folder, "users"
             ),
@@ -66,6 +66,7 @@ class MllibAls(Als):
                 _vectors(model.itemFactors), data.items, settings.rank, data.folder, "items"
             ),
         )
+        return Fitted(factors)
 
 
 def _vectors(factors: DataFrame) -> DataFrame:

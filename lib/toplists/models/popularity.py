@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from toplists.engine.blocks import BlockRef
 from toplists.engine.exchange import Arrays, write_parts, write_scores
 from toplists.engine.shapes import Ranking
-from toplists.models.protocol import TrainingData
+from toplists.models.protocol import Fitted, TrainingData
 
 
 class Popularity:
@@ -25,7 +25,7 @@ class Popularity:
         """None."""
         return {}
 
-    def fit(self, data: TrainingData) -> Ranking:
+    def fit(self, data: TrainingData) -> Fitted:
         """Count the likings of every item."""
         part, columns = data.part, data.items.columns
 
@@ -33,7 +33,9 @@ class Popularity:
             likings = np.diff(ref.open().trained(part, columns).indptr).astype(np.float64)
             return {"scores": np.where(likings > 0, likings, -np.inf)[np.newaxis]}
 
-        return Ranking(write_parts(data.spark, data.items.blocks, count, data.folder, "items"))
+        return Fitted(
+            Ranking(write_parts(data.spark, data.items.blocks, count, data.folder, "items"))
+        )
 
 
 class WindowPopularity:
@@ -50,7 +52,7 @@ class WindowPopularity:
         """The number of days."""
         return {"days": self._days}
 
-    def fit(self, data: TrainingData) -> Ranking:
+    def fit(self, data: TrainingData) -> Fitted:
         """Count the likings of every item in the days before the end of the part.
 
         A user counts once for an item, at the time of the pair's last event; a pair without a time is
@@ -64,7 +66,7 @@ class WindowPopularity:
             F.count(F.lit(1)).cast("double").alias("score")
         )
         rows = counts.select(F.lit(0).alias("segment"), "pos", "score")
-        return Ranking(write_scores(rows, data.items, 1, data.folder, "items"))
+        return Fitted(Ranking(write_scores(rows, data.items, 1, data.folder, "items")))
 
 
 class SegmentPopularity:
@@ -82,7 +84,7 @@ class SegmentPopularity:
         """What the segments were made by."""
         return {"segment_by": self._attribute, "max_segments": self._max_segments}
 
-    def fit(self, data: TrainingData) -> Ranking:
+    def fit(self, data: TrainingData) -> Fitted:
         """Count the likings of every item by the users of each segment."""
         names = data.segment_names
         number = F.array_position(F.array(*map(F.lit, names)), F.col("segment")) - 1
@@ -96,4 +98,4 @@ class SegmentPopularity:
             .agg(F.count(F.lit(1)).cast("double").alias("score"))
         )
         parts = write_scores(counts, data.items, len(names), data.folder, "items")
-        return Ranking(parts, names)
+        return Fitted(Ranking(parts, names))

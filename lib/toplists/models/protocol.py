@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,14 @@ class TrainingData:
         return row[0] * _VALUE_UNIT / row[1] if row is not None and row[1] else None
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit ends in: the shape, and what the fit says of itself, as JSON-ready values."""
+
+    shape: Shape
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Model(Protocol):
     """A model with its parameters; fitting it does not change it."""
 
@@ -90,7 +98,7 @@ class Model(Protocol):
         """Everything that decides the fit besides the data, as JSON-ready values."""
         ...
 
-    def fit(self, data: TrainingData) -> Shape:
+    def fit(self, data: TrainingData) -> Fitted:
         """Fit the model.
 
         Raises:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from toplists.engine.exchange import write_scores
 from toplists.engine.shapes import Ranking
-from toplists.models.protocol import TrainingData
+from toplists.models.protocol import Fitted, TrainingData
 
 
 class Trending:
@@ -50,7 +50,7 @@ class Trending:
             "smoothing": self._smoothing,
         }
 
-    def fit(self, data: TrainingData) -> Ranking:
+    def fit(self, data: TrainingData) -> Fitted:
         """Count back from the end of the part.
 
         A user counts once for an item, at the time of the pair's last event; a pair without a time is
@@ -71,7 +71,7 @@ class Trending:
         rows = score_trends(counts, self._smoothing).select(
             F.lit(0).alias("segment"), "pos", "score"
         )
-        return Ranking(write_scores(rows, data.items, 1, data.folder, "items"))
+        return Fitted(Ranking(write_scores(rows, data.items, 1, data.folder, "items")))
 
 
 def score_trends(counts: DataFrame, smoothing: float) -> DataFrame:

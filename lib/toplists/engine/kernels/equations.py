@@ -2,24 +2,73 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+ScalarT = TypeVar("ScalarT", bound=np.generic)
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+LONG = 1 << 18
+"""A row with more entries than this is added up in spans, which may be tasks of their own."""
+
+SPAN = 1 << 20
+"""Entries of a span. Spans begin at fixed entries of their row, wherever they are added up."""
 
 
 class Equations(NamedTuple):
-    """Rows, each with least squares of its own over the features of a fixed side.
+    """Rows, each with least squares of its own over the features `z` of a fixed side.
+
+    A row's loss is, summed over all rows of the fixed side,
+
+        Σ_j (curvature_j + shared) (t_j - x·z_j)² + shared Σ_(all others) (x·z)² + ridge |x|²
+
+    where `pull_j = (curvature_j + shared) t_j`.
 
     `indptr` int64[rows + 1] says where each row's entries begin and end, `indices` int32[entries] whose
-    features an entry refers to. `curvature` float32[entries], not negative, and `pull` float32[entries]
-    weigh them; `ridge` float64[rows], above 0, is the penalty.
+    features an entry refers to. `curvature` and `pull` are float32[entries], `ridge` float64[rows] is
+    the penalty, not negative; `shared` the weight of what all rows have in common.
     """
 
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
     curvature: Floats
     pull: Floats
-    ridge: npt.NDArray[np.float64]
+    ridge: Doubles
+    shared: float
+
+
+def frozen(rows: Equations) -> Equations:
+    """The same rows as arrays that cannot be written to, whatever they were.
+
+    Kernels are compiled for the types of their arguments, and mapped files are read-only.
+    """
+    return Equations(
+        read_only(rows.indptr),
+        read_only(rows.indices),
+        read_only(rows.curvature),
+        read_only(rows.pull),
+        read_only(rows.ridge),
+        rows.shared,
+    )
+
+
+def read_only(array: npt.NDArray[ScalarT]) -> npt.NDArray[ScalarT]:
+    """A plain view of an array that cannot be written to."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+class Solved(NamedTuple):
+    """What came out of a block's equations.
+
+    `rows` float32[rows, k], zeros for a row without entries; `losses` float64[rows], each row's loss;
+    `singular` bool[rows], whose equations had no unique solution: the smallest was taken.
+    """
+
+    rows: Floats
+    losses: Doubles
+    singular: npt.NDArray[np.bool_]

@@ -1,21 +1,19 @@
 """Matrix products whose rows do not depend on one another.
 
 The rounding of a product depends on its shape and on the number of threads. Rows are therefore always
-multiplied in tiles of one height, padded where needed, and sums over rows are taken in chunks that
-depend on nothing but the number of rows.
+multiplied in tiles of one height, padded where needed, and sums over rows are taken in chunks, which
+`ordered_sums` adds up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
+from toplists.engine.kernels.ordered_sums import as_chunks
+
 TILE_ROWS = 128
 """Rows of a matrix product. Always the same: a row's result must not depend on who shares the tile."""
-
-_GRAM_ROWS = 4_096
 
 
 def multiply_rows(
@@ -31,14 +29,8 @@ def multiply_rows(
     return product
 
 
-def gram(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """`rowsᵀ rows` in float64, summed in chunks from the first row on: float64[k, k]."""
-    total = np.zeros((rows.shape[1], rows.shape[1]))
-    for chunk in _chunks(rows):
-        total += chunk.T @ chunk
-    return total
-
-
-def _chunks(rows: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float64]]:
-    for start in range(0, len(rows), _GRAM_ROWS):
-        yield rows[start : start + _GRAM_ROWS].astype(np.float64)
+def chunk_grams(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The Gram matrix of each chunk of `CHUNK_ROWS` rows: float64[chunks, k, k]."""
+    chunks = as_chunks(rows.astype(np.float64))
+    grams: npt.NDArray[np.float64] = np.matmul(chunks.transpose(0, 2, 1), chunks)
+    return grams

@@ -121,7 +121,8 @@ def _fit_and_save(
         folder=model_folder(place.dataset, run, fit),
         start=start,
     )
-    shape = fit.model.fit(data)
+    fitted = fit.model.fit(data)
+    shape = fitted.shape
     commit_shape(data.folder, shape)
     if fit.part == "all":
         save_shape(place.spark, shape, place.dataset, model_id, blocks.users, blocks.items)
@@ -135,6 +136,7 @@ def _fit_and_save(
         "parameters": json.dumps(dict(fit.model.parameters), sort_keys=True),
         "seed": fit.seed,
         "interactions": data.size,
+        "report": json.dumps(dict(fitted.report)),
         "seconds": (ended - began).total_seconds(),
         "fitted_at": ended,
     }
