@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from toplists.config.settings import IngestSettings
-from toplists.errors import InputRefusedError
 from toplists.ingest.delta_log import Commits, find_commits
+from toplists.ingest.digests import Digests
 from toplists.ingest.files import InputFile, find_files
 from toplists.ingest.layout import JsonLayout, SectionLayout, TextLayout
 from toplists.ingest.parquet import ParquetLayout
@@ -68,7 +67,10 @@ class RecognisedSource:
 
 
 def recognise(
-    source: Source, settings: IngestSettings, loads: Sequence[Row] = ()
+    source: Source,
+    settings: IngestSettings,
+    loads: Sequence[Row] = (),
+    digests: Digests | None = None,
 ) -> RecognisedSource:
     """Look at `source` as `settings` read it. Needs no Spark session.
 
@@ -76,11 +78,13 @@ def recognise(
         source: The source.
         settings: How it is read.
         loads: Rows of `loads`; of a Delta table, the versions after those loaded are looked at.
+        digests: What is remembered of files; it takes up what is seen of them now.
 
     Raises:
         InputRefusedError: a file is missing, empty, not of its kind, or lacks a column.
     """
     known_as: str | None = None
+    digests = digests or Digests()
     if source.kind == "delta":
         commits = find_commits(source, settings, loads)
         known_as = commits.known_as
@@ -91,13 +95,13 @@ def recognise(
         found = find_files(source, settings.encoding)
         items, users = found.items, found.users
         inspected = [inspect_events(file, source.kind, settings) for file in found.events]
-        events = (_of_events(one, source, settings) for one in inspected)
-    catalogues = (_of_entries(one) for one in entry_inputs(items, users, source, settings))
+        events = (_of_events(one, source, settings, digests) for one in inspected)
+    catalogues = (_of_entries(one, digests) for one in entry_inputs(items, users, source, settings))
     return RecognisedSource(source, (*events, *catalogues), known_as)
 
 
-def _of_events(one: EventInput, source: Source, settings: IngestSettings) -> Part:
-    digest = _sha256(one.file.path)
+def _of_events(one: EventInput, source: Source, settings: IngestSettings, digests: Digests) -> Part:
+    digest = digests.of(one.file.path)
     how = rules_for(source.kind, one.layout, settings).described() | {
         "kind": source.kind,
         "layout": _layout(one),
@@ -107,8 +111,8 @@ def _of_events(one: EventInput, source: Source, settings: IngestSettings) -> Par
     return Part(str(one.file), _fingerprint(digest, how), digest, events=(one,))
 
 
-def _of_entries(one: EntryInput) -> Part:
-    digest = _sha256(one.file.path)
+def _of_entries(one: EntryInput, digests: Digests) -> Part:
+    digest = digests.of(one.file.path)
     how = {"table": one.table, "form": one.form, "member": one.file.member}
     return Part(str(one.file), _fingerprint(digest, how), digest, entries=(one,))
 
@@ -130,11 +134,3 @@ def _layout(one: EventInput) -> list[object]:
     if isinstance(rows, TextLayout):
         return [dict(layout.columns), rows.delimiter, rows.quoted]
     return [dict(layout.columns)]
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from error

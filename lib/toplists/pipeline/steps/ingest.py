@@ -7,6 +7,7 @@ from functools import partial
 
 from toplists.errors import ConfigurationError
 from toplists.ingest.batch import Batch, loads_of, next_batch
+from toplists.ingest.digests import recall, remember
 from toplists.ingest.download import provide
 from toplists.ingest.load import LoadReport, ingest, ingest_entries, known_report
 from toplists.ingest.recognition import recognise
@@ -29,10 +30,12 @@ def ingest_source(place: Workplace, source: Source) -> tuple[LoadReport, Outcome
     settings = place.settings.ingest
     provide(source, os.environ)
     loads = read_rows(place.dataset, LOADS)
-    recognised = recognise(source, settings, loads)
+    digests = recall(place.dataset)
+    recognised = recognise(source, settings, loads, digests)
     batch = next_batch(recognised, loads, settings)
     # Not before: a mistyped path makes no dataset.
     place.dataset.create_tables()
+    remember(place.dataset, digests)
     if batch is None:
         known = known_report(loads_of(recognised, loads, settings))
         return known, Outcome(f"{source} was taken in before: {known.rows:,} rows, nothing added")
