@@ -12,10 +12,13 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from deltalake import DeltaTable
 from machine import ROOT, describe_machine
+from waterfall import LOGGED, stages_of, steps_of, waterfall
 
 RESULTS = Path(__file__).parent / "results"
 DATASET = "generated"
@@ -23,19 +26,26 @@ DATASET = "generated"
 GOALS = {"ingest": 0.10, "train": 0.40}
 
 
-def submit(verb: str, *arguments: str) -> None:
+def submit(verb: str, *arguments: str, conf: Mapping[str, str] | None = None) -> None:
     """Run a verb, showing what it says."""
-    subprocess.run([str(ROOT / "spark-submit.sh"), verb, *arguments], check=True)
+    options = [
+        word for name, value in (conf or {}).items() for word in ("--conf", f"{name}={value}")
+    ]
+    subprocess.run([str(ROOT / "spark-submit.sh"), *options, verb, *arguments], check=True)
 
 
 def night(folder: Path, part: str, *settings: str) -> dict[str, object]:
-    """One night over a part of the data: seconds per step, and how many likings each fit had."""
-    result = folder / f"{part}.json"
+    """One night over a part of the data: seconds per step, the fits, and the waterfall."""
+    result, log = folder / f"{part}.json", folder / f"{part}-events"
+    shutil.rmtree(log, ignore_errors=True)
+    log.mkdir(parents=True)
+    began = time.time()
     submit(
         "nightly",
         *("--source", f"parquet:{folder / part}", "--dataset", DATASET),
         *("--set", f"lake.root={folder / 'lake'}", "--result-file", str(result)),
         *settings,
+        conf={**LOGGED, "spark.eventLog.dir": str(log)},
     )
     report = json.loads(result.read_text())
     models = DeltaTable(str(folder / "lake" / DATASET / "models")).to_pyarrow_table().to_pylist()
@@ -52,6 +62,7 @@ def night(folder: Path, part: str, *settings: str) -> dict[str, object]:
         "rows": report["rows_in"],
         "steps": report["steps"],
         "fits": fits,
+        "waterfall": list(waterfall(steps_of(folder / "lake" / DATASET, began), stages_of(log))),
         "metrics": report["metrics"],
     }
 
@@ -82,9 +93,6 @@ def main() -> int:
         submit("generate", "--out", str(folder), *options)
     first, second = night(folder, "history"), night(folder, "last-day")
     machine = describe_machine()
-    content = {"machine": machine, "first": first, "second": second}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "night.json").write_text(json.dumps(content, indent=2) + "\n")
     before, after = (one["metrics"]["ndcg@10"] for one in (first, second))
     quality = (
         f"NDCG@10 on the holdout: {before['als']:.4f}, then {after['als']:.4f} (popularity "
@@ -107,7 +115,18 @@ def main() -> int:
         ),
         "",
         quality,
+        "",
+        "## The first night",
+        "",
+        *first.pop("waterfall"),
+        "",
+        "## The night after",
+        "",
+        *second.pop("waterfall"),
     ]
+    content = {"machine": machine, "first": first, "second": second}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "night.json").write_text(json.dumps(content, indent=2) + "\n")
     (RESULTS / "night.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 0
