@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.topk import compiled
-
-ArrayT = TypeVar("ArrayT", bound=np.generic)
 
 
 class ItemSets(NamedTuple):
@@ -63,13 +62,6 @@ class Selection(NamedTuple):
 def no_sets(rows: int) -> ItemSets:
     """An empty set for each row."""
     return ItemSets(np.zeros(rows + 1, dtype=np.int64), np.empty(0, dtype=np.int32))
-
-
-def frozen(array: npt.NDArray[ArrayT]) -> npt.NDArray[ArrayT]:
-    """A read-only view: mapped files are read-only, and numba compiles once per kind of array."""
-    view = array.view(np.ndarray)
-    view.flags.writeable = False
-    return view
 
 
 class Masks(NamedTuple):

@@ -18,9 +18,9 @@ from toplists.engine.kernels.equations import (
     Equations,
     Floats,
     Solved,
-    frozen,
-    read_only,
+    frozen_rows,
 )
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.long_rows import Sums, solve_in_doubles, sum_entries
 from toplists.engine.kernels.prefetch import AHEAD, LINE, ask_for
 
@@ -50,8 +50,8 @@ def descend(
     """
     solved = np.array(start, dtype=np.float32)
     losses, singular = np.zeros(len(solved)), np.zeros(len(solved), dtype=np.bool_)
-    floats = read_only(base.astype(np.float32))
-    _descend_rows(frozen(rows), read_only(features), floats, steps, longest, solved, losses)
+    floats = frozen(base.astype(np.float32))
+    _descend_rows(frozen_rows(rows), frozen(features), floats, steps, longest, solved, losses)
     for row in np.flatnonzero(np.diff(rows.indptr) > longest).tolist():
         sums = (long_rows or {}).get(row) or sum_entries(rows, features, row)
         diagonal = base + rows.ridge[row]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-ScalarT = TypeVar("ScalarT", bound=np.generic)
+from toplists.engine.kernels.frozen import frozen
+
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
@@ -40,26 +41,16 @@ class Equations(NamedTuple):
     shared: float
 
 
-def frozen(rows: Equations) -> Equations:
-    """The same rows as arrays that cannot be written to, whatever they were.
-
-    Kernels are compiled for the types of their arguments, and mapped files are read-only.
-    """
+def frozen_rows(rows: Equations) -> Equations:
+    """The same rows, read-only."""
     return Equations(
-        read_only(rows.indptr),
-        read_only(rows.indices),
-        read_only(rows.curvature),
-        read_only(rows.pull),
-        read_only(rows.ridge),
+        frozen(rows.indptr),
+        frozen(rows.indices),
+        frozen(rows.curvature),
+        frozen(rows.pull),
+        frozen(rows.ridge),
         rows.shared,
     )
-
-
-def read_only(array: npt.NDArray[ScalarT]) -> npt.NDArray[ScalarT]:
-    """A plain view of an array that cannot be written to."""
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 class Solved(NamedTuple):

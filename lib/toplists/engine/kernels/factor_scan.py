@@ -22,9 +22,9 @@ from toplists.engine.kernels.candidates import (
     Masks,
     Selection,
     as_masks,
-    frozen,
     no_sets,
 )
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.target_ranks import Judged, count_preceding, judge_targets
 from toplists.engine.kernels.topk import (
     compiled,

@@ -25,10 +25,10 @@ from toplists.engine.kernels.equations import (
     Equations,
     Floats,
     Solved,
-    frozen,
-    read_only,
+    frozen_rows,
 )
 from toplists.engine.kernels.exact_rows import solve_rows
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.long_rows import Sums, solve_in_doubles, sum_entries
 
 
@@ -55,8 +55,8 @@ def solve_exactly(
     n_rows = len(rows.ridge)
     solved = np.zeros((n_rows, features.shape[1]), dtype=np.float32)
     losses, singular = np.zeros(n_rows), np.zeros(n_rows, dtype=np.bool_)
-    floats = read_only(base.astype(np.float32))
-    for row in solve_rows(frozen(rows), read_only(features), floats, longest, solved, losses):
+    floats = frozen(base.astype(np.float32))
+    for row in solve_rows(frozen_rows(rows), frozen(features), floats, longest, solved, losses):
         sums = (long_rows or {}).get(row) or sum_entries(rows, features, row)
         diagonal = base + rows.ridge[row]
         solved[row], losses[row], singular[row] = solve_in_doubles(sums, diagonal)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toplists.engine.kernels.equations import SPAN, Doubles, Equations, Floats, frozen, read_only
+from toplists.engine.kernels.equations import SPAN, Doubles, Equations, Floats, frozen_rows
 from toplists.engine.kernels.exact_rows import add_up
+from toplists.engine.kernels.frozen import frozen
 
 _GROUP = 1 << 14
 """Entries that are added up in float32, before they go into float64."""
@@ -44,7 +45,7 @@ def sum_span(rows: Equations, features: Floats, row: int, start: int) -> Sums:
     end = int(rows.indptr[row + 1])
     first = min(end, int(rows.indptr[row]) + start)
     last = min(end, first + SPAN)
-    rows, features = frozen(rows), read_only(features)
+    rows, features = frozen_rows(rows), frozen(features)
     scaled = np.empty((_CHUNK, k), dtype=np.float32)
     part, right = np.empty((k, k), dtype=np.float32), np.empty(k, dtype=np.float32)
     for group in range(first, last, _GROUP):

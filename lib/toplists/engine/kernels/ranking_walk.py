@@ -12,13 +12,13 @@ from toplists.engine.kernels.candidates import (
     Masks,
     Selection,
     as_masks,
-    frozen,
     frozen_sets,
     is_open,
     mark,
     no_marks,
     no_sets,
 )
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.topk import compiled
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toplists.engine.kernels.candidates import Candidates, ItemSets, frozen, frozen_sets
+from toplists.engine.kernels.candidates import Candidates, ItemSets, frozen_sets
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.topk import (
     compiled,
     highest_equal,

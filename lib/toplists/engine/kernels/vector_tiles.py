@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toplists.engine.kernels.candidates import frozen
+from toplists.engine.kernels.frozen import frozen
 
 TILE_USERS, TILE_ITEMS = 256, 512
 """Users and items of one matrix product: its scores take half a MiB, and stay in the L2 cache."""

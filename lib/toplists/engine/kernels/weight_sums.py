@@ -14,13 +14,13 @@ from toplists.engine.kernels.candidates import (
     Masks,
     Selection,
     as_masks,
-    frozen,
     frozen_sets,
     is_open,
     mark,
     no_marks,
     no_sets,
 )
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.topk import compiled, empty_heaps, offer, precedes, sort_heaps
 
 
