@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -245,6 +247,28 @@ def test_a_fit_goes_on_where_it_was_interrupted(
     assert halves == [*range(6), *range(5, 13)]
     assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
     assert results["killed"].objective == results["undisturbed"].objective
+
+
+def test_a_fit_goes_on_once_there_is_space_again(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = fit(likings(), name="undisturbed")
+    save, saved = np.save, 0
+
+    def fills_the_disk(path: Path, array: np.ndarray, **how: Any) -> None:
+        nonlocal saved
+        saved += path.name == "vectors.npy"
+        if saved == 9:
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(path, array, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", fills_the_disk)
+        with pytest.raises(OSError, match="No space left"):
+            fit(likings(), name="full", cuts=CUTS)
+    again = fit(likings(), name="full", cuts=CUTS)
+    assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "other", "gone"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -16,10 +18,17 @@ _INTERRUPTED = 130
 def failure_text(error: BaseException) -> str:
     """Why a command ended, as one paragraph.
 
-    A `ToplistsError` speaks for itself. Anything else was not foreseen, and is named as it is.
+    A `ToplistsError` speaks for itself. Anything else but a full disk was not foreseen, and is named as
+    it is.
     """
     if isinstance(error, ToplistsError):
         return str(error)
+    # Also where a task or the JVM says so: then it is somewhere in the text of another error.
+    if os.strerror(errno.ENOSPC) in str(error):
+        return (
+            "There is no space left on the disk under lake.root or spark.local.dir. Free some and "
+            "repeat the command: it goes on where it stopped."
+        )
     first_line = str(error).strip().partition("\n")[0]
     return f"Something unforeseen happened: {type(error).__name__}: {first_line}"
 
