@@ -156,7 +156,7 @@ def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:
     write_local(conf, "\nmodel:\n  name: deep\n")
     assert message(conf) == (
         'conf/local.yaml:3: model.name = "deep" is not possible; '
-        "allowed: als | item_cosine | popularity."
+        "allowed: als | bayesian_mf | item_cosine | popularity."
     )
 
 
@@ -203,7 +203,8 @@ def test_a_value_that_breaks_a_rule_says_which(conf: Path, override: str, why: s
 def test_an_unknown_key_in_a_file_names_the_line(conf: Path) -> None:
     write_local(conf, "model:\n  als:\n    rank: 3\n    ranks: 4\n")
     assert message(conf) == (
-        "conf/local.yaml:4: there is no setting model.als.ranks; did you mean model.als.rank?"
+        "conf/local.yaml:4: there is no setting model.als.ranks; did you mean model.als.rank "
+        "or model.bayesian_mf.rank?"
     )
 
 

@@ -189,7 +189,7 @@ def test_spark_changes_nothing(
 ) -> None:
     settings = SETTINGS.model_copy(update={"feedback": feedback, "iterations": 2})
     if not alone:
-        monkeypatch.setattr(alternation, "_ALONE_ENTRIES", 0)
+        monkeypatch.setattr(alternation, "ALONE_ENTRIES", 0)
     here, there = fit(likings(), settings), fit_on_spark(likings(), settings, cuts=CUTS)
     assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
 

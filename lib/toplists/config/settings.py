@@ -384,12 +384,32 @@ class ItemCosineSettings(Section):
     )
 
 
+class BayesianMfSettings(Section):
+    """Predicts values, and needs no penalty: its priors are drawn with everything else."""
+
+    rank: int = Field(16, ge=1, le=256, description="Number of latent factors.")
+    burn_in: int = Field(20, ge=1, le=10_000, description="Rounds that do not count yet.")
+    rounds: int = Field(200, ge=1, le=10_000, description="Rounds after them.")
+    keep_every: int = Field(
+        10,
+        ge=1,
+        description="Of so many rounds, one counts; vectors have `rank` numbers for each that does.",
+    )
+
+    @model_validator(mode="after")
+    def _a_round_counts(self) -> Self:
+        if self.keep_every > self.rounds:
+            raise ValueError("keep_every must not exceed rounds, or no round counts")
+        return self
+
+
 class ModelSettings(Section):
-    name: Literal["als", "item_cosine", "popularity"] = Field(
+    name: Literal["als", "bayesian_mf", "item_cosine", "popularity"] = Field(
         "als", description="The model behind the personal lists."
     )
     seed: int = Field(42, ge=0, description="Seed of everything random in a fit.")
     als: AlsSettings = AlsSettings()
+    bayesian_mf: BayesianMfSettings = BayesianMfSettings()
     item_cosine: ItemCosineSettings = ItemCosineSettings()
 
 

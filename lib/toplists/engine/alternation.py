@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
+from toplists.engine.alone import ALONE_ENTRIES, run_alone
 from toplists.engine.blocks import BlockRef, BlockSet, Side, all_ids, other_side
 from toplists.engine.exchange import Arrays, write_parts, write_parts_here
 from toplists.engine.half import Solver, WriteParts, solve_side
@@ -29,14 +30,9 @@ from toplists.engine.objective import Objective
 from toplists.engine.progress import Progress, State
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.side_sums import read_sums, sum_block
-from toplists.engine.storage import attempt_folder
-from toplists.engine.tasks import run_tasks
 from toplists.lake.failpoints import written
 
 _LOG = logging.getLogger(__name__)
-
-_ALONE_ENTRIES = 400_000
-"""Up to so many entries, a Spark job per half would cost more than its arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -114,19 +110,9 @@ def alternate(spark: SparkSession, fit: Alternation, folder: Path) -> Alternatio
     It goes on after the last half that an earlier attempt completed. The result depends neither on
     the blocks nor on where they are solved.
     """
-    if fit.entries > _ALONE_ENTRIES:
+    if fit.entries > ALONE_ENTRIES:
         return _alternate(fit, folder, partial(write_parts, spark))
-    target = str(folder)
-
-    def fit_alone(_: None) -> Iterator[pa.RecordBatch]:
-        path = attempt_folder(target, "fit")
-        alternate_here(fit, path)
-        yield pa.RecordBatch.from_arrays([pa.array([str(path)])], names=["path"])
-
-    row = run_tasks(spark, [None], fit_alone, "path string").first()
-    if row is None:
-        raise RuntimeError("a task that writes one row returned none")
-    return alternate_here(fit, Path(row["path"]))
+    return alternate_here(fit, run_alone(spark, partial(alternate_here, fit), folder))
 
 
 def alternate_here(fit: Alternation, folder: Path) -> AlternationResult:

@@ -12,6 +12,7 @@ from toplists.config.settings import (
     RecommendSettings,
 )
 from toplists.models.als import Als
+from toplists.models.bayesian_mf import BayesianMf
 from toplists.models.item_cosine import ItemCosine
 from toplists.models.popularity import Popularity, SegmentPopularity, WindowPopularity
 from toplists.models.protocol import Model
@@ -26,6 +27,7 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
     """
     makers: dict[str, Callable[[], Model]] = {
         "als": lambda: _make_als(settings.als),
+        "bayesian_mf": lambda: BayesianMf(settings.bayesian_mf),
         "item_cosine": lambda: ItemCosine(settings.item_cosine, engine.tile_bytes),
         "popularity": Popularity,
     }

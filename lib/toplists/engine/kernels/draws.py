@@ -21,6 +21,11 @@ def hash_ids(ids: Iterable[str]) -> npt.NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64, copy=False)
 
 
+def derive_seed(seed: int, *names: str | int) -> int:
+    """A seed of its own for everything that is named differently: from 0 below 2^64."""
+    return int(hash_ids(["/".join(map(str, (seed, *names)))])[0])
+
+
 def random_bits(hashes: npt.NDArray[np.uint64], words: int, seed: int) -> npt.NDArray[np.uint64]:
     """The first `words` draws of every id: uint64[n, words]. More draws begin with the fewer.
 

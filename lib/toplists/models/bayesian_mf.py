@@ -1,0 +1,51 @@
+"""Bayesian matrix factorization of ratings (Salakhutdinov and Mnih 2008)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toplists.config.settings import BayesianMfSettings
+from toplists.engine.gibbs import Chain, sample
+from toplists.errors import InputRefusedError
+from toplists.models.protocol import Fitted, TrainingData
+
+
+class BayesianMf:
+    """Values as mean, biases and a product of vectors, averaged over draws from their posterior."""
+
+    name = "bayesian_mf"
+
+    def __init__(self, settings: BayesianMfSettings) -> None:
+        """Take the parameters from `settings`."""
+        self._settings = settings
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings, and that values are learnt."""
+        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """Sample on all values of the part.
+
+        Raises:
+            InputRefusedError: no interaction of the part has a value.
+        """
+        mean = data.mean_value()
+        if mean is None:
+            raise InputRefusedError(
+                "bayesian_mf learns from values such as ratings, and no interaction that it may learn "
+                "from has one. Use model.name=als, which needs none."
+            )
+        settings = self._settings
+        chain = Chain(
+            blocks={"users": data.users, "items": data.items},
+            part=data.part,
+            mean=mean,
+            rank=settings.rank,
+            burn_in=settings.burn_in,
+            rounds=settings.rounds,
+            keep_every=settings.keep_every,
+            seed=data.seed,
+        )
+        return Fitted(sample(data.spark, chain, data.folder))

@@ -1,0 +1,58 @@
+"""The published split of MovieLens ml-latest-small, and how well its test part is predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from snapshots import write_blocks
+
+from toplists.engine.blocks import BlockSet
+from toplists.engine.shapes import Factors, open_vectors
+
+SCALE = (0.5, 5.0)
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Ratings as blocks of users and items; `tested` are the (user, item) held out, with `values`."""
+
+    users: BlockSet
+    items: BlockSet
+    tested: tuple[np.ndarray, np.ndarray]
+    values: np.ndarray
+    mean: float
+
+    @classmethod
+    def load(cls, data: Path, folder: Path) -> Self:
+        """Read it from the folder of data sets, and write its blocks under `folder`."""
+        ratings = pd.read_csv(data / "ml-latest-small" / "ratings.csv.gz")
+        holdout = pd.read_csv(data / "ml-latest-small" / "holdout-25.csv.gz")
+        keys = ["userId", "movieId"]
+        held_out = ratings.merge(holdout, how="left", on=keys, indicator="part").part == "both"
+        place = tuple(pd.factorize(ratings[key], sort=True)[0] for key in keys)
+        values = np.full((place[0].max() + 1, place[1].max() + 1), np.nan)
+        hidden = np.zeros(values.shape, dtype=np.bool_)
+        values[place], hidden[place] = ratings.rating, held_out
+        users, items = write_blocks(folder, values, holdout=hidden)
+        tested = np.nonzero(hidden)
+        return cls(
+            users, items, tested, values[tested], float(values[~hidden & (values > 0)].mean())
+        )
+
+    def rmse(self, factors: Factors) -> float:
+        """Of the predictions, cut off at the ends of the scale.
+
+        An item that nobody rated in the training part is taken for the average of those that were.
+        """
+        (users, _), (items, known) = (
+            [np.concatenate(arrays) for arrays in zip(*map(open_vectors, parts), strict=True)]
+            for parts in (factors.users, factors.items)
+        )
+        items[~known] = items[known].mean(axis=0)
+        user, item = self.tested
+        predicted = np.clip(np.einsum("ij,ij->i", users[user], items[item]), *SCALE)
+        return float(np.sqrt(np.mean((predicted - self.values) ** 2)))

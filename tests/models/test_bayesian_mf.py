@@ -1,0 +1,200 @@
+"""Bayesian matrix factorization: what it predicts, and what its result does not depend on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from snapshots import write_blocks
+
+from toplists.config.settings import BayesianMfSettings
+from toplists.engine import gibbs
+from toplists.engine.blocks import Part
+from toplists.engine.gibbs import Chain, sample_here
+from toplists.engine.shapes import Factors, open_vectors
+from toplists.errors import InputRefusedError
+from toplists.models.bayesian_mf import BayesianMf
+from toplists.models.protocol import TrainingData
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+N_USERS, N_ITEMS = 30, 20
+CUTS = ([1, 17], [2, 3, 11])
+SETTINGS = BayesianMfSettings(rank=3, burn_in=1, rounds=2, keep_every=1)
+
+Vectors = tuple[np.ndarray, np.ndarray]
+
+
+def ratings(share: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
+    """`(rated, all)`: values of rank 2 with biases; NaN where not rated."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(N_USERS, 2)), rng.normal(size=(N_ITEMS, 2))
+    values = 3 + rng.normal(size=N_USERS)[:, None] + rng.normal(size=N_ITEMS) + x @ y.T
+    rated = np.where(rng.random(values.shape) < share, values, np.nan)
+    rated[3] = np.nan  # a user who rated nothing
+    return rated, values
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Vectors]:
+    """Samples in this process; the vectors of users and items."""
+
+    def fit(
+        values: np.ndarray,
+        settings: BayesianMfSettings = SETTINGS,
+        *,
+        part: Part = "all",
+        name: str = "fit",
+        **how: Any,
+    ) -> Vectors:
+        users, items = write_blocks(tmp_path / name / "blocks", values, **how)
+        chain = Chain({"users": users, "items": items}, part, 3.0, **settings.model_dump(), seed=42)
+        return stacked(sample_here(chain, tmp_path / name / "model"))
+
+    return fit
+
+
+@pytest.fixture
+def data(spark: SparkSession, tmp_path: Path) -> Callable[..., TrainingData]:
+    """What the model's own `fit` takes."""
+
+    def data(weights: np.ndarray, **how: Any) -> TrainingData:
+        users, items = write_blocks(tmp_path / "spark" / "blocks", weights, **how)
+        return TrainingData(
+            spark=spark,
+            interactions=spark.range(0),
+            users=users,
+            items=items,
+            part="all",
+            size=0,
+            end=datetime(2024, 1, 1, tzinfo=UTC),
+            segments=spark.range(0),
+            segment_names=(),
+            seed=42,
+            folder=tmp_path / "spark" / "model",
+        )
+
+    return data
+
+
+def stacked(shape: Factors) -> Vectors:
+    users, items = (
+        np.concatenate([open_vectors(part)[0] for part in parts])
+        for parts in (shape.users, shape.items)
+    )
+    return users, items
+
+
+def same(one: Vectors, other: Vectors) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_it_predicts_what_was_not_rated(fit: Callable[..., Vectors]) -> None:
+    rated, values = ratings()
+    users, items = fit(rated, BayesianMfSettings(rank=2, burn_in=8, rounds=12, keep_every=2))
+    unseen = np.isnan(rated)
+    unseen[3] = False
+    assert np.sqrt(np.mean((users @ items.T - values)[unseen] ** 2)) < 0.15
+    assert np.std(values[unseen]) > 1
+
+
+def test_it_predicts_the_mean_over_rounds(fit: Callable[..., Vectors]) -> None:
+    rated, _ = ratings()
+
+    def predicted(burn_in: int, rounds: int) -> np.ndarray:
+        settings = BayesianMfSettings(rank=3, burn_in=burn_in, rounds=rounds, keep_every=1)
+        users, items = fit(rated, settings, name=f"{burn_in}-{rounds}")
+        assert users.shape == (N_USERS, 3 * rounds + 2)
+        return users @ items.T
+
+    one, other = predicted(1, 1), predicted(2, 1)
+    assert predicted(1, 2) == pytest.approx((one + other) / 2, abs=1e-4)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_one_round_counts_of_so_many() -> None:
+    chain = Chain({}, "all", 3.0, rank=1, burn_in=3, rounds=7, keep_every=3, seed=0)
+    assert [number for number in range(12) if chain.counts(number)] == [6, 9]
+
+
+def test_who_rated_nothing_has_no_vector(fit: Callable[..., Vectors]) -> None:
+    users, _ = fit(ratings()[0])
+    assert np.flatnonzero(~users.any(axis=1)).tolist() == [3]
+
+
+def test_blocks_change_nothing(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gibbs, "_SUM_ROWS", 8)  # chunks that end inside blocks
+    monkeypatch.setattr(gibbs, "_ROWS_AT_A_TIME", 5)
+    rated, _ = ratings()
+    assert same(fit(rated, name="whole"), fit(rated, name="cut", cuts=CUTS))
+
+
+def test_the_holdout_is_not_learnt_from(fit: Callable[..., Vectors]) -> None:
+    rated, _ = ratings()
+    holdout = np.random.default_rng(2).random(rated.shape) < 0.3
+    held_out = fit(rated, part="train", holdout=holdout, name="with")
+    assert same(held_out, fit(np.where(holdout, np.nan, rated), name="without"))
+
+
+def test_sampling_goes_on_where_it_was_interrupted(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rated, _ = ratings()
+    undisturbed = fit(rated, name="undisturbed")
+    fixed: list[int] = []
+    fix = gibbs._fix
+
+    def dies(mean: float, parts: tuple[str, ...], folder: Path) -> None:
+        fixed.append(int(folder.name.removeprefix("fixed-")))
+        if len(fixed) == 5:
+            raise KeyboardInterrupt
+        fix(mean, parts, folder)
+
+    monkeypatch.setattr(gibbs, "_fix", dies)
+    with pytest.raises(KeyboardInterrupt):
+        fit(rated, name="killed")
+    shutil.rmtree(tmp_path / "killed" / "blocks")
+    again = fit(rated, name="killed")
+    assert fixed == [*range(5), 4, 5, 6]
+    assert same(undisturbed, again)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_spark_changes_nothing(
+    fit: Callable[..., Vectors],
+    data: Callable[..., TrainingData],
+    monkeypatch: pytest.MonkeyPatch,
+    alone: bool,
+) -> None:
+    rated, _ = ratings()
+    rated = np.round(rated * 2) / 2
+    settings = BayesianMfSettings(rank=3, burn_in=1, rounds=1, keep_every=1)
+    if not alone:
+        monkeypatch.setattr(gibbs, "ALONE_ENTRIES", 0)
+    training = data(rated, cuts=CUTS)
+    mean = training.mean_value()
+    here = sample_here(
+        Chain(
+            {"users": training.users, "items": training.items},
+            "all",
+            mean,
+            **settings.model_dump(),
+            seed=42,
+        ),
+        training.folder.parent / "here",
+    )
+    assert same(stacked(here), stacked(BayesianMf(settings).fit(training).shape))
+
+
+def test_feedback_without_values_is_refused(data: Callable[..., TrainingData]) -> None:
+    nothing = np.full((3, 2), np.nan)
+    with pytest.raises(InputRefusedError, match=r"model\.name=als"):
+        BayesianMf(SETTINGS).fit(data(np.ones((3, 2)), values=nothing))

@@ -1,0 +1,38 @@
+"""How well ratings are predicted: RMSE on a published split of MovieLens ml-latest-small.
+
+Others on the same split, as published: SVD 0.9034, SVD++ 0.8963, item kNN with baselines 0.8825.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from holdout import Holdout
+
+from toplists.engine.alternation import Alternation, alternate_here
+from toplists.engine.gibbs import Chain, sample_here
+from toplists.models.als import Explicit, Penalty
+
+
+def test_explicit_als_with_biases(ratings_data: Path, tmp_path: Path) -> None:
+    held_out = Holdout.load(ratings_data, tmp_path / "blocks")
+    objective = Explicit(32, held_out.mean, Penalty(0.15, "by_count", 1.0, 1.0), 42, "train")
+    fit = Alternation({"users": held_out.users, "items": held_out.items}, objective, "exact", 10)
+    assert held_out.rmse(alternate_here(fit, tmp_path / "model").factors) <= 0.885
+
+
+@pytest.mark.long
+def test_bayesian_matrix_factorization(ratings_data: Path, tmp_path: Path) -> None:
+    held_out = Holdout.load(ratings_data, tmp_path / "blocks")
+    chain = Chain(
+        {"users": held_out.users, "items": held_out.items},
+        "train",
+        held_out.mean,
+        rank=8,
+        burn_in=20,
+        rounds=200,
+        keep_every=5,
+        seed=42,
+    )
+    assert held_out.rmse(sample_here(chain, tmp_path / "model")) <= 0.870
