@@ -141,8 +141,9 @@ def test_nothing_is_collected_but_what_is_known_to_be_small() -> None:
 
 
 # Executors have no conf/: they are sent the settings that their tasks need.
-READS_SETTINGS = {"cli/config.py", "cli/doctor.py", "cli/places.py", "cli/staleness.py"} | {
-    "pipeline/command.py"
+READS_SETTINGS = {"cli/config.py", "cli/doctor.py", "cli/places.py", "cli/plan.py"} | {
+    "cli/staleness.py",
+    "pipeline/command.py",
 }
 
 

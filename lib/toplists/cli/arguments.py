@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -72,6 +73,27 @@ def build_parser() -> argparse.ArgumentParser:
     )
     recbole.add_argument("folder", type=Path, metavar="DIR", help="folder to write to")
 
+    plan = commands.add_parser(
+        "plan", parents=[settings], help="memory, traffic and time of a fit; whether it fits"
+    )
+    for name in ("users", "items", "events"):
+        plan.add_argument(
+            f"--{name}", type=_amount, required=True, metavar="N", help="how many, such as 5e6"
+        )
+    plan.add_argument("--rank", type=_count, metavar="K", help="default: that of the settings")
+    plan.add_argument(
+        "--executors", type=_count, default=1, metavar="N", help="one per machine (default: 1)"
+    )
+    plan.add_argument(
+        "--cores", type=_count, default=4, metavar="N", help="of each executor (default: 4)"
+    )
+    plan.add_argument(
+        "--memory",
+        type=_count,
+        metavar="GIB",
+        help="of each machine (default: engine.node_memory_gb, else 32)",
+    )
+
     commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"
     )
@@ -110,6 +132,16 @@ def _duration(text: str) -> timedelta:
     if found is None or int(found[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not an age, such as 90m, 26h or 2d")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _amount(text: str) -> int:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = 0.0
+    if not (1 <= amount < math.inf):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on, such as 50e6")
+    return int(amount)
 
 
 def _count(text: str) -> int:

@@ -61,6 +61,10 @@ def _answer(
 
         show_config(console, arguments.env, arguments.set)
         return 0
+    if arguments.command == "plan":
+        from toplists.cli.plan import show_plan
+
+        return 0 if show_plan(console, arguments) else _FAULTS
     if arguments.command == "doctor":
         from toplists.cli.doctor import examine, show_findings
 

@@ -523,6 +523,11 @@ class EngineSettings(Section):
         ge=1,
         description="What a task holds at a time of scores, item vectors or lists, in MiB.",
     )
+    node_memory_gb: float | None = Field(
+        None,
+        gt=0.0,
+        description="Memory of each machine that executors run on, in GiB; `null` = as the driver's.",
+    )
 
     @property
     def tile_bytes(self) -> int:

@@ -34,6 +34,21 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
     return makers[name]()
 
 
+def vector_lengths(settings: ModelSettings) -> tuple[int, int] | None:
+    """How long vectors of the personal model are while kernels fit them, and as they are stored.
+
+    `None` for a model that the kernels fit no vectors of.
+    """
+    als, bayesian = settings.als, settings.bayesian_mf
+    if settings.name == "als" and als.engine == "kernels":
+        extra = (1, 2) if als.feedback == "explicit" else (0, 0)
+        return als.rank + extra[0], als.rank + extra[1]
+    if settings.name == "bayesian_mf":
+        kept = bayesian.rounds // bayesian.keep_every
+        return bayesian.rank + 1, bayesian.rank * kept + 2
+    return None
+
+
 def can_start_warm(settings: ModelSettings) -> bool:
     """Whether the personal model is one whose fit can start from another's item vectors."""
     als = settings.als

@@ -106,9 +106,8 @@ class FitPlan:
 
 def plan_fits(place: Workplace, run: Run) -> FitPlan:
     """What has to be fitted for the run."""
-    configuration, engine = json.loads(run.configuration), place.settings.engine
-    settings = ModelSettings(**configuration["model"])
-    recommend = RecommendSettings(**configuration["recommend"])
+    engine, settings = place.settings.engine, model_settings(run)
+    recommend = RecommendSettings(**json.loads(run.configuration)["recommend"])
     candidate = _personal_fit(place, settings, "train")
     contender = _live_fit(place)
     if contender is not None and contender.same_as(candidate):
@@ -121,6 +120,11 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         similar=Fit("similar", make_similar(settings, engine), settings.seed, "all"),
         fallback=_fallback_fits(recommend, settings.seed, "all"),
     )
+
+
+def model_settings(run: Run) -> ModelSettings:
+    """The models that the run was begun with."""
+    return ModelSettings(**json.loads(run.configuration)["model"])
 
 
 def _personal_fit(
@@ -142,7 +146,7 @@ def _live_fit(place: Workplace) -> Fit | None:
     if run is None:
         return None
     try:
-        settings = ModelSettings(**json.loads(run.configuration)["model"])
+        settings = model_settings(run)
     except ValidationError:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None

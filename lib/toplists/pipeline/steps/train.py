@@ -25,18 +25,39 @@ from toplists.models.protocol import TrainingData
 from toplists.models.registry import can_start_warm
 from toplists.models.store import save_shape
 from toplists.pipeline.lineage import start_from
-from toplists.pipeline.steps.fits import Fit, FitPlan, find_fit, model_folder, plan_fits
+from toplists.pipeline.steps.fits import (
+    Fit,
+    FitPlan,
+    find_fit,
+    model_folder,
+    model_settings,
+    plan_fits,
+)
 from toplists.pipeline.steps.prepare import open_snapshot
+from toplists.pipeline.steps.room import describe_cluster, require_room
 from toplists.pipeline.workplace import Workplace
 
 
 def train(place: Workplace, run: Run) -> Outcome:
-    """Fit and save every model of the run that is not saved yet."""
+    """Fit and save every model of the run that is not saved yet.
+
+    Raises:
+        ConfigurationError: the personal model cannot be fitted here.
+    """
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
+    facts, engine = snapshot.facts, place.settings.engine
+    warnings = require_room(
+        model_settings(run),
+        engine,
+        describe_cluster(place.spark, engine),
+        users=facts.users,
+        items=facts.items,
+        interactions=facts.interactions,
+    )
     fit_missing(place, run, snapshot, plan)
     against = " and the live configuration" if plan.live else ""
-    candidate, facts = plan.candidate, snapshot.facts
+    candidate = plan.candidate
     in_train_part, in_all = (
         facts.learnt(part, values=candidate.learns_values) for part in get_args(Part)
     )
@@ -44,8 +65,9 @@ def train(place: Workplace, run: Run) -> Outcome:
         detail=(
             f"{candidate.model.name} on {in_train_part:,} and on all {in_all:,} "
             f"{'ratings' if candidate.learns_values else 'likings'}, beside popularity{against}"
+            + "".join(f"; mind: {warning}" for warning in warnings)
         ),
-        facts={"models": [fit.model_id(run) for fit in plan]},
+        facts={"models": [fit.model_id(run) for fit in plan], "warnings": warnings},
         rows_in=facts.interactions,
     )
 

@@ -1,0 +1,51 @@
+"""Whether the fits of a run can be made where it runs, before any is begun."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from toplists.config.settings import EngineSettings, ModelSettings
+from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
+from toplists.errors import ConfigurationError
+from toplists.models.registry import vector_lengths
+from toplists.pipeline.watching.surroundings import memory_gib
+
+
+def require_room(
+    model: ModelSettings,
+    engine: EngineSettings,
+    cluster: Cluster,
+    *,
+    users: int,
+    items: int,
+    interactions: int,
+) -> tuple[str, ...]:
+    """Refuse a personal model that cannot be fitted to so much; what to warn of if it can.
+
+    Raises:
+        ConfigurationError: it cannot; the message says what to change.
+    """
+    lengths = vector_lengths(model)
+    if lengths is None:
+        return ()
+    plan = plan_fit(
+        Fit(users, items, interactions, *lengths, engine.block_entries, engine.tile_bytes), cluster
+    )
+    if plan.objections:
+        sentences = " ".join(
+            f"{one.reason[0].upper()}{one.reason[1:]}. {one.remedy}" for one in plan.objections
+        )
+        raise ConfigurationError(
+            f"{sentences} If machines have other memory than assumed, say so by engine.node_memory_gb."
+        )
+    return plan.warnings
+
+
+def describe_cluster(spark: SparkSession, engine: EngineSettings) -> Cluster:
+    """The machines and cores that a session has."""
+    context = spark.sparkContext
+    memory = int((engine.node_memory_gb or memory_gib()) * GIB)
+    if (context.master or "").startswith("local"):
+        return Cluster(1, context.defaultParallelism, memory)
+    cores = int(context.getConf().get("spark.executor.cores") or 1)
+    return Cluster(max(1, context.defaultParallelism // cores), cores, memory)

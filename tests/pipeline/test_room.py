@@ -1,0 +1,55 @@
+"""A fit that cannot fit is refused before it is begun."""
+
+from __future__ import annotations
+
+import pytest
+
+from toplists.config.settings import (
+    AlsSettings,
+    BayesianMfSettings,
+    EngineSettings,
+    ModelSettings,
+)
+from toplists.engine.plan import GIB, Cluster
+from toplists.errors import ConfigurationError
+from toplists.pipeline.steps.room import require_room
+
+CLUSTER = Cluster(nodes=1, cores=2, memory=8 * GIB)
+AMOUNTS = {"users": 20_000_000, "items": 100_000, "interactions": 500_000_000}
+
+
+def room(model: ModelSettings, cluster: Cluster = CLUSTER, **amounts: int) -> tuple[str, ...]:
+    return require_room(model, EngineSettings(), cluster, **(AMOUNTS | amounts))
+
+
+def test_a_side_larger_than_half_a_node_is_refused_with_its_remedies() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        room(ModelSettings(als=AlsSettings(rank=128)))
+    text = str(refused.value)
+    assert text.startswith("The vectors of 20,000,000 users at rank 128 are 9.6 GiB")
+    for remedy in (
+        "Lower the rank to 52 or less",
+        "model.als.engine=mllib",
+        "engine.node_memory_gb",
+    ):
+        assert remedy in text
+
+
+def test_what_fits_passes() -> None:
+    assert room(ModelSettings(als=AlsSettings(rank=32))) == ()
+
+
+def test_mllib_and_models_without_vectors_pass() -> None:
+    assert room(ModelSettings(als=AlsSettings(rank=128, engine="mllib"))) == ()
+    assert room(ModelSettings(name="popularity")) == ()
+
+
+def test_kept_rounds_count_where_lists_are_made() -> None:
+    bayesian = BayesianMfSettings(rank=16, rounds=4000, keep_every=1)
+    with pytest.raises(ConfigurationError, match="while lists are made"):
+        room(ModelSettings(name="bayesian_mf", bayesian_mf=bayesian))
+
+
+def test_a_rank_above_the_smaller_side_is_warned_of() -> None:
+    (warning,) = room(ModelSettings(als=AlsSettings(rank=32)), items=20)
+    assert "32 numbers for 20 items" in warning
