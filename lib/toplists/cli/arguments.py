@@ -73,6 +73,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     recbole.add_argument("folder", type=Path, metavar="DIR", help="folder to write to")
 
+    export = commands.add_parser(
+        "export-model", parents=[place], help="write a run's vectors as a model that MLlib opens"
+    )
+    export.add_argument("--run", metavar="RUN", help="default: the live run")
+    export.add_argument("folder", type=Path, metavar="DIR", help="folder to write, not there yet")
+
     plan = commands.add_parser(
         "plan", parents=[settings], help="memory, traffic and time of a fit; whether it fits"
     )

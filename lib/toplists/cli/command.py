@@ -100,6 +100,10 @@ def _answer(
         from toplists.cli.recbole import write_recbole
 
         write_recbole(console, place, arguments.folder)
+    elif arguments.command == "export-model":
+        from toplists.cli.export_model import export_model
+
+        export_model(console, place, arguments.folder, arguments.run, now=now)
     elif arguments.command == "rejected":
         from toplists.cli.rejected import show_rejected
 
