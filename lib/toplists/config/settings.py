@@ -302,6 +302,7 @@ _KERNELS_ONLY = (
     "confidence",
     "unobserved_weight",
     "solver",
+    "published",
 )
 
 
@@ -350,6 +351,13 @@ class AlsSettings(Section):
         "kernels", description="Compiled kernels in Spark tasks, or Spark MLlib's ALS."
     )
 
+    published: Literal["refit", "fold_in"] = Field(
+        "refit",
+        description=(
+            "Published vectors: a fit to everything, or those of the evaluation fit with everybody "
+            "folded in."
+        ),
+    )
     warm_start: bool = Field(
         True, description="Start from the item factors of the fit before, where there is one."
     )

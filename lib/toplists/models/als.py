@@ -13,11 +13,13 @@ import numpy.typing as npt
 from toplists.config.settings import AlsSettings, ConfidenceForm, PenaltyScaling
 from toplists.engine.alternation import Alternation, alternate
 from toplists.engine.biases import Biases
-from toplists.engine.blocks import Block, Lesson, Part, Rows
+from toplists.engine.blocks import Block, BlockSet, Lesson, Part, Rows, Side
+from toplists.engine.fold_in import FoldIn, fold_in
 from toplists.engine.half import Solver
 from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.kernels.equations import Equations, Floats
 from toplists.engine.objective import Objective
+from toplists.engine.shapes import Factors
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import Fitted, TrainingData
 
@@ -48,6 +50,8 @@ class Als:
             InputRefusedError: explicit ALS on feedback without values, or nothing to learn from.
         """
         settings = self._settings
+        if data.evaluated is not None and settings.published == "fold_in":
+            return self._fold_in(data, data.evaluated)
         fit = Alternation(
             blocks={"users": data.users, "items": data.items},
             objective=self._objective(data),
@@ -69,6 +73,12 @@ class Als:
             "singular_rows": fitted.singular_rows,
         }
         return Fitted(fitted.factors, report)
+
+    def _fold_in(self, data: TrainingData, evaluated: Factors) -> Fitted:
+        """The vectors of the evaluation fit, with everything since that it was not told."""
+        blocks: Mapping[Side, BlockSet] = {"users": data.users, "items": data.items}
+        fold = FoldIn(blocks, self._objective(data), evaluated)
+        return Fitted(fold_in(data.spark, fold, data.folder), {"folded_in": True})
 
     def _objective(self, data: TrainingData) -> Objective:
         settings = self._settings

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import BlockRef, BlockSet, Part
-from toplists.engine.shapes import Shape
+from toplists.engine.shapes import Factors, Shape
 from toplists.engine.tasks import run_tasks
 
 _VALUE_UNIT = 2.0**-20
@@ -31,7 +31,9 @@ class TrainingData:
     from. `end` is the instant at which the part ends: what is said of the last days counts back from it.
     `segments` is `[user_pos: int, segment: string]` of the users who are in one, `segment_names` has
     each once. `seed` decides everything random in the fit. The files of what it finds go to `folder`,
-    which every executor sees. `start` is where a model that can may begin.
+    which every executor sees. `start` is where a model that can may begin. `evaluated` are the vectors
+    of the evaluation fit, by the positions of the same blocks, for a model whose published vectors come
+    from them.
     """
 
     spark: SparkSession
@@ -46,6 +48,7 @@ class TrainingData:
     seed: int
     folder: Path
     start: Start | None = None
+    evaluated: Factors | None = None
 
     def trained(self) -> DataFrame:
         """The pairs that may be learnt from: weight above 0, and in the part."""

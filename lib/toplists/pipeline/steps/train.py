@@ -75,9 +75,15 @@ def train(place: Workplace, run: Run) -> Outcome:
 def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> None:
     """Fit and save what the plan asks for and is not there yet."""
 
-    def make(fit: Fit, start: Callable[[], Start | None] = lambda: None) -> Shape:
+    def make(
+        fit: Fit,
+        start: Callable[[], Start | None] = lambda: None,
+        evaluated: Factors | None = None,
+    ) -> Shape:
         made = find_fit(place, run, snapshot, fit)
-        return made if made is not None else _fit_and_save(place, run, snapshot, fit, start())
+        if made is not None:
+            return made
+        return _fit_and_save(place, run, snapshot, fit, start(), evaluated)
 
     def make_personal() -> None:
         evaluated = make(plan.candidate, lambda: _start_of_tonight(place, run, snapshot))
@@ -88,7 +94,8 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
             items = snapshot.blocks(place.settings.engine.block_entries).items
             return Start(items.blocks, evaluated.items)
 
-        make(plan.published, from_evaluated)
+        vectors = evaluated if isinstance(evaluated, Factors) else None
+        make(plan.published, from_evaluated, vectors)
 
     others = [fit for fit in plan if fit not in (plan.candidate, plan.published)]
     at_once(
@@ -124,7 +131,12 @@ def _interactions_of(place: Workplace, run_id: str) -> DataFrame | None:
 
 
 def _fit_and_save(
-    place: Workplace, run: Run, snapshot: Snapshot, fit: Fit, start: Start | None
+    place: Workplace,
+    run: Run,
+    snapshot: Snapshot,
+    fit: Fit,
+    start: Start | None,
+    evaluated: Factors | None,
 ) -> Shape:
     began = place.clock()
     blocks, facts = snapshot.blocks(place.settings.engine.block_entries), snapshot.facts
@@ -142,6 +154,7 @@ def _fit_and_save(
         seed=fit.seed,
         folder=model_folder(place.dataset, run, fit),
         start=start,
+        evaluated=evaluated,
     )
     fitted = fit.model.fit(data)
     shape = fitted.shape
