@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _WINDOW = re.compile(r"windowspecdefinition\(")
 # A window is described by its keys, then by its order, then by its frame: here no key comes first.
@@ -14,13 +15,11 @@ _WITHOUT_KEY = re.compile(
 )
 
 
-def executed_plans(event_log: Path) -> Iterator[str]:
-    """Every query that was executed, as Spark's event log describes it."""
-    for file in sorted(event_log.rglob("*")):
-        if file.is_file():
-            for line in file.read_text(encoding="utf-8").splitlines():
-                if '"physicalPlanDescription"' in line:
-                    yield json.loads(line)["physicalPlanDescription"]
+def executed_plans(spark: SparkSession) -> list[str]:
+    """The queries executed lately, as Spark remembers them for its web pages."""
+    spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
+    found = spark._jsparkSession.sharedState().statusStore().executionsList()
+    return [found.apply(place).physicalPlanDescription() for place in range(found.size())]
 
 
 def has_windows(plan: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.lease import hold_lease
 from toplists.lake.pointer import read_pointer
 from toplists.lake.schema import Table
-from toplists.lake.tables import RECOMMENDATIONS
+from toplists.lake.tables import RECOMMENDATIONS, RUNS
 from toplists.pipeline.console import open_narrator
 from toplists.pipeline.nightly import NightlyOptions, nightly
 from toplists.pipeline.workplace import Workplace
@@ -58,6 +59,7 @@ class World:
     spark: SparkSession
     folder: Path
     printed: str = ""
+    plans: Sequence[str] = ()
 
     @property
     def first_feed(self) -> str:
@@ -95,7 +97,6 @@ class World:
         as_of: date | None = None,
         publish: bool = True,
         force: bool = False,
-        accept_input: bool = False,
         cold: bool = False,
         session: Callable[[], SparkSession] | None = None,
         **changes: Any,
@@ -108,7 +109,6 @@ class World:
             self.settings(**changes),
             lambda place: nightly(place, narrator, options),
             session or (lambda: self.spark),
-            accept_input=accept_input,
         )
         return out.getvalue()
 
@@ -117,6 +117,12 @@ class World:
         publication = read_pointer(self.dataset).live
         assert publication is not None
         return publication.run_id
+
+    def parent(self, run_id: str) -> str | None:
+        """The run that a run starts from."""
+        row = next(iter(self.rows(RUNS, run_id=run_id, step="prepare", state="done")))
+        named: str | None = json.loads(row["inputs"]).get("parent")
+        return named
 
     def rows(self, table: Table, **equals: str) -> list[dict[str, Any]]:
         """Rows of a table, as any Delta reader sees them."""

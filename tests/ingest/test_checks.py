@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -170,37 +169,35 @@ def test_a_pattern_does_not_concern_times_of_a_type(spark: SparkSession) -> None
 MOMENT = "2001-09-09T01:46:40.000000Z"  # second 1e9
 
 
-@pytest.mark.parametrize(
-    ("time_format", "text", "expected"),
-    [
-        ("auto", "1000000000", MOMENT),  # seconds, milliseconds, microseconds
-        ("auto", "1000000000000", MOMENT),
-        ("auto", "1000000000000000", MOMENT),
-        ("auto", "1e9", MOMENT),
-        ("auto", "1000000000.25", "2001-09-09T01:46:40.250000Z"),
-        ("auto", "2001-09-09 01:46:40", MOMENT),  # UTC where no zone is named
-        ("auto", "2001-09-09T03:46:40+02:00", MOMENT),
-        ("auto", " 2001-09-09 ", "2001-09-09T00:00:00.000000Z"),
-        ("auto", "0", "1970-01-01T00:00:00.000000Z"),
-        ("auto", "2019", "1970-01-01T00:33:39.000000Z"),  # a number is never a year
-        ("iso", "2019", None),
-        ("iso", "1000000000", None),
-        ("auto", "10:30", None),  # Spark would take the day from the clock
-        ("auto", "T10:30", None),
-        ("auto", "2001-02-30", None),
-        ("auto", "2001-09-09 25:00:00", None),
-        ("auto", "1e30", None),
-        ("auto", "NaN", None),
-        ("auto", "now", None),
-        ("seconds", "1000000000000", "33658-09-27T01:46:40.000000Z"),  # taken at its word
-        ("seconds", "2001-09-09", None),
-        ("millis", "1000000000000", MOMENT),
-        ("millis", "1e300", None),
-    ],
-)
-def test_times(
-    spark: SparkSession, time_format: TimeFormat, text: str, expected: str | None
-) -> None:
-    moment = read_time(F.lit(text), time_format)
-    shown = F.date_format(moment, "y-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
-    assert spark.range(1).select(shown).collect()[0][0] == expected
+TIMES: list[tuple[TimeFormat, str, str | None]] = [
+    ("auto", "1000000000", MOMENT),  # seconds, milliseconds, microseconds
+    ("auto", "1000000000000", MOMENT),
+    ("auto", "1000000000000000", MOMENT),
+    ("auto", "1e9", MOMENT),
+    ("auto", "1000000000.25", "2001-09-09T01:46:40.250000Z"),
+    ("auto", "2001-09-09 01:46:40", MOMENT),  # UTC where no zone is named
+    ("auto", "2001-09-09T03:46:40+02:00", MOMENT),
+    ("auto", " 2001-09-09 ", "2001-09-09T00:00:00.000000Z"),
+    ("auto", "0", "1970-01-01T00:00:00.000000Z"),
+    ("auto", "2019", "1970-01-01T00:33:39.000000Z"),  # a number is never a year
+    ("iso", "2019", None),
+    ("iso", "1000000000", None),
+    ("auto", "10:30", None),  # Spark would take the day from the clock
+    ("auto", "T10:30", None),
+    ("auto", "2001-02-30", None),
+    ("auto", "2001-09-09 25:00:00", None),
+    ("auto", "1e30", None),
+    ("auto", "NaN", None),
+    ("auto", "now", None),
+    ("seconds", "1000000000000", "33658-09-27T01:46:40.000000Z"),  # taken at its word
+    ("seconds", "2001-09-09", None),
+    ("millis", "1000000000000", MOMENT),
+    ("millis", "1e300", None),
+]
+
+
+def test_times(spark: SparkSession) -> None:
+    moments = [read_time(F.lit(text), time_format) for time_format, text, _ in TIMES]
+    shown = [F.date_format(moment, "y-MM-dd'T'HH:mm:ss.SSSSSS'Z'") for moment in moments]
+    found = spark.range(1).select(*shown).collect()[0]
+    assert [(*given[:2], text) for given, text in zip(TIMES, found, strict=True)] == TIMES

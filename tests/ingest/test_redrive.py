@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +55,35 @@ def state(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+class KilledError(Exception):
+    """Stands for the death of the process."""
+
+
+DieBefore = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def die_before(monkeypatch: pytest.MonkeyPatch) -> DieBefore:
+    """Lets what stands inside die before the named step."""
+
+    @contextmanager
+    def dying(step: str) -> Iterator[None]:
+        def die(*_: Any, **__: Any) -> None:
+            raise KilledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(redriving, step, die)
+            with pytest.raises(KilledError):
+                yield
+
+    return dying
+
+
 FEED = "user,item,rating,time\nu,i,-1,2020-01-01\nu,j,4,2020-01-02\nv,i,-1,\nv,k,-1,bad\nu,i,5,\n"
 
 
 def test_rows_that_are_right_now_become_events_of_a_load_of_their_own(
-    spark: SparkSession, dataset: Dataset, tmp_path: Path
+    spark: SparkSession, dataset: Dataset, tmp_path: Path, die_before: DieBefore
 ) -> None:
     (tmp_path / "feed.csv").write_text(FEED)
     settings = IngestSettings(max_rejected_share=1, min_value=0)
@@ -65,6 +91,8 @@ def test_rows_that_are_right_now_become_events_of_a_load_of_their_own(
     assert counts(first) == (5, 2, 0, 0, 3)
     (tmp_path / "feed.csv").unlink()  # its rows are judged by what was kept of them
     fixed = {"missing": ["-1"], "missing_value": "accepted", "min_value": 0}
+    with die_before("_complete"):  # the worst moment: the events are there, and no load has them
+        judge_again(spark, dataset, "value_too_low", **fixed)
     (report,) = judge_again(spark, dataset, "value_too_low", **fixed)
     assert (report.load_id, report.judged, report.accepted) == (first.load_id, 3, 2)
     assert state(dataset)["loads"] == sorted(
@@ -89,25 +117,10 @@ def test_rows_that_are_right_now_become_events_of_a_load_of_their_own(
     assert (again.judged, again.accepted, again.new_load_id) == (1, 0, None)
 
 
-class KilledError(Exception):
-    """Stands for the death of the process."""
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        pytest.param("_mark", marks=pytest.mark.long),
-        pytest.param("write_events", marks=pytest.mark.long),
-        "_complete",  # the events are there, and no load has them
-        pytest.param("_forget_taken_over", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("step", ["_mark", "write_events", "_complete", "_forget_taken_over"])
 def test_killed_anywhere_it_can_be_run_again(
-    spark: SparkSession,
-    dataset: Dataset,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
+    spark: SparkSession, dataset: Dataset, tmp_path: Path, die_before: DieBefore, step: str
 ) -> None:
     (tmp_path / "feed.csv").write_text(FEED)
     settings = IngestSettings(max_rejected_share=1, min_value=0)
@@ -117,16 +130,8 @@ def test_killed_anywhere_it_can_be_run_again(
     judge_again(spark, undisturbed, "value_too_low")
     expected = state(undisturbed)
 
-    refused = refused_for(dataset, "value_too_low")
-    ((load_id, samples),) = refused.items()
-
-    def die(*_: Any, **__: Any) -> None:
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(redriving, step, die)
-        with pytest.raises(KilledError):
-            redrive(spark, dataset, load_id, "value_too_low", samples, ANY_SHARE, loaded_at=NOW)
+    with die_before(step):
+        judge_again(spark, dataset, "value_too_low")
     judge_again(spark, dataset, "value_too_low")
     assert state(dataset) == expected
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from plans import executed_plans
 from worlds import World, two_tastes
 
 from toplists.lake.dataset import Dataset
@@ -28,6 +29,7 @@ def first_night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     world = World(Dataset(folder / "lake" / "world"), spark, folder)
     # Zoe liked nothing, so that nothing personal can be said to her.
     world.printed = world.night(world.feed([*two_tastes(), "zoe,i00,1,2024-01-01T00:00:00"]))
+    world.plans = executed_plans(spark)  # Spark forgets them
     return world
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -259,14 +260,25 @@ def test_a_changed_stop_list_makes_a_new_run(mixed: Mixed, tmp_path: Path) -> No
         world.workplace(world.settings(**settings), lambda place: prepare(place, first), None)
 
 
-def test_an_attribute_that_nobody_has_is_refused(second_day: World) -> None:
+@pytest.fixture
+def next_day(mixed: Mixed, tmp_path: Path) -> World:
+    """A copy of that world, to go on with."""
+    dataset = Dataset(shutil.copytree(mixed.world.dataset.root, tmp_path / "lake" / "mixed"))
+    return World(dataset, mixed.world.spark, tmp_path)
+
+
+def test_an_attribute_that_nobody_has_is_refused(next_day: World) -> None:
     recommend = {"segment_by": "planet", "fallback": ["segment", "popularity"]}
     with pytest.raises(ConfigurationError, match=r"recommend\.segment_by = planet, but no user"):
-        second_day.night(second_day.first_feed, recommend=recommend)
+        next_day.workplace(
+            next_day.settings(recommend=recommend),
+            lambda place: prepare(place, begin_run(place, None)),
+            lambda: next_day.spark,
+        )
 
 
-def test_users_who_left_keep_no_list(second_day: World) -> None:
-    world = second_day
+def test_users_who_left_keep_no_list(next_day: World) -> None:
+    world = next_day
     reader = open_lists(world.dataset.root)
     for left in ("u01", "zoe"):
         assert reader.user(left) is not None

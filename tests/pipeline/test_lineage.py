@@ -1,8 +1,7 @@
-"""Which run a night starts from."""
+"""Which run a night starts from; see also `test_nightly.py`."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import Any
 
@@ -18,12 +17,6 @@ from toplists.publish.publication import rollback
 MORE = [f"u{user:02},i{(user * 11 + 5) % 40:02},5,2024-02-01T00:00:{user:02}" for user in range(40)]
 
 
-def parent(world: World, run_id: str) -> str | None:
-    row = next(iter(world.rows(RUNS, run_id=run_id, step="prepare", state="done")))
-    named: str | None = json.loads(row["inputs"]).get("parent")
-    return named
-
-
 def items_of(world: World, run_id: str, part: str = "all") -> np.ndarray:
     folder = world.dataset.work / run_id / "models" / f"{run_id}.personal.{part}"
     shape = open_shape(folder)
@@ -31,23 +24,15 @@ def items_of(world: World, run_id: str, part: str = "all") -> np.ndarray:
     return np.concatenate([open_vectors(part)[0] for part in shape.items])
 
 
-def test_a_night_starts_from_the_run_before_unless_told_otherwise(second_day: World) -> None:
+@pytest.mark.long
+def test_a_night_that_starts_from_nothing_ends_elsewhere(second_day: World) -> None:
     world = second_day
-    first = world.live()
-    assert parent(world, first) is None
     source = world.feed([*two_tastes(), *MORE])
-
     world.night(source)
-    second = world.live()
-    assert parent(world, second) == first
-    # The same command again is the same run, though the run before is another one now.
-    assert "Nothing changed" in world.night(source)
-
+    warm = world.live()
     world.night(source, cold=True)
-    cold = world.live()
-    assert cold not in (first, second)
-    assert parent(world, cold) is None
-    assert not np.array_equal(items_of(world, cold), items_of(world, second))
+    assert (world.parent(world.live()), world.parent(warm) is None) == (None, False)
+    assert not np.array_equal(items_of(world, world.live()), items_of(world, warm))
 
 
 @pytest.mark.long
@@ -63,7 +48,7 @@ def test_a_run_that_was_declared_bad_is_nobodys_parent(second_day: World) -> Non
         rollback(world.dataset, lease, now=NOW, to=None, mark_bad=True)
     world.night(third)
     assert world.live() != second
-    assert parent(world, world.live()) == first
+    assert world.parent(world.live()) == first
 
 
 @pytest.mark.long
@@ -96,4 +81,4 @@ def test_what_cannot_be_started_from_is_not(second_day: World, changes: dict[str
         "run_id"
     ]
     assert run_id != second_day.live()
-    assert parent(second_day, run_id) is None
+    assert second_day.parent(run_id) is None

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from plans import executed_plans, has_windows, windows_over_all_rows
+from plans import has_windows, windows_over_all_rows
 from worlds import HEADER, LIST_LENGTH, N_USERS, World, assert_identical, two_tastes
 
 from toplists.engine.alternation import AlternationResult
 from toplists.engine.storage import open_array, save_arrays
 from toplists.errors import ConfigurationError, GateRefusedError
+from toplists.lake.dataset import Dataset
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import (
     INTERACTIONS,
@@ -28,9 +28,13 @@ from toplists.lake.tables import (
     SNAPSHOT_ITEMS,
 )
 from toplists.models import als
+from toplists.pipeline.nightly import begin_run
 from toplists.pipeline.steps import recommend
 from toplists.publish.publication import rollback
 from toplists.publish.retention import prune
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def no_session() -> Any:
@@ -72,12 +76,10 @@ def test_every_item_has_its_own_neighbours(first_night: World) -> None:
     assert len(popular["items"]) == LIST_LENGTH
 
 
-def test_no_window_of_a_night_spans_all_rows(first_night: World, event_log: Path) -> None:
-    assert first_night.live()
-    plans = list(executed_plans(event_log))
-    assert any(map(has_windows, plans))
+def test_no_window_of_a_night_spans_all_rows(first_night: World) -> None:
+    assert any(map(has_windows, first_night.plans))
     # Delta numbers the files of its log, which are few.
-    ours = [plan for plan in plans if "_delta_log" not in plan]
+    ours = [plan for plan in first_night.plans if "_delta_log" not in plan]
     assert [window for plan in ours for window in windows_over_all_rows(plan)] == []
 
 
@@ -97,6 +99,14 @@ def test_more_ratings_make_a_new_run_and_rollback_brings_the_old_one_back(
     world.night(grown)
     second = world.live()
     assert second != first
+    assert (world.parent(first), world.parent(second)) == (None, first)
+    # The same again is the same run, though the run before is another one now, unless told otherwise.
+    assert "Nothing changed" in world.night(grown, session=no_session)
+    cold = world.workplace(
+        world.settings(), lambda place: begin_run(place, None, cold=True), no_session
+    )
+    assert cold.run_id not in (first, second)
+    assert cold.parent is None
     assert world.lists() != before
     assert world.lists(first) == before
 
@@ -131,35 +141,6 @@ def test_neither_partitions_nor_blocks_nor_order_of_rows_and_columns_change_a_li
     assert_identical(world.lists(), first_night.lists())
 
 
-def test_ids_come_out_as_they_went_in(world: World) -> None:
-    users = ['a"b', "ü;x", "007", "9223372036854775807", "it's", "two words", "a,b", "🙂"]
-    items = [
-        "x,y",
-        "00",
-        "0",
-        "'q'",
-        "🎬",
-        "-1",
-        "a\\b",
-        "100%",
-        "#7",
-        "Ω",
-        "s p",
-        "18446744073709551616",
-    ]
-    quoted = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731  # local and short
-    lines = [
-        f"{quoted(user)},{quoted(item)},5,2024-01-{1 + number:02}T00:00:00"
-        for place, user in enumerate(users)
-        for number, item in enumerate(items)
-        if (place + number) % 3
-    ]
-    world.night(world.feed(lines), recommend={"n": 2, "similar_n": 2})
-    lists = world.lists()
-    assert lists.keys() == set(users)
-    assert {item for entries in lists.values() for item, _, _ in entries} <= set(items)
-
-
 def refuse(world: World, **changes: Any) -> str:
     """A changed night that the gate must refuse; returns its reasons."""
     live, lists = world.live(), world.lists()
@@ -183,45 +164,21 @@ def forget_users(result: AlternationResult) -> AlternationResult:
     return result
 
 
-def test_an_empty_model_is_not_published(
+def test_neither_an_empty_model_nor_lists_for_nine_tenths_of_the_users_are_published(
     second_day: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # All users without a vector, as if the fit had found nothing.
-    whole = als.alternate
-    monkeypatch.setattr(als, "alternate", lambda *arguments: forget_users(whole(*arguments)))
-    assert "gate.min_personal_share" in refuse(second_day, model={"seed": 1})
-
-
-def test_lists_for_nine_tenths_of_the_users_are_not_published(
-    second_day: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = recommend.personal_lists
+    fit = als.alternate
+    monkeypatch.setattr(als, "alternate", lambda *arguments: forget_users(fit(*arguments)))
+    all_lists = recommend.personal_lists
     monkeypatch.setattr(
         recommend,
         "personal_lists",
-        lambda *arguments: whole(*arguments).where("user_id not like 'u0%'"),
+        lambda *arguments: all_lists(*arguments).where("user_id not like 'u0%'"),
     )
-    assert "without a list" in refuse(second_day, model={"seed": 1})
-
-
-def test_a_run_goes_on_without_the_files_of_its_work_folder(
-    second_day: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = second_day
-
-    def dies(*arguments: Any) -> Any:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(recommend, "personal_lists", dies)
-        with pytest.raises(KeyboardInterrupt):
-            world.night(world.first_feed, model={"seed": 1})
-    # Snapshot and publication fits are in tables; the evaluation fits are made again.
-    shutil.rmtree(world.dataset.work)
-    world.night(world.first_feed, model={"seed": 1})
-    expected = world.lists()
-    world.night(world.first_feed, model={"seed": 1}, recommend={"n": LIST_LENGTH, "similar_n": 3})
-    assert_identical(world.lists(), expected)
+    reasons = refuse(second_day, model={"seed": 1})
+    assert "gate.min_personal_share" in reasons
+    assert "without a list" in reasons
 
 
 @pytest.mark.long
@@ -238,43 +195,20 @@ def test_a_run_that_was_pruned_is_made_again(second_day: World) -> None:
     assert second_day.lists()
 
 
-def test_an_older_as_of_needs_force(second_day: World) -> None:
-    world, newer = second_day, second_day.live()
-    unjudged = {"min_users": 1000}  # half of the events make a poor model, which is not the point
-    earlier = date(2024, 1, 11)
+def test_an_older_as_of_is_not_published_without_force(second_day: World) -> None:
+    world, newer, feed = second_day, second_day.live(), second_day.first_feed
+    # Half of the events make a poor model, which is not the point.
+    older: dict[str, Any] = {"as_of": date(2024, 1, 11), "gate": {"min_users": 1000}}
     with pytest.raises(ConfigurationError, match="--force"):
-        world.night(world.first_feed, as_of=earlier, gate=unjudged)
-    assert world.live() == newer
-    world.night(world.first_feed, as_of=earlier, gate=unjudged, force=True)
-    assert world.live().startswith("2024-01-11")
-    assert {row["run_id"] for row in world.rows(RECOMMENDATIONS)} == {newer, world.live()}
-
-
-def test_no_publish_stops_before_the_pointer_moves(world: World) -> None:
-    printed = world.night(world.feed(two_tastes()), publish=False)
+        world.night(feed, **older)
+    printed = world.night(feed, **older, publish=False)
     assert "publish --dataset world --run-id" in printed
-    assert read_pointer(world.dataset).live is None
-    assert len(world.rows(RECOMMENDATIONS)) == N_USERS
-
-
-def test_a_heavy_user_is_capped_in_training_but_masked_in_full(world: World) -> None:
-    heavy = [f"whale,i{item:02},5,2024-02-{1 + item % 28:02}T00:00:00" for item in range(38)]
-    world.night(
-        world.feed([*two_tastes(), *heavy]),
-        prepare={"max_user_interactions": 10},
-        model={"als": {"rank": 4, "iterations": 3, "feedback": "explicit"}},
-        gate={"min_users": 1000},  # how good the model is, is not the point
-    )
-    rows = world.rows(INTERACTIONS, run_id=world.live())
-    own = sorted((r for r in rows if r["user_id"] == "whale"), key=lambda r: r["event_time"])
-    for weight in ("weight", "rating_weight"):  # of likings, and of all ratings
-        times = [row["event_time"] for row in own if row[weight] > 0]
-        assert len(times) == 10
-        assert times[0] == own[-10]["event_time"]
-    (fit,) = world.rows(MODELS, model_id=f"{world.live()}.personal.all")
-    assert fit["interactions"] == sum(row["rating_weight"] > 0 for row in rows)
-    # All that is left for the whale are the two items it has not seen.
-    assert {item for item, _, _ in world.lists()["whale"]} == {"i38", "i39"}
+    assert world.live() == newer
+    runs = {row["run_id"] for row in world.rows(RECOMMENDATIONS)}
+    assert len(runs) == 2  # its lists are there
+    assert "5/6 evaluate" in world.night(feed, **older, force=True)
+    assert world.live().startswith("2024-01-11")
+    assert {row["run_id"] for row in world.rows(RECOMMENDATIONS)} == runs == {newer, world.live()}
 
 
 def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: World) -> None:
@@ -291,3 +225,76 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
     assert sources == {"popularity"}
     checks = {row["metric"] for row in second_day.rows(METRICS, run_id=second_day.live())}
     assert {"user_retention", "trained_retention"} <= checks
+
+
+# Ids as they may come, and a user who has seen nearly everything.
+USERS = ['a"b', "ü;x", "007", "9223372036854775807", "it's", "two words", "a,b", "🙂"]
+ITEMS = [
+    "x,y",
+    "00",
+    "0",
+    "'q'",
+    "🎬",
+    "-1",
+    "a\\b",
+    "100%",
+    "#7",
+    "Ω",
+    "s p",
+    "18446744073709551616",
+]
+UNSEEN = {"i38", "i39"}
+
+
+def odd_feed() -> list[str]:
+    """Two tastes, the users and items of such ids, and the whale."""
+    quoted = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731  # local and short
+    odd = [
+        f"{quoted(user)},{quoted(item)},5,2024-01-{1 + number:02}T00:00:00"
+        for place, user in enumerate(USERS)
+        for number, item in enumerate(ITEMS)
+        if (place + number) % 3
+    ]
+    items = [*ITEMS, *(f"i{number:02}" for number in range(40))]
+    whale = [
+        f"whale,{quoted(item)},5,2024-02-{1 + number % 28:02}T00:00:00"
+        for number, item in enumerate(items)
+        if item not in UNSEEN
+    ]
+    return [*two_tastes(), *odd, *whale]
+
+
+@pytest.fixture(scope="module")
+def odd(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A dataset after a night on the odd feed; not to be changed."""
+    folder = tmp_path_factory.mktemp("odd")
+    world = World(Dataset(folder / "lake" / "world"), spark, folder)
+    world.night(
+        world.feed(odd_feed()),
+        prepare={"max_user_interactions": 10},
+        model={"als": {"rank": 4, "iterations": 3, "feedback": "explicit"}},
+        gate={"min_users": 1000},  # how good the model is, is not the point
+    )
+    return world
+
+
+def test_ids_come_out_as_they_went_in(odd: World) -> None:
+    assert odd.lists().keys() - {f"u{user:02}" for user in range(N_USERS)} == {*USERS, "whale"}
+    similar = odd.rows(SIMILAR_ITEMS, run_id=odd.live())
+    plain = {f"i{item:02}" for item in range(40)}
+    assert {row["item_id"] for row in similar} - plain == set(ITEMS)
+    assert {entry["item_id"] for row in similar for entry in row["items"]} - plain == set(ITEMS)
+
+
+def test_a_heavy_user_is_capped_in_training_but_masked_in_full(odd: World) -> None:
+    rows = odd.rows(INTERACTIONS, run_id=odd.live())
+    own = sorted((r for r in rows if r["user_id"] == "whale"), key=lambda r: r["event_time"])
+    assert len(own) == 50
+    for weight in ("weight", "rating_weight"):  # of likings, and of all ratings
+        times = [row["event_time"] for row in own if row[weight] > 0]
+        assert len(times) == 10
+        assert times[0] == own[-10]["event_time"]
+    (fit,) = odd.rows(MODELS, model_id=f"{odd.live()}.personal.all")
+    assert fit["interactions"] == sum(row["rating_weight"] > 0 for row in rows)
+    # All that is left for the whale are the two items it has not seen.
+    assert {item for item, _, _ in odd.lists()["whale"]} == UNSEEN
