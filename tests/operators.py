@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,17 @@ class Operator:
             text=True,
             timeout=_ENDLESS,
             env=self._environment(),
+            check=False,
+        )
+
+    def start_job(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a job that starts no Spark to its end, without the JVM around it."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / f"jobs/{verb}.py"), *arguments, *self._settings()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=self._environment() | {"PYTHONPATH": str(ROOT / "lib")},
             check=False,
         )
 
@@ -70,10 +82,12 @@ class Operator:
         }
 
     def _command(self, verb: str, *arguments: str) -> list[str]:
-        lake = f"lake.root={self.lake}"
+        return [str(ROOT / "spark-submit.sh"), verb, *arguments, *self._settings()]
+
+    def _settings(self) -> list[str]:
         # A killed job's lease is free once all its processes are gone.
-        wait = "lake.lease_seconds=30"
-        return [str(ROOT / "spark-submit.sh"), verb, *arguments, "--set", lake, "--set", wait]
+        settings = (f"lake.root={self.lake}", "lake.lease_seconds=30")
+        return [word for setting in settings for word in ("--set", setting)]
 
     def _environment(self) -> dict[str, str]:
         return os.environ | {"TOPLISTS_LOGS": str(self.lake.parent / "logs")}

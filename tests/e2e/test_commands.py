@@ -40,16 +40,3 @@ def test_the_first_night_the_second_and_a_look_at_the_lists(operator: Operator) 
     alone = operator.submit("rollback")
     assert alone.returncode == 2
     assert "no earlier publication" in said(alone)
-
-
-def test_wrong_input_is_refused_in_a_sentence_and_writes_nothing(operator: Operator) -> None:
-    feed = operator.lake.parent / "feed.csv"
-    feed.write_text("user;item;rating\n1;2;3\n")
-    refused = operator.submit("ingest", "--source", f"csv:{feed}")
-    assert refused.returncode == 5
-    assert "expected columns separated by ','" in said(refused)
-    assert "Traceback" not in said(refused)
-
-    unknown = operator.submit("nightly", "--set", "model.als.ranks=3")
-    assert unknown.returncode == 2
-    assert "model.als.rank" in said(unknown)

@@ -16,6 +16,9 @@ import os, sys, time
 from toplists.lake.session import open_session
 
 spark = open_session("job")
+if sys.argv[3] == "sleep":
+    print("asleep", flush=True)
+    time.sleep(120)
 spark.range(5).write.format("delta").save(sys.argv[3])
 
 
@@ -28,7 +31,6 @@ def with_the_library(number):
 print(spark.sparkContext.parallelize([1]).map(with_the_library).collect(), flush=True)
 spark.sparkContext._jvm.org.apache.logging.log4j.LogManager.getLogger("job").warn("a warning")
 print("terminal", os.environ.get("TOPLISTS_TERMINAL"), flush=True)
-time.sleep(float(sys.argv[4]))
 sys.exit(3)
 """
 
@@ -39,9 +41,9 @@ def job(checkout: Path) -> Path:
     return checkout
 
 
-def start(job: Path, seconds: int) -> subprocess.Popen[str]:
+def start(job: Path, argument: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [job / "spark-submit.sh", "nightly", str(job.parent / "table"), str(seconds)],
+        [job / "spark-submit.sh", "nightly", argument],
         cwd=job.parent,
         env={**os.environ, "TOPLISTS_LOGS": str(job.parent / "my logs")},
         stdout=subprocess.PIPE,
@@ -51,7 +53,7 @@ def start(job: Path, seconds: int) -> subprocess.Popen[str]:
 
 
 def test_output_and_exit_code_come_through_and_nothing_of_spark_does(job: Path) -> None:
-    process = start(job, seconds=0)
+    process = start(job, str(job.parent / "table"))
     stdout, stderr = process.communicate(timeout=180)
     assert (stdout, stderr) == ("[4]\nterminal None\n", "")
     assert process.returncode == 3
@@ -62,9 +64,9 @@ def test_output_and_exit_code_come_through_and_nothing_of_spark_does(job: Path) 
 
 
 def test_a_signal_ends_it(job: Path) -> None:
-    process = start(job, seconds=120)
+    process = start(job, "sleep")
     assert process.stdout is not None
-    assert process.stdout.readline() == "[4]\n"
+    assert process.stdout.readline() == "asleep\n"
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
