@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
+from toplists.evaluation import list_counts
 from toplists.evaluation.list_checks import ListCounts
-from toplists.evaluation.list_counts import count_lists
+from toplists.evaluation.list_counts import ListFiles, count_lists, count_tables
 from toplists.ranking.reasons import SEEN_EVERYTHING_ELSE
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 Item = tuple[str, float | None, str]
 List = tuple[str, list[Item], str | None]
@@ -53,23 +62,52 @@ GOOD = {
 }
 
 
+def tables(
+    lists: list[List], users: list[tuple[str, int, int, bool]], seen: list[tuple[str, str]]
+) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+    item = pa.struct([("item_id", pa.string()), ("score", pa.float64()), ("source", pa.string())])
+    rows = [
+        {
+            "user_id": user,
+            "items": [dict(zip(item.names, one, strict=True)) for one in items],
+            "short_reason": reason,
+        }
+        for user, items, reason in lists
+    ]
+    list_columns = [
+        ("user_id", pa.string()),
+        ("items", pa.list_(item)),
+        ("short_reason", pa.string()),
+    ]
+    user_columns = [
+        *(("user_pos", pa.int32()), ("user_id", pa.string())),
+        *(("interactions", pa.int64()), ("trained", pa.int64()), ("eligible", pa.bool_())),
+    ]
+    pair = [("user_id", pa.string()), ("item_id", pa.string())]
+    catalogue = [("item_id", pa.string()), ("recommendable", pa.bool_())]
+    items = [("gone", False), ("stopped", False), ("i3", True), ("i4", None)]
+    return (
+        pa.Table.from_pylist(rows, schema=pa.schema(list_columns)),
+        table([(place, *user) for place, user in enumerate(users)], user_columns),
+        table(seen, pair),
+        table(items, catalogue),
+    )
+
+
+def table(rows: Sequence[tuple[Any, ...]], columns: list[tuple[str, pa.DataType]]) -> pa.Table:
+    names = [name for name, _ in columns]
+    named = [dict(zip(names, row, strict=True)) for row in rows]
+    return pa.Table.from_pylist(named, schema=pa.schema(columns))
+
+
 def count(
-    spark: SparkSession,
     lists: list[List],
     users: list[tuple[str, int, int, bool]] = USERS,
     seen: list[tuple[str, str]] = SEEN,
 ) -> ListCounts:
-    items = "array<struct<item_id string, score double, source string>>"
-    return count_lists(
-        spark.createDataFrame(lists, f"user_id string, items {items}, short_reason string"),
-        spark.createDataFrame(
-            users, "user_id string, interactions long, trained long, eligible boolean"
-        ),
-        spark.createDataFrame(seen, "user_id string, item_id string"),
-        spark.createDataFrame([("gone",), ("stopped",)], "item_id string"),
-        n=N,
-        catalogue=CATALOGUE,
-    )
+    rows, people, pairs, items = tables(lists, users, seen)
+    hidden = items.filter(pc.invert(items["recommendable"]))["item_id"]
+    return count_tables(rows, people, pairs, hidden, n=N, catalogue=CATALOGUE)
 
 
 def changed(counts: ListCounts) -> dict[str, int]:
@@ -124,19 +162,33 @@ CASES: list[tuple[str, list[List], dict[str, int]]] = [
 @pytest.mark.parametrize(
     ("lists", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_counts(spark: SparkSession, lists: list[List], expected: dict[str, int]) -> None:
-    assert changed(count(spark, lists)) == expected
+def test_counts(lists: list[List], expected: dict[str, int]) -> None:
+    assert changed(count(lists)) == expected
 
 
-def test_a_list_may_be_short_when_all_else_was_seen(spark: SparkSession) -> None:
+def test_a_list_may_be_short_when_all_else_was_seen() -> None:
     # 4 of 6 items seen: 2 are a whole list.
     seen = [("eva", item) for item in ("i1", "i2", "i3", "i4")]
     items = [("i5", 0.5, "personal"), ("i6", 0.4, "personal")]
-    counts = count(
-        spark, [("eva", items, SEEN_EVERYTHING_ELSE)], users=[("eva", 4, 4, True)], seen=seen
-    )
+    counts = count([("eva", items, SEEN_EVERYTHING_ELSE)], users=[("eva", 4, 4, True)], seen=seen)
     assert (counts.lists, counts.short, counts.wrong_length) == (1, 0, 0)
 
 
-def test_no_users_at_all(spark: SparkSession) -> None:
-    assert set(asdict(count(spark, [], users=[], seen=[])).values()) == {0}
+def test_no_users_at_all() -> None:
+    assert set(asdict(count([], users=[], seen=[])).values()) == {0}
+
+
+def test_ranges_of_users_add_up(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_counts, "_USERS_PER_TASK", 2)
+    lists = [ADA, BOB, ("bob", POPULAR, None), ("zoe", FILLED, None)]  # zoe is no user of the run
+    parts = tables(lists, USERS, SEEN)
+    names = ("lists", "users", "interactions", "items")
+    for name, part in zip(names, parts, strict=True):
+        pq.write_table(part.slice(0, 1), tmp_path / f"{name}-0.parquet")
+        pq.write_table(part.slice(1), tmp_path / f"{name}-1.parquet")
+    files = ListFiles(*(tuple(str(path) for path in tmp_path.glob(f"{name}-*")) for name in names))
+    found = count_lists(spark, files, n=N, catalogue=CATALOGUE, users=len(USERS))
+    assert found == count(lists)
+    assert (found.missing, found.repeated, found.extra, found.seen) == (1, 1, 1, 1)

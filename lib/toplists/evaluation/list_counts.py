@@ -1,140 +1,257 @@
-"""Counts over the lists of a run, in one Spark action.
+"""Counts over the lists of a run, made by tasks that each look at a range of users.
 
-Plain column expressions over the tables as they were written: a second opinion on the scoring pass,
-not a repetition of it.
+They read the tables as they were written, by their ids: a second opinion on the scoring pass, not a
+repetition of it.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from toplists.engine.tasks import run_tasks
 from toplists.evaluation.list_checks import ListCounts
 from toplists.ranking.reasons import SEEN_EVERYTHING_ELSE
 
 _PERSONAL = "personal"
+_USERS_PER_TASK = 20_000
+_NAMES = [field.name for field in fields(ListCounts)]
 
-# Defects that are counted list by list.
-_DEFECTS = ("wrong_length", "short", "with_duplicates", "with_bad_scores", "unordered")
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ListFiles:
+    """The Parquet files of a run that its lists are judged by.
+
+    Attributes:
+        lists: `[user_id: string, items: list<struct<item_id: string, score: double, source: string>>,
+            short_reason: string]`, one placement.
+        users: `[user_pos: int, user_id: string, interactions: long, trained: long, eligible: bool]`,
+            every user of the run once.
+        interactions: `[user_id: string, item_id: string]`, everything seen, each pair once.
+        items: `[item_id: string, recommendable: bool]`, every item of the run once.
+    """
+
+    lists: tuple[str, ...]
+    users: tuple[str, ...]
+    interactions: tuple[str, ...]
+    items: tuple[str, ...]
 
 
 def count_lists(
-    recommendations: DataFrame,
-    users: DataFrame,
-    interactions: DataFrame,
-    hidden: DataFrame,
-    *,
-    n: int,
-    catalogue: int,
+    spark: SparkSession, files: ListFiles, *, n: int, catalogue: int, users: int
 ) -> ListCounts:
     """Count what is wrong with the lists of a run, one placement at a time.
 
     Args:
-        recommendations: `[user_id: string, items: array<struct<item_id: string, score: double,
-            source: string>>, short_reason: string]`, the lists.
-        users: `[user_id: string, interactions: long, trained: long, eligible: boolean]`, every user
-            of the run once.
-        interactions: `[user_id: string, item_id: string]`, everything seen, each pair once.
-        hidden: `[item_id: string]`, items that may not be recommended, each once.
+        spark: The session.
+        files: Where they lie.
         n: Length that lists should have; a short list has a reason.
         catalogue: Items that can be recommended to a user who has seen none of them. A list may be
             short because its user has seen the rest only if that leaves so few: the reason alone is
             not believed.
+        users: Users of the run.
     """
-    per_user = _per_user(recommendations, users, n=n, catalogue=catalogue)
-    totals = per_user.agg(
-        _sum("lists"),
-        F.count_if("eligible").alias("eligible"),
-        F.count_if(F.col("eligible") & (F.col("lists") == 0)).alias("missing"),
-        F.count_if(~F.col("eligible") & (F.col("lists") > 0)).alias("extra"),
-        F.count_if(F.col("lists") > 1).alias("repeated"),
-        *(_sum(name) for name in _DEFECTS),
-        F.count_if(F.col("eligible") & F.col("trained")).alias("trained"),
-        F.count_if(F.col("eligible") & F.col("trained") & F.col("personal")).alias("personal"),
-    )
-    # One row each: the cross join only makes both counts one action.
-    others = _seen(recommendations, interactions).crossJoin(_hidden(recommendations, hidden))
-    row = totals.crossJoin(others).first()
-    if row is None:
-        raise RuntimeError("an aggregate without groups returned no row")
-    return ListCounts(**row.asDict())
+    bounds = [None, *_bounds(spark, files.users, users), None]
+
+    def count(within: tuple[str | None, str | None]) -> Iterator[pa.RecordBatch]:
+        hidden = _read(files.items, ["item_id", "recommendable"])
+        counts = count_tables(
+            _read(files.lists, ["user_id", "items", "short_reason"], within),
+            _read(files.users, ["user_id", "interactions", "trained", "eligible"], within),
+            _read(files.interactions, ["user_id", "item_id"], within),
+            hidden.filter(pc.invert(hidden["recommendable"]))["item_id"],
+            n=n,
+            catalogue=catalogue,
+        )
+        yield pa.RecordBatch.from_pylist([asdict(counts)])
+
+    schema = ", ".join(f"{name} long" for name in _NAMES)
+    totals: Counter[str] = Counter(dict.fromkeys(_NAMES, 0))
+    for row in run_tasks(spark, list(pairwise(bounds)), count, schema).collect():
+        totals.update(row.asDict())
+    return ListCounts(**totals)
 
 
-def _per_user(recommendations: DataFrame, users: DataFrame, *, n: int, catalogue: int) -> DataFrame:
-    """Every user who has a list or should have one.
+def _bounds(spark: SparkSession, files: Sequence[str], users: int) -> list[str]:
+    """Ids that cut the users into ranges of `_USERS_PER_TASK`: positions are in the order of ids."""
+    cuts = pa.array(range(_USERS_PER_TASK, users, _USERS_PER_TASK), pa.int32())
+    if not len(cuts):
+        return []
 
-    Returns:
-        `[user_id: string, eligible, trained, personal: boolean, lists: long, <defect>: long, ...]`,
-        the numbers being counts of that user's lists.
+    def find(file: str) -> Iterator[pa.RecordBatch]:
+        rows = _read((file,), ["user_pos", "user_id"])
+        yield from rows.filter(pc.is_in(rows["user_pos"], cuts)).to_batches()
+
+    found = run_tasks(spark, files, find, "user_pos int, user_id string").collect()
+    return [row.user_id for row in sorted(found, key=lambda row: row.user_pos)]
+
+
+def _read(
+    files: Sequence[str], columns: list[str], within: tuple[str | None, str | None] = (None, None)
+) -> pa.Table:
+    """The columns of all files, of users from the first id to before the second."""
+    low, high = within
+    chosen = [("user_id", ">=", low)] if low is not None else []
+    chosen += [("user_id", "<", high)] if high is not None else []
+    return pq.read_table(list(files), columns=columns, filters=chosen or None, partitioning=None)
+
+
+def count_tables(
+    lists: pa.Table,
+    users: pa.Table,
+    interactions: pa.Table,
+    hidden: pa.ChunkedArray,
+    *,
+    n: int,
+    catalogue: int,
+) -> ListCounts:
+    """Count what is wrong with the lists of some users.
+
+    Args:
+        lists: All lists of these users, with the columns of `ListFiles.lists`.
+        users: Those of them that the run has, with the columns of `ListFiles.users`.
+        interactions: What they have seen.
+        hidden: Ids of items that may not be recommended.
+        n: As in `count_lists`.
+        catalogue: As in `count_lists`.
     """
-    expected = users.select(
-        "user_id", "eligible", "interactions", (F.col("trained") > 0).alias("trained")
-    )
-    # Grouping a union is an outer join that also counts repetitions, in one shuffle.
-    both = _per_list(recommendations, n).unionByName(expected, allowMissingColumns=True)
-    per_user = both.groupBy("user_id").agg(
-        *(
-            F.coalesce(F.bool_or(name), F.lit(False)).alias(name)
-            for name in ("eligible", "trained", "personal")
-        ),
-        *(_sum(name) for name in ("lists", *_DEFECTS, "interactions")),
-        F.min("size_if_all_seen").alias("size_if_all_seen"),
-    )
-    all_seen = F.col("size_if_all_seen") + F.col("interactions") >= catalogue
-    return per_user.withColumn("short", F.when(all_seen, 0).otherwise(F.col("short")))
+    entries = _Entries.of(lists)
+    lengths = entries.lengths
+    reasons = lists["short_reason"]
+    claims_all_seen = _flags(pc.equal(reasons, SEEN_EVERYTHING_ELSE))
+    without_reason = _flags(pc.is_null(reasons))
 
+    known = pa.chunked_array([*users["user_id"].chunks, *lists["user_id"].chunks], pa.string())
+    everybody = known.unique()
+    owner = _codes(lists["user_id"], everybody)
+    count = len(everybody)
+    eligible, trained = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+    seen = np.zeros(count, dtype=np.int64)
+    of_run = _codes(users["user_id"], everybody)
+    eligible[of_run] = _flags(users["eligible"])
+    trained[of_run] = users["trained"].to_numpy() > 0
+    seen[of_run] = users["interactions"].to_numpy()
 
-def _per_list(recommendations: DataFrame, n: int) -> DataFrame:
-    """One row per list: 1 in the column of each defect it has, else null."""
-    size = F.coalesce(F.size("items"), F.lit(0))
-    claims_all_seen = F.col("short_reason") == SEEN_EVERYTHING_ELSE
-    return recommendations.select(
-        "user_id",
-        F.lit(1).alias("lists"),
-        _one_if((size > n) | ((size < n) & F.col("short_reason").isNull())).alias("wrong_length"),
-        _one_if(size < n).alias("short"),
-        F.when(claims_all_seen, size).alias("size_if_all_seen"),
-        _one_if(F.size(F.array_distinct("items.item_id")) < size).alias("with_duplicates"),
-        _one_if(F.exists("items", _has_bad_score)).alias("with_bad_scores"),
-        _one_if(F.exists(F.array_distinct("items.source"), _is_unordered)).alias("unordered"),
-        F.exists("items", lambda item: item["source"] == _PERSONAL).alias("personal"),
-    )
-
-
-def _has_bad_score(item: Column) -> Column:
-    score = item["score"]
-    return score.isNull() | F.isnan(score) | (F.abs(score) == float("inf"))
-
-
-def _is_unordered(source: Column) -> Column:
-    """Whether the scores of one source's items ever rise in the list."""
-    of_source = F.filter("items", lambda item: item["source"] == source)
-    scores = F.transform(of_source, lambda item: item["score"])
-    return scores != F.sort_array(scores, asc=False)
-
-
-def _seen(recommendations: DataFrame, interactions: DataFrame) -> DataFrame:
-    """`[seen: long]`, one row: listed items that their user has interacted with."""
-    listed = recommendations.select("user_id", F.col("items.item_id").alias("listed"))
-    # Joined by user alone: a list stays one row, and nothing is sorted by item.
-    return (
-        interactions.select("user_id", "item_id")
-        .join(listed, "user_id")
-        .where(F.array_contains("listed", F.col("item_id")))
-        .agg(F.count(F.lit(1)).alias("seen"))
+    owned = np.bincount(owner, minlength=count)
+    personal = np.zeros(count, dtype=np.bool_)
+    personal[owner[entries.any_of(entries.personal)]] = True
+    least = np.full(count, catalogue, dtype=np.int64)
+    np.minimum.at(least, owner[claims_all_seen], lengths[claims_all_seen])
+    claimed = np.zeros(count, dtype=np.bool_)
+    claimed[owner[claims_all_seen]] = True
+    all_seen = claimed & (least + seen >= catalogue)
+    return ListCounts(
+        lists=len(lists),
+        eligible=int(eligible.sum()),
+        missing=int((eligible & (owned == 0)).sum()),
+        extra=int((~eligible & (owned > 0)).sum()),
+        repeated=int((owned > 1).sum()),
+        wrong_length=int(((lengths > n) | ((lengths < n) & without_reason)).sum()),
+        short=int(((lengths < n) & ~all_seen[owner]).sum()),
+        with_duplicates=int(entries.any_of(entries.repeated()).sum()),
+        with_bad_scores=int(entries.any_of(~np.isfinite(entries.scores)).sum()),
+        unordered=int(entries.any_of(entries.rising()).sum()),
+        trained=int((eligible & trained).sum()),
+        personal=int((eligible & trained & personal).sum()),
+        seen=int(np.isin(entries.pairs(owner), entries.pairs_of(interactions, everybody)).sum()),
+        hidden=int(_flags(pc.is_in(entries.names, hidden.combine_chunks()))[entries.items].sum()),
     )
 
 
-def _hidden(recommendations: DataFrame, hidden: DataFrame) -> DataFrame:
-    """`[hidden: long]`, one row: listed items that may not be recommended."""
-    listed = recommendations.select(F.explode("items.item_id").alias("item_id"))
-    return listed.join(hidden, "item_id", "left_semi").agg(F.count(F.lit(1)).alias("hidden"))
+@dataclass(frozen=True)
+class _Entries:
+    """What lists hold, one after the other.
+
+    `lengths` int64[lists]; `owner` int64[entries], the list; `items` int64[entries], in `names`;
+    `scores` float64[entries], NaN where there is none; `sources` int64[entries]; `personal`.
+    """
+
+    lengths: Numbers
+    owner: Numbers
+    items: Numbers
+    names: pa.Array
+    scores: npt.NDArray[np.float64]
+    sources: Numbers
+    personal: Flags
+
+    @classmethod
+    def of(cls, lists: pa.Table) -> _Entries:
+        lengths = pc.list_value_length(lists["items"]).fill_null(0).to_numpy().astype(np.int64)
+        flat = pc.list_flatten(lists["items"]).combine_chunks()
+        ids, sources = pc.struct_field(flat, "item_id"), pc.struct_field(flat, "source")
+        names, kinds = ids.unique(), sources.unique()
+        return cls(
+            lengths,
+            np.repeat(np.arange(len(lists)), lengths),
+            _codes(ids, names),
+            names,
+            pc.struct_field(flat, "score").to_numpy(zero_copy_only=False).astype(np.float64),
+            _codes(sources, kinds),
+            _flags(pc.equal(sources, _PERSONAL)),
+        )
+
+    def any_of(self, entries: Flags) -> Flags:
+        """Which lists have one of these entries."""
+        lists = np.zeros(len(self.lengths), dtype=np.bool_)
+        lists[self.owner[entries]] = True
+        return lists
+
+    def repeated(self) -> Flags:
+        """Entries whose item is in their list once more."""
+        order = np.lexsort((self.items, self.owner))
+        again = np.zeros(len(order), dtype=np.bool_)
+        again[order[1:]] = self._alike(order, self.owner, self.items)
+        return again
+
+    def rising(self) -> Flags:
+        """Entries whose score is above the one before it of the same source in their list."""
+        order = np.lexsort((self.sources, self.owner))
+        # As Spark orders them: nothing is above NaN, and none is told apart from null here.
+        scores = np.nan_to_num(self.scores, nan=np.inf, posinf=np.inf, neginf=-np.inf)[order]
+        above = np.zeros(len(order), dtype=np.bool_)
+        alike = self._alike(order, self.owner, self.sources)
+        above[order[1:]] = alike & (scores[1:] > scores[:-1])
+        return above
+
+    def _alike(self, order: Numbers, *columns: Numbers) -> Flags:
+        """Whether a row, in `order`, agrees with the one before it; of the first nothing is said."""
+        same = [column[order[1:]] == column[order[:-1]] for column in columns]
+        alike: Flags = np.logical_and.reduce(same)
+        return alike
+
+    def pairs(self, users: Numbers) -> Numbers:
+        """User and item of each entry as one number; `users` are the owners of the lists."""
+        return users[self.owner] * max(1, len(self.names)) + self.items
+
+    def pairs_of(self, interactions: pa.Table, everybody: pa.Array) -> Numbers:
+        """The same of each interaction, as far as its item is in a list."""
+        users = _codes(interactions["user_id"], everybody)
+        items = _codes(interactions["item_id"], self.names)
+        listed = (users >= 0) & (items >= 0)
+        return users[listed] * max(1, len(self.names)) + items[listed]
 
 
-def _one_if(condition: Column) -> Column:
-    return F.when(condition, 1)
+def _codes(values: pa.Array | pa.ChunkedArray, known: pa.Array) -> Numbers:
+    """The place of each value in `known`, -1 where it is not in it."""
+    codes = pc.index_in(values, known).fill_null(-1)
+    return np.asarray(codes.to_numpy(), dtype=np.int64)
 
 
-def _sum(name: str) -> Column:
-    """The sum of a column, 0 where there is nothing to sum."""
-    return F.coalesce(F.sum(name), F.lit(0)).alias(name)
+def _flags(values: pa.Array | pa.ChunkedArray) -> Flags:
+    """Booleans, false where there is none."""
+    filled = pc.fill_null(values, False)
+    if isinstance(filled, pa.ChunkedArray):
+        filled = filled.combine_chunks()
+    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)

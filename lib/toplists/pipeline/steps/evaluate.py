@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pyspark.sql import functions as F
-
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.kernels.metrics import METRICS
 from toplists.errors import ConfigurationError, GateRefusedError
@@ -15,14 +13,14 @@ from toplists.evaluation.comparison import to_rows as figure_rows
 from toplists.evaluation.gate import Verdict, decide
 from toplists.evaluation.list_checks import CheckResult, ListCounts, LiveUsers, check_lists
 from toplists.evaluation.list_checks import to_rows as check_rows
-from toplists.evaluation.list_counts import count_lists
+from toplists.evaluation.list_counts import ListFiles, count_lists
 from toplists.evaluation.measure import judge
 from toplists.lake.bookkeeping import replace_rows
-from toplists.lake.frames import read_frame
+from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
+from toplists.lake.tables import INTERACTIONS, RECOMMENDATIONS, SNAPSHOT_ITEMS, SNAPSHOT_USERS
 from toplists.lake.tables import METRICS as METRICS_TABLE
-from toplists.lake.tables import RECOMMENDATIONS
 from toplists.pipeline.steps.fits import (
     FitPlan,
     changed_preparation,
@@ -112,12 +110,16 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
 
 def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:
     return count_lists(
-        read_frame(place.spark, place.dataset, RECOMMENDATIONS, run_id=run.run_id),
-        snapshot.users,
-        snapshot.interactions,
-        snapshot.items.where(~F.col("recommendable")),
+        place.spark,
+        ListFiles(
+            lists=partition_files(place.dataset, RECOMMENDATIONS, run_id=run.run_id),
+            users=snapshot.files(SNAPSHOT_USERS),
+            interactions=snapshot.files(INTERACTIONS),
+            items=snapshot.files(SNAPSHOT_ITEMS),
+        ),
         n=place.settings.recommend.n,
         catalogue=snapshot.facts.listable_items,
+        users=snapshot.facts.users,
     )
 
 
