@@ -30,7 +30,7 @@ class Allowed:
 # (file in lib/toplists, function): what it may collect.
 ALLOWED: dict[tuple[str, str], Allowed] = {
     ("dataset/arrivals.py", "count_days"): Allowed(1, "one row per day of eight weeks"),
-    ("dataset/arrivals.py", "_first_seen"): Allowed(1, "one number per day of eight weeks"),
+    ("dataset/arrivals.py", "_count_ids"): Allowed(1, "two numbers per day of eight weeks"),
     ("dataset/arrivals.py", "_bins"): Allowed(
         1, "one row per bin of values, of which there are ten"
     ),
@@ -56,6 +56,10 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("evaluation/measure.py", "judge"): Allowed(
         1, "partial sums per block: resamples times figures, whatever the number of users"
     ),
+    ("evaluation/list_counts.py", "count_lists"): Allowed(
+        1, "one row of counts per range of users"
+    ),
+    ("evaluation/list_counts.py", "_bounds"): Allowed(1, "the first id of each range of users"),
     ("ingest/redrive.py", "_new_load_id"): Allowed(1, "an aggregate without groups: one row"),
     ("ingest/scan.py", "_survey"): Allowed(
         1, "one number of lines and one name per piece of a file"

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from toplists.engine.tasks import at_once
+
 WEEKS = 8
 """Days are compared with so many weeks before them."""
 
@@ -17,11 +19,11 @@ _QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 
 @dataclass(frozen=True)
 class Day:
-    """The events of one UTC day, and who and what they are of."""
+    """The events of one UTC day, and who and what they are of, where that was counted."""
 
     events: int
-    users: int
-    items: int
+    users: int = 0
+    items: int = 0
     new_users: int = 0
     new_items: int = 0
 
@@ -53,65 +55,67 @@ def count_days(events: DataFrame, as_of: date) -> Arrivals:
     """Count the events of the last day before `as_of` and of the weeks before it.
 
     Args:
-        events: `[user_id: string, item_id: string, event_date: date]`, those known at `as_of`.
+        events: `[event_date: date]`, those known at `as_of`.
         as_of: End of what is known.
 
     Returns:
-        Arrivals without new ids and bins.
+        Arrivals without users, items and bins.
     """
     last = as_of - timedelta(days=1)
-    counted = (
-        _between(events, last - timedelta(weeks=WEEKS), last)
-        .groupBy("event_date")
-        .agg(
-            F.count(F.lit(1)).alias("events"),
-            F.count_distinct("user_id").alias("users"),
-            F.count_distinct("item_id").alias("items"),
-        )
-        .collect()
-    )
-    return Arrivals(
-        last, {row.event_date: Day(row.events, row.users, row.items) for row in counted}
-    )
+    recent = _between(events, last - timedelta(weeks=WEEKS), last)
+    counted = recent.groupBy("event_date").agg(F.count(F.lit(1)).alias("events")).collect()
+    return Arrivals(last, {row.event_date: Day(row.events) for row in counted})
 
 
 def look_closer(arrivals: Arrivals, events: DataFrame) -> Arrivals:
-    """Add how many users and items were never seen before their day, and how values are distributed.
+    """Add whose the events are, how many of these were never seen before, and how values are distributed.
 
     Args:
         arrivals: What `count_days` returned.
         events: `[user_id: string, item_id: string, value: double, event_date: date]`; an id that also
             has events without a time was always known.
     """
-    new_users = _first_seen(events, "user_id", arrivals)
-    new_items = _first_seen(events, "item_id", arrivals)
-    days = {
-        day: Day(
-            counts.events,
-            counts.users,
-            counts.items,
-            new_users.get(day, 0),
-            new_items.get(day, 0),
-        )
-        for day, counts in arrivals.days.items()
-    }
-    return Arrivals(arrivals.last, days, _bins(events, arrivals.last))
+    found: dict[str, dict[date, tuple[int, int]]] = {}
+    bins: list[tuple[tuple[int, int], ...]] = []
+    at_once(
+        lambda: found.update(users=_count_ids(events, "user_id", arrivals.last)),
+        lambda: found.update(items=_count_ids(events, "item_id", arrivals.last)),
+        lambda: bins.append(_bins(events, arrivals.last)),
+    )
+    days = {}
+    for day, counts in arrivals.days.items():
+        users, new_users = found["users"][day]
+        items, new_items = found["items"][day]
+        days[day] = Day(counts.events, users, items, new_users, new_items)
+    return Arrivals(arrivals.last, days, bins[0])
 
 
 def _between(events: DataFrame, first: date, last: date) -> DataFrame:
     return events.where(F.col("event_date").between(F.lit(first), F.lit(last)))
 
 
-def _first_seen(events: DataFrame, column: str, arrivals: Arrivals) -> dict[date, int]:
-    untimed = F.bool_or(F.col("event_date").isNull())
-    first = events.groupBy(column).agg(F.when(~untimed, F.min("event_date")).alias("first"))
+def _count_ids(events: DataFrame, column: str, last: date) -> dict[date, tuple[int, int]]:
+    """By day: how many ids had events, and how many of them their first."""
+    back = F.date_diff(F.lit(last), "event_date")
+    # The days of an id are the bits of one number, so that its events are looked at once.
+    bit = F.when(
+        back.between(0, 7 * WEEKS), F.call_function("shiftleft", F.lit(1).cast("long"), back)
+    )
+    per_id = events.groupBy(column).agg(
+        F.bit_or(bit).alias("days"),
+        F.max(back).alias("first"),
+        F.bool_or(F.col("event_date").isNull()).alias("untimed"),
+    )
+    numbers = F.array(*map(F.lit, range(7 * WEEKS + 1)))
+    had = F.filter(numbers, lambda number: F.getbit("days", number) == 1)
+    new = (F.col("first") == F.col("back")) & ~F.col("untimed")
     rows = (
-        first.where(F.col("first") >= F.lit(arrivals.last - timedelta(weeks=WEEKS)))
-        .groupBy("first")
-        .count()
+        per_id.select(F.explode(had).alias("back"), "first", "untimed")
+        .groupBy("back")
+        .agg(F.count(F.lit(1)).alias("ids"), F.count_if(new).alias("new"))
         .collect()
     )
-    return {row["first"]: row["count"] for row in rows}
+    return {last - timedelta(days=row["back"]): (row["ids"], row["new"]) for row in rows}
 
 
 def _bins(events: DataFrame, last: date) -> tuple[tuple[int, int], ...]:

@@ -51,8 +51,3 @@ def decay(as_of: datetime, half_life_days: float | None) -> Column:
 def in_units(weight: Column) -> Column:
     """A weight as a whole number of units: long."""
     return F.rint(weight * F.lit(float(UNITS))).cast("long")
-
-
-def from_units(units: Column) -> Column:
-    """A number of units as a weight: float."""
-    return (units / F.lit(float(UNITS))).cast("float")

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
-from toplists.dataset.event_weights import RATING, decay, from_units, in_units, type_weight
-from toplists.dataset.returns import RETURN, mark_returned
+from toplists.dataset.event_weights import decay, in_units, type_weight
+from toplists.dataset.pairs import PairRules, reduce_pairs
+from toplists.dataset.returns import mark_returned
+from toplists.engine.tasks import Batches, map_batches
+
+_OF_EVENT = (
+    *("user_id", "item_id", "event_id", "event_type", "value", "event_time"),
+    *("excluded", "units", "session"),
+)
+_OPINIONS = (
+    "user_id string, item_id string, value double, event_time timestamp, event_id string, session int, "
+    "last_time timestamp, events long, contradicted boolean, positive boolean, weight float, "
+    "rating_weight float, kept_liking boolean, kept_rating boolean"
+)
+_BATCH_ROWS = 65_536
 
 
 def weigh_events(
@@ -52,7 +66,8 @@ def form_opinions(
     by_type: bool,
     positive_from: float,
     max_weight: float,
-    filters: Collection[str],
+    max_user: int,
+    filters: Sequence[str],
 ) -> DataFrame:
     """What each user thinks of each item, by all events of the pair, in whatever order they came.
 
@@ -67,60 +82,35 @@ def form_opinions(
     Args:
         events: `[event_id, user_id, item_id, event_type: string, value: double, event_time:
             timestamp, excluded: string, units: long, session: int]`; events without a time come
-            before those with one.
+            before those with one. All events of a user are in one partition.
         by_type: Whether types of events are told apart; if not, all are ratings.
         positive_from: Values from here on are likings; so are ratings without a value.
         max_weight: Cap on the weight.
+        max_user: Newest likings of a user that are kept.
         filters: Names that `excluded` may hold.
 
     Returns:
         `[user_id, item_id, value, event_time, event_id, session, last_time, events: long,
-        contradicted: boolean, positive: boolean, weight: float, rating_weight: float,
-        excluded_<filter>: long, …]`.
+        contradicted: boolean, positive: boolean, weight: float, rating_weight: float, kept_liking:
+        boolean, kept_rating: boolean, excluded_<filter>: long, …]`.
         `value` is the last rating's; `event_time`, `event_id` and `session` are those of the last
         event that counts, or of the last one where none does; `last_time` is the newest of all;
         `events` counts the pair's events, `excluded_<filter>` those left out; `contradicted` says that
         ratings differ; `positive` says that the weight is above 0. `rating_weight` is 0 where there is
-        no value to be learnt.
+        no value to be learnt. `kept_liking` and `kept_rating` say that the one or the other weight is
+        above 0, and the pair among the newest of its user of which it is.
     """
-    counts = F.col("excluded").isNull()
-    is_rating = F.col("event_type") == RATING if by_type else F.lit(True)
-    rating = F.struct("event_time", "event_id", "value", "units", "event_type")
-    rated = F.when(is_rating, F.col("value"))
-    done = F.sum(F.when(counts & ~is_rating, F.col("units")))
-    pairs = events.groupBy("user_id", "item_id").agg(
-        F.max(F.struct(counts.alias("counts"), "event_time", "event_id", "session")).alias("last"),
-        F.max(F.when(counts & is_rating, rating)).alias("rating"),
-        F.coalesce(done, F.lit(0)).alias("done"),
-        F.max("event_time").alias("last_time"),
-        F.count(F.lit(1)).alias("events"),
-        F.coalesce(F.min(rated) != F.max(rated), F.lit(False)).alias("contradicted"),
-        *(F.count_if(F.col("excluded") == name).alias(excluded_by(name)) for name in filters),
-    )
-    said = F.coalesce(F.col("rating.units"), F.lit(0))
-    all_units = F.least(F.col("done") + said, in_units(F.lit(max_weight)))
-    sent_back = F.col("rating.event_type") == RETURN
-    dislike = F.coalesce(F.col("rating.value") < positive_from, F.lit(False)) | F.coalesce(
-        sent_back, F.lit(False)
-    )
-    units = F.when(dislike, 0).otherwise(all_units)
-    is_value = F.col("rating.value").isNotNull() & ~F.coalesce(sent_back, F.lit(False))
-    rating_units = F.when(is_value, F.least(said, in_units(F.lit(max_weight)))).otherwise(0)
-    return pairs.select(
-        "user_id",
-        "item_id",
-        "rating.value",
-        "last.event_time",
-        "last.event_id",
-        "last.session",
-        "last_time",
-        "events",
-        "contradicted",
-        (units > 0).alias("positive"),
-        from_units(units).alias("weight"),
-        from_units(rating_units).alias("rating_weight"),
-        *map(excluded_by, filters),
-    )
+    rules = PairRules(by_type, positive_from, max_weight, max_user, tuple(filters))
+
+    def combine(batches: Batches) -> Batches:
+        # A partition at once: its users' events have to be seen together.
+        held = list(batches)
+        if held and (events := pa.Table.from_batches(held)).num_rows:
+            opinions = pa.table(reduce_pairs(events, rules))
+            yield from opinions.to_batches(max_chunksize=_BATCH_ROWS)
+
+    schema = ", ".join([_OPINIONS, *(f"{excluded_by(name)} long" for name in filters)])
+    return map_batches(events.select(*_OF_EVENT), combine, schema)
 
 
 def excluded_by(name: str) -> str:
@@ -133,45 +123,33 @@ def newest_first() -> list[Column]:
     return [F.col("event_time").desc_nulls_last(), F.col("event_id").desc(), F.col("item_id")]
 
 
-def choose_trained(
-    opinions: DataFrame, *, min_user: int, min_item: int, max_user: int
-) -> DataFrame:
+def choose_trained(opinions: DataFrame, *, min_user: int, min_item: int) -> DataFrame:
     """Decide which opinions are trained on.
 
-    A liking is, unless its user has newer ones than `max_user`, or its user or item has too few:
-    both minima hold at once in the result (the k-core), since removing an item may leave a user with
-    too few, and so on. For models that learn values the same is decided among all ratings, liked or
-    not, by themselves.
+    A liking that was kept is, unless its user or item has too few of them: both minima hold at once in
+    the result (the k-core), since removing an item may leave a user with too few, and so on. For models
+    that learn values the same is decided among all ratings, liked or not, by themselves.
 
     Args:
-        opinions: `[user_id, item_id, event_time, event_id, weight: float, rating_weight: float, …]`.
+        opinions: `[user_id, item_id, weight: float, rating_weight: float, kept_liking: boolean,
+            kept_rating: boolean, …]`.
         min_user: Likings (ratings) a user needs.
         min_item: Likings (ratings) an item needs.
-        max_user: Newest likings (ratings) of a user that are kept.
 
     Returns:
-        The input, either weight 0 where it is not trained on.
+        The input without what was kept, either weight 0 where it is not trained on.
     """
-    newer = W.partitionBy("user_id").orderBy(*newest_first())
-    until_here = newer.rowsBetween(W.unboundedPreceding, W.currentRow)
-
-    def is_kept(weight: Column) -> Column:
-        return (weight > 0) & (F.count_if(weight > 0).over(until_here) <= max_user)
-
-    marked = opinions.withColumns(
-        {kept: is_kept(F.col(weight)) for weight, kept in _KEPT.items()},
-    )
     if min_user > 1 or min_item > 1:
         pair = ["user_id", "item_id"]
-        flagged = marked.where(reduce(or_, map(F.col, _KEPT.values()))).select(
+        flagged = opinions.where(reduce(or_, map(F.col, _KEPT.values()))).select(
             *pair, *_KEPT.values()
         )
         core = _core(flagged, min_user, min_item)
-        marked = marked.drop(*_KEPT.values()).join(core, pair, "left")
+        opinions = opinions.drop(*_KEPT.values()).join(core, pair, "left")
     for weight, kept in _KEPT.items():
         chosen = F.when(F.col(kept), F.col(weight)).otherwise(F.lit(0.0).cast("float"))
-        marked = marked.withColumn(weight, chosen)
-    return marked.drop(*_KEPT.values())
+        opinions = opinions.withColumn(weight, chosen)
+    return opinions.drop(*_KEPT.values())
 
 
 _KEPT = {"weight": "kept_liking", "rating_weight": "kept_rating"}

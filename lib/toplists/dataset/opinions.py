@@ -19,7 +19,11 @@ Excluded: TypeAlias = dict[str, dict[str, int]]
 
 
 def opinions_of(
-    events: DataFrame, settings: PrepareSettings, as_of: date, filters: Sequence[Filter]
+    events: DataFrame,
+    settings: PrepareSettings,
+    as_of: date,
+    filters: Sequence[Filter],
+    parts: int | None = None,
 ) -> DataFrame:
     """What each user thinks of each item at `as_of`, and with what weight it is trained on.
 
@@ -31,10 +35,15 @@ def opinions_of(
         settings: Weights and thresholds.
         as_of: When the age of events is taken.
         filters: What `filters.choose_filters` chose.
+        parts: Into how many tasks users are shared out; `None` leaves it to Spark.
 
     Returns:
         The columns of `feedback.form_opinions`; weight 0 = seen, but not trained on.
     """
+    # All that follows is by user: one exchange serves it.
+    events = (
+        events.repartition("user_id") if parts is None else events.repartition(parts, "user_id")
+    )
     # Returns find their purchases before a filter can part them.
     weighed = weigh_events(
         events,
@@ -52,13 +61,13 @@ def opinions_of(
         by_type=bool(settings.event_weights),
         positive_from=settings.positive_from,
         max_weight=settings.max_weight,
+        max_user=settings.max_user_interactions,
         filters=[one.name for one in filters],
     )
     return choose_trained(
         opinions,
         min_user=settings.min_user_interactions,
         min_item=settings.min_item_interactions,
-        max_user=settings.max_user_interactions,
     )
 
 

@@ -24,12 +24,14 @@ from toplists.engine.blocks import BlockSet, Part
 from toplists.engine.shapes import EVERYBODY
 from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError, InputRefusedError
+from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.schema import Table
-from toplists.lake.tables import INTERACTIONS, ITEMS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, USERS
+from toplists.lake.tables import INTERACTIONS, ITEMS, LOADS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, USERS
 
 _KEPT = StorageLevel.MEMORY_AND_DISK
+_EVENTS_PER_TASK = 500_000
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,9 @@ class Snapshot:
         return read_frame(self.spark, self.dataset, SNAPSHOT_USERS, run_id=self.run_id)
 
     @property
-    def items(self) -> DataFrame:
-        """The run's `snapshot_items`."""
-        return read_frame(self.spark, self.dataset, SNAPSHOT_ITEMS, run_id=self.run_id)
-
-    @property
     def segments(self) -> Segments:
         """The run's segments."""
-        return Segments((EVERYBODY, *self.facts.segments), self._files(SNAPSHOT_USERS))
+        return Segments((EVERYBODY, *self.facts.segments), self.files(SNAPSHOT_USERS))
 
     def blocks(self, block_entries: int) -> SnapshotBlocks:
         """The interactions by user and by item, every one of them; built on first use.
@@ -110,7 +107,7 @@ class Snapshot:
         The flag of a user says who gets a list, that of an item what may be in one.
         """
         users = Axis(
-            self._files(SNAPSHOT_USERS),
+            self.files(SNAPSHOT_USERS),
             position="user_pos",
             id="user_id",
             size="interactions",
@@ -118,7 +115,7 @@ class Snapshot:
             rows=self.facts.users,
         )
         items = Axis(
-            self._files(SNAPSHOT_ITEMS),
+            self.files(SNAPSHOT_ITEMS),
             position="item_pos",
             id="item_id",
             size="interactions",
@@ -128,14 +125,15 @@ class Snapshot:
         return SnapshotBlocks(
             *build_blocks(
                 self.spark,
-                self._files(INTERACTIONS),
+                self.files(INTERACTIONS),
                 {"users": users, "items": items},
                 block_entries=block_entries,
                 folder=block_folder(self.dataset, self.run_id),
             )
         )
 
-    def _files(self, table: Table) -> tuple[str, ...]:
+    def files(self, table: Table) -> tuple[str, ...]:
+        """The Parquet files of the run's part of a table of the snapshot."""
         return partition_files(self.dataset, table, run_id=self.run_id)
 
 
@@ -187,7 +185,8 @@ def take_snapshot(
 
         filters = choose_filters(settings, as_of, stop_items)
         events = load_events(spark, dataset, as_of, loads)
-        opinions = keep(opinions_of(events, settings, as_of, filters))
+        parts = _parts(dataset, loads)
+        opinions = keep(opinions_of(events, settings, as_of, filters, parts))
         seen = survey(opinions, settings.split, as_of)
         if seen.interactions == 0:
             raise InputRefusedError(
@@ -210,6 +209,13 @@ def take_snapshot(
         segments=segments,
     )
     return Snapshot(spark, dataset, run_id, facts)
+
+
+def _parts(dataset: Dataset, loads: Collection[str]) -> int:
+    """Into how many tasks the events of `loads` are shared out."""
+    brought = (row["accepted"] for row in read_rows(dataset, LOADS) if row["load_id"] in loads)
+    events: int = sum(brought)
+    return max(1, -(-events // _EVENTS_PER_TASK))
 
 
 def _segments(users: DataFrame, attribute: str | None) -> list[str]:
