@@ -172,16 +172,26 @@ def test_a_named_column_is_sought_in_the_whole_file(tmp_path: Path) -> None:
         rows_of(tmp_path, EARLY, chosen)
 
 
-def test_rows_with_a_late_column_are_read_again_once_it_is_named() -> None:
-    noted, sample = json.dumps(["user", "item"]), json.dumps(LATE[0])
-    named = IngestSettings(columns=ColumnSettings(time="timestamp"))
-    reading = reread_as(0, "jsonl", noted, sample, named)
+def read_again(sample: str, *late: str, **named: str) -> dict[str, Any]:
+    """A row kept of a file whose first lines had `user` and `item` only."""
+    settings = IngestSettings(columns=ColumnSettings(**named))
+    reading = reread_as(0, "jsonl", json.dumps(["user", "item"]), sample, late, settings)
     kept = pa.record_batch({"file": ["f"], "line": [7], "element": [None], "raw": [sample]}, KEPT)
     (row,) = (row for batch in reread({"f": reading}, iter([kept])) for row in batch.to_pylist())
+    return row
+
+
+def test_rows_with_a_late_column_are_read_again_once_it_is_named() -> None:
+    sample = json.dumps(LATE[0])
+    row = read_again(sample, "timestamp", time="timestamp")
     assert (row["line"], row["time"], row["problem"]) == (7, "9", None)
-    unnamed = reread_as(0, "jsonl", noted, sample, IngestSettings())
-    (row,) = (row for batch in reread({"f": unnamed}, iter([kept])) for row in batch.to_pylist())
+    row = read_again(sample)
     assert row["problem"].startswith("column_too_late: timestamp could be the time")
+
+
+def test_all_late_columns_of_a_row_are_told_at_once() -> None:
+    row = read_again(json.dumps({"user": "u", "item": "i", "ts": 9, "stars": 4}))
+    assert row["problem"].endswith("name it: ingest.columns.value=stars, ingest.columns.time=ts")
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=5)

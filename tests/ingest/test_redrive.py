@@ -32,9 +32,10 @@ def judge_again(
     spark: SparkSession, dataset: Dataset, reason: str, **settings: Any
 ) -> list[RedriveReport]:
     chosen = IngestSettings(max_rejected_share=1.0, **settings)
+    refused = refused_for(dataset, reason, chosen.columns)
     return [
-        redrive(spark, dataset, load_id, reason, samples, chosen, loaded_at=NOW)
-        for load_id, samples in sorted(refused_for(dataset, reason).items())
+        redrive(spark, dataset, load_id, reason, refused, chosen, loaded_at=NOW)
+        for load_id in sorted(refused.samples)
     ]
 
 
@@ -130,6 +131,8 @@ def test_killed_anywhere_it_can_be_run_again(
     judge_again(spark, undisturbed, "value_too_low")
     expected = state(undisturbed)
 
+    reasons = refused_for(dataset, "value_too_low", ColumnSettings()).reasons
+    assert reasons == {"value_too_low", "time_unreadable"}
     with die_before(step):
         judge_again(spark, dataset, "value_too_low")
     judge_again(spark, dataset, "value_too_low")
@@ -179,6 +182,34 @@ def test_rows_of_every_format_can_be_read_again(
     assert [row[1:] for row in rows if row[0] == report.new_load_id] == accepted
 
 
+def test_columns_that_came_too_late_are_named_together(
+    spark: SparkSession, dataset: Dataset, tmp_path: Path
+) -> None:
+    early = '{"user": "u", "item": "i"}\n' * 1000
+    for name, late in {
+        # The first refused row has one of them, the second the other, the third both.
+        "a.jsonl": ['"stars": 1', '"ts": 10', '"stars": 2, "ts": 20'],
+        "b.jsonl": ['"ts": 30'],  # and no row of this load has any stars
+    }.items():
+        rows = [f'{{"user": "v", "item": "{name}{n}", {one}}}\n' for n, one in enumerate(late)]
+        (tmp_path / name).write_text(early + "".join(rows))
+        take_in(spark, dataset, f"jsonl:{tmp_path / name}", ANY_SHARE)
+    named = ColumnSettings(value="stars", time="ts")
+    reports = judge_again(
+        spark, dataset, "column_too_late", columns=named, missing_value="accepted"
+    )
+    assert sorted((one.judged, one.accepted) for one in reports) == [(1, 1), (3, 3)]
+    rows = events(dataset, "user_id", "item_id", "value", "event_time")
+    assert [
+        (item, value, time and time.second) for user, item, value, time in rows if user == "v"
+    ] == [
+        ("a.jsonl0", 1, None),
+        ("a.jsonl1", None, 10),
+        ("a.jsonl2", 2, 20),
+        ("b.jsonl0", None, 30),
+    ]
+
+
 def test_what_is_not_a_line_can_be_read_again(
     spark: SparkSession, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -196,19 +227,19 @@ def test_what_is_not_a_line_can_be_read_again(
         f"jsonl:{tmp_path}/arrays.jsonl",
         IngestSettings(max_rejected_share=1, columns=columns),
     )
-    refused = refused_for(dataset, "value_missing")
     sources = {row["load_id"]: row["source"] for row in read_rows(dataset, LOADS)}
-    for load_id, samples in refused.items():
-        chosen = columns if sources[load_id] == "jsonl" else ColumnSettings()
+    for load_id, kind in sources.items():
+        chosen = columns if kind == "jsonl" else ColumnSettings()
         settings = IngestSettings(missing_value="accepted", columns=chosen)
-        redrive(spark, dataset, load_id, "value_missing", samples, settings, loaded_at=NOW)
+        refused = refused_for(dataset, "value_missing", chosen)
+        redrive(spark, dataset, load_id, "value_missing", refused, settings, loaded_at=NOW)
     rows = events(dataset, "user_id", "item_id")
     assert rows == [("u", "i"), ("v", "j"), ("w", "a"), ("w", "b")]
     assert state(dataset)["rejected"] == []
 
 
 def test_nothing_is_found_for_a_reason_that_nobody_had(dataset: Dataset) -> None:
-    assert refused_for(dataset, "value_missing") == {}
+    assert refused_for(dataset, "value_missing", ColumnSettings()).samples == {}
 
 
 def test_a_load_of_release_0_1_0_is_not_guessed_at(

@@ -192,13 +192,19 @@ class _Collected:
 
 
 def _refuse_late(names: Set[str], parsed: Mapping[str, Any], layout: JsonLayout) -> None:
-    for name in sorted(names):
-        role = layout.usual.get(plain_name(name))
-        if role is not None and isinstance(parsed[name], str | bool):
-            raise _BadRowError(
-                f"column_too_late: {name} could be the {role}, and is not among the fields that the "
-                f"columns were found by, those of the first lines; name it: ingest.columns.{role}"
-            )
+    late = {
+        name: role
+        for name in sorted(names)
+        if (role := layout.usual.get(plain_name(name))) is not None
+        and isinstance(parsed[name], str | bool)
+    }
+    if late:
+        meant = ", ".join(f"{name} could be the {role}" for name, role in late.items())
+        settings = ", ".join(f"ingest.columns.{role}={name}" for name, role in late.items())
+        raise _BadRowError(
+            f"column_too_late: {meant}, and the columns were found by the fields of the first lines, "
+            f"which lack it; name it: {settings}"
+        )
 
 
 def _add_row(

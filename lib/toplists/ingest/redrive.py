@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,12 +24,14 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.config.settings import IngestSettings
+from toplists.config.settings import ColumnSettings, IngestSettings
 from toplists.errors import ConfigurationError
 from toplists.ingest.batch import LOAD_ID_LENGTH
 from toplists.ingest.checks import judge
+from toplists.ingest.columns import chosen_names
 from toplists.ingest.commit import write_events
 from toplists.ingest.identity import identify
+from toplists.ingest.json_lines import names_in_row
 from toplists.ingest.recovery import take_back_unfinished
 from toplists.ingest.rereading import Rereading, reread, reread_as
 from toplists.ingest.scan import SCANNED_DDL
@@ -44,6 +46,20 @@ _KEY = ("file", "line", "element")
 
 
 @dataclass(frozen=True)
+class Refused:
+    """Where rows were refused for a reason.
+
+    `samples` has by load, and by file with such rows, one of them. `named` are the fields of theirs, as
+    JSON objects, that the present settings name as columns. `reasons` are the codes of all reasons for
+    which there are refused rows.
+    """
+
+    samples: Mapping[str, Mapping[str, str]]
+    named: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class RedriveReport:
     """Of one load: refused rows that were judged again, those accepted now, and the new load's id."""
 
@@ -53,22 +69,27 @@ class RedriveReport:
     new_load_id: str | None
 
 
-def refused_for(dataset: Dataset, reason: str) -> dict[str, dict[str, str]]:
-    """The loads with rows refused for `reason` (a code): for each file of such rows one of them.
+def refused_for(dataset: Dataset, reason: str, columns: ColumnSettings) -> Refused:
+    """The rows that were refused for `reason` (a code), in complete loads.
 
     Rows that a complete load took over are removed first. Needs no Spark.
     """
     if not dataset.has(REJECTED_EVENTS):
-        return {}
+        return Refused({})
     complete = {load["load_id"] for load in read_rows(dataset, LOADS)}
     _forget_taken_over(dataset, complete)
-    found: dict[str, dict[str, str]] = {}
+    samples: dict[str, dict[str, str]] = {}
+    sought, named, reasons = set(chosen_names(columns)), set[str](), set[str]()
     table = DeltaTable(dataset.path(REJECTED_EVENTS)).to_pyarrow_dataset()
     for batch in table.to_batches(columns=["load_id", "file", "raw", "reasons"]):
         for row in batch.to_pylist():
-            if row["load_id"] in complete and _codes(row["reasons"]) & {reason}:
-                found.setdefault(row["load_id"], {}).setdefault(row["file"], row["raw"])
-    return found
+            codes = _codes(row["reasons"]) if row["load_id"] in complete else set()
+            reasons |= codes
+            if reason in codes:
+                samples.setdefault(row["load_id"], {}).setdefault(row["file"], row["raw"])
+                if named < sought:
+                    named |= sought.intersection(names_in_row(row["raw"]))
+    return Refused(samples, frozenset(named), frozenset(reasons))
 
 
 def redrive(
@@ -76,7 +97,7 @@ def redrive(
     dataset: Dataset,
     load_id: str,
     reason: str,
-    samples: dict[str, str],
+    refused_rows: Refused,
     settings: IngestSettings,
     *,
     loaded_at: datetime,
@@ -88,7 +109,7 @@ def redrive(
         dataset: The dataset.
         load_id: A complete load.
         reason: Code of a reason; all that may be wrong with such a row is judged again.
-        samples: One refused row of each of its files that has some, as `refused_for` gives them.
+        refused_rows: What `refused_for` found for that reason under these settings.
         settings: The present settings.
         loaded_at: The present moment: later times are refused, and it is noted.
 
@@ -98,7 +119,7 @@ def redrive(
     """
     loads = read_rows(dataset, LOADS)
     load = next(one for one in loads if one["load_id"] == load_id)
-    readings = _readings(load, samples, settings)
+    readings = _readings(load, refused_rows, settings)
     refused = read_frame(spark, dataset, REJECTED_EVENTS, load_id=load_id)
     candidates = refused.where(
         F.exists("reasons", lambda one: F.substring_index(one, ":", 1) == F.lit(reason))
@@ -129,7 +150,7 @@ def redrive(
     return RedriveReport(load_id, summary.rows, taken, new_id)
 
 
-def _readings(load: Row, samples: dict[str, str], settings: IngestSettings) -> dict[str, Rereading]:
+def _readings(load: Row, refused_rows: Refused, settings: IngestSettings) -> dict[str, Rereading]:
     headers = {one["path"]: one["header"] for one in load.get("files") or ()}
     if load.get("files") is None:
         raise ConfigurationError(
@@ -137,9 +158,12 @@ def _readings(load: Row, samples: dict[str, str], settings: IngestSettings) -> d
             f"were written. Take {load['path']} in again under the right settings instead."
         )
     whole = headers.get(load["path"])  # a Delta table has one entry for all of its files
+    samples = sorted(refused_rows.samples[load["load_id"]].items())
     return {
-        name: reread_as(at, load["source"], headers.get(name, whole), sample, settings)
-        for at, (name, sample) in enumerate(sorted(samples.items()))
+        name: reread_as(
+            at, load["source"], headers.get(name, whole), sample, refused_rows.named, settings
+        )
+        for at, (name, sample) in enumerate(samples)
     }
 
 

@@ -9,7 +9,7 @@ settings.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toplists.config.settings import IngestSettings
-from toplists.ingest.columns import ROLES, Role, chosen_names
-from toplists.ingest.json_lines import json_row, layout_of_names, names_in_row, split_objects
+from toplists.ingest.columns import ROLES, Role
+from toplists.ingest.json_lines import json_row, layout_of_names, split_objects
 from toplists.ingest.layout import (
     JsonLayout,
     TextLayout,
@@ -48,7 +48,12 @@ class Rereading:
 
 
 def reread_as(
-    file: int, kind: SourceKind, header: str | None, sample: str, settings: IngestSettings
+    file: int,
+    kind: SourceKind,
+    header: str | None,
+    sample: str,
+    named: Collection[str],
+    settings: IngestSettings,
 ) -> Rereading:
     """How to read the kept rows of a file.
 
@@ -57,18 +62,24 @@ def reread_as(
         kind: Kind of its source.
         header: What `loads` noted of it.
         sample: One of its kept rows, which tells formats without a header apart.
+        named: Fields of JSON objects that the settings name and that some kept row has, of whatever
+            file: those that came too late for the header.
         settings: The present settings.
 
     Raises:
         InputRefusedError: a column that the settings name is missing.
     """
-    layout = _layout(kind, header, sample, settings)
+    layout = _layout(kind, header, sample, named, settings)
     behind_item = kind == "netflix" and "\t" not in sample
     return Rereading(file, layout, rules_for(kind, layout, settings), behind_item)
 
 
 def _layout(
-    kind: SourceKind, header: str | None, sample: str, settings: IngestSettings
+    kind: SourceKind,
+    header: str | None,
+    sample: str,
+    named: Collection[str],
+    settings: IngestSettings,
 ) -> TextLayout | JsonLayout | ParquetLayout:
     if kind in ("parquet", "delta"):
         noted = json.loads(header or "{}")
@@ -77,9 +88,8 @@ def _layout(
         return ParquetLayout(columns, frozenset(typed), ())
     if kind == "jsonl":
         names: list[str] = json.loads(header or "[]")
-        # A row that was refused for a column that came too late has it, and the header has not.
-        late = set(chosen_names(settings.columns)) & set(names_in_row(sample)) - set(names)
-        return layout_of_names((*names, *sorted(late)), settings.columns, "The refused rows")
+        late = sorted(set(named) - set(names))
+        return layout_of_names((*names, *late), settings.columns, "The refused rows")
     if header is not None:
         names = split_header(header, kind, settings)
         return layout_of_header(names, kind, settings, "The refused rows")

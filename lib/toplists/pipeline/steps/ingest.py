@@ -11,7 +11,7 @@ from toplists.ingest.digests import recall, remember
 from toplists.ingest.download import provide
 from toplists.ingest.load import LoadReport, ingest, ingest_entries, known_report
 from toplists.ingest.recognition import recognise
-from toplists.ingest.redrive import redrive, refused_for
+from toplists.ingest.redrive import Refused, redrive, refused_for
 from toplists.ingest.source import Source
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.ledger import Outcome
@@ -82,27 +82,28 @@ def redrive_refused(place: Workplace, reason: str) -> list[Outcome]:
         ConfigurationError: there is none, or it cannot be told how a load was read.
         InputRefusedError: a column that the settings name is missing.
     """
-    refused = refused_for(place.dataset, reason)
-    if not refused:
+    refused = refused_for(place.dataset, reason, place.settings.ingest.columns)
+    if not refused.samples:
+        reasons = ", ".join(sorted(refused.reasons))
         raise ConfigurationError(
-            f"No row of dataset {place.dataset.name} was refused for {reason!r}. Name the part of a "
-            "reason before its colon, such as value_missing."
+            f"No row of dataset {place.dataset.name} is refused for {reason!r}"
+            + (f", but some are for {reasons}." if reasons else ", nor for any other reason.")
         )
     outcomes = []
-    for load_id, samples in sorted(refused.items()):
+    for load_id in sorted(refused.samples):
         entry = identify_load(load_id, place.settings)
-        judge_again = partial(_judge_again, place, load_id, reason, samples)
+        judge_again = partial(_judge_again, place, load_id, reason, refused)
         outcomes.append(record(place.ledger, entry, "redrive", judge_again))
     return outcomes
 
 
-def _judge_again(place: Workplace, load_id: str, reason: str, samples: dict[str, str]) -> Outcome:
+def _judge_again(place: Workplace, load_id: str, reason: str, refused: Refused) -> Outcome:
     report = redrive(
         place.spark,
         place.dataset,
         load_id,
         reason,
-        samples,
+        refused,
         place.settings.ingest,
         loaded_at=place.clock(),
     )
