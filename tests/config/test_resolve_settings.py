@@ -152,6 +152,12 @@ def test_mllib_weighs_no_ratings(conf: Path, weighed: str) -> None:
     assert f"leave out prepare.{weighed.partition('=')[0]}" in text
 
 
+@pytest.mark.parametrize("fitted", ["model.name=item_cosine", "model.als.feedback=explicit"])
+def test_similar_items_by_factors_need_factors(conf: Path, fitted: str) -> None:
+    assert resolve_settings(conf, "local", ["recommend.similar=factors"])
+    assert "needs model.name als" in message(conf, "recommend.similar=factors", fitted)
+
+
 def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:
     write_local(conf, "\nmodel:\n  name: deep\n")
     assert message(conf) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
@@ -64,16 +65,20 @@ def test_a_night_publishes_a_list_for_everybody(first_night: World) -> None:
 
 
 def test_every_item_has_its_own_neighbours(first_night: World) -> None:
-    run_id = first_night.live()
-    similar = {row["item_id"]: row for row in first_night.rows(SIMILAR_ITEMS, run_id=run_id)}
-    items = first_night.rows(SNAPSHOT_ITEMS, run_id=run_id)
+    assert_neighbours_share_a_taste(first_night)
+    (popular,) = first_night.rows(POPULAR_ITEMS, run_id=first_night.live())
+    assert len(popular["items"]) == LIST_LENGTH
+
+
+def assert_neighbours_share_a_taste(world: World) -> None:
+    run_id = world.live()
+    similar = {row["item_id"]: row for row in world.rows(SIMILAR_ITEMS, run_id=run_id)}
+    items = world.rows(SNAPSHOT_ITEMS, run_id=run_id)
     assert similar.keys() == {row["item_id"] for row in items}
     for item, row in similar.items():
         neighbours = [entry["item_id"] for entry in row["items"]]
         assert item not in neighbours
         assert all(int(other[1:]) % 2 == int(item[1:]) % 2 for other in neighbours)
-    (popular,) = first_night.rows(POPULAR_ITEMS, run_id=run_id)
-    assert len(popular["items"]) == LIST_LENGTH
 
 
 def test_no_window_of_a_night_spans_all_rows(first_night: World) -> None:
@@ -179,6 +184,28 @@ def test_neither_an_empty_model_nor_lists_for_nine_tenths_of_the_users_are_publi
     reasons = refuse(second_day, model={"seed": 1})
     assert "gate.min_personal_share" in reasons
     assert "without a list" in reasons
+
+
+def test_a_run_goes_on_without_the_files_of_its_work_folder(
+    second_day: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = second_day
+
+    def dies(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recommend, "personal_lists", dies)
+        with pytest.raises(KeyboardInterrupt):
+            world.night(world.first_feed, model={"seed": 1})
+    # Snapshot and publication fits are in tables; the evaluation fits are made again.
+    shutil.rmtree(world.dataset.work)
+    world.night(world.first_feed, model={"seed": 1})
+    expected = world.lists()
+    lists = {"n": LIST_LENGTH, "similar_n": 3, "similar": "factors"}
+    world.night(world.first_feed, model={"seed": 1}, recommend=lists)
+    assert_identical(world.lists(), expected)
+    assert_neighbours_share_a_taste(world)
 
 
 @pytest.mark.long

@@ -429,6 +429,10 @@ class RecommendSettings(Section):
         description="Users without an event in this many days get no list; `null` = all do.",
     )
     similar_n: int = Field(20, ge=1, le=1000, description="Length of every list of similar items.")
+    similar: Literal["item_cosine", "factors"] = Field(
+        "item_cosine",
+        description="Items are similar by who likes both, or by the direction of their factors (als).",
+    )
     fallback: tuple[FallbackName, ...] = Field(
         ("popularity",),
         min_length=1,
@@ -583,6 +587,15 @@ class Settings(Section):
                         f"explicit ALS of engine mllib does not weigh ratings: leave out prepare.{name}, "
                         "or use model.als.engine=kernels"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _similar_by_what_is_fitted(self) -> Self:
+        fitted = self.model.name == "als" and self.model.als.feedback == "implicit"
+        if self.recommend.similar == "factors" and not fitted:
+            raise ValueError(
+                "recommend.similar=factors needs model.name als with implicit feedback"
+            )
         return self
 
     def result_affecting(self) -> dict[str, object]:

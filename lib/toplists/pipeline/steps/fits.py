@@ -78,9 +78,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """The fits of a run. `live` is there only if the live run is configured differently.
+    """The fits of a run.
 
-    The rankings of the fallback are in the order of use, `judged_fallback` for the evaluation and
+    `live` is there only if the live run is configured differently, `similar` unless similar items come
+    from the published factors. The rankings of the fallback are in the order of use, `judged_fallback` for the evaluation and
     `fallback` for publication.
     """
 
@@ -88,7 +89,7 @@ class FitPlan:
     judged_fallback: tuple[Fit, ...]
     live: Fit | None
     published: Fit
-    similar: Fit
+    similar: Fit | None
     fallback: tuple[Fit, ...]
 
     @property
@@ -101,7 +102,10 @@ class FitPlan:
         yield from (self.candidate, *self.judged_fallback)
         if self.live is not None:
             yield self.live
-        yield from (self.published, self.similar, *self.fallback)
+        yield self.published
+        if self.similar is not None:
+            yield self.similar
+        yield from self.fallback
 
 
 def plan_fits(place: Workplace, run: Run) -> FitPlan:
@@ -112,12 +116,17 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
     contender = _live_fit(place)
     if contender is not None and contender.same_as(candidate):
         contender = None
+    similar = (
+        Fit("similar", make_similar(settings, engine), settings.seed, "all")
+        if recommend.similar == "item_cosine"
+        else None
+    )
     return FitPlan(
         candidate=candidate,
         judged_fallback=_fallback_fits(recommend, settings.seed, "train"),
         live=contender,
         published=_personal_fit(place, settings, "all"),
-        similar=Fit("similar", make_similar(settings, engine), settings.seed, "all"),
+        similar=similar,
         fallback=_fallback_fits(recommend, settings.seed, "all"),
     )
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from toplists.engine.shapes import ItemWeights
+from toplists.dataset.snapshot import Snapshot
+from toplists.engine.neighbours import nearest_items
+from toplists.engine.shapes import Factors, ItemWeights
 from toplists.engine.tasks import at_once
 from toplists.lake.frames import replace_part
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.schema import Table
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
-from toplists.pipeline.steps.fits import open_fallback, open_fit, open_fit_as, plan_fits
+from toplists.pipeline.steps.fits import (
+    FitPlan,
+    open_fallback,
+    open_fit,
+    open_fit_as,
+    plan_fits,
+)
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.lists import personal_lists, popular_lists, published, similar_lists
@@ -28,7 +36,7 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     blocks = snapshot.blocks(place.settings.engine.block_entries)
     model = open_fit(place, run, snapshot, plan.published)
     fallback = open_fallback(place, run, snapshot, plan.fallback)
-    similar = open_fit_as(ItemWeights, place, run, snapshot, plan.similar)
+    similar = _similar_items(place, run, snapshot, plan)
     lists = personal_lists(
         spark,
         blocks.users,
@@ -58,4 +66,20 @@ def recommend(place: Workplace, run: Run) -> Outcome:
         facts={"lists": facts.eligible, "n": settings.n, "similar": facts.items},
         rows_in=facts.interactions,
         rows_out=facts.eligible,
+    )
+
+
+def _similar_items(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> ItemWeights:
+    """Each item's neighbours: fitted for themselves, or the nearest by the published factors."""
+    if plan.similar is not None:
+        return open_fit_as(ItemWeights, place, run, snapshot, plan.similar)
+    engine = place.settings.engine
+    return nearest_items(
+        place.spark,
+        snapshot.blocks(engine.block_entries).items,
+        open_fit_as(Factors, place, run, snapshot, plan.published),
+        k=place.settings.recommend.similar_n,
+        measure="cosine",
+        tile_bytes=engine.tile_bytes,
+        folder=place.dataset.work / run.run_id / "similar",
     )
