@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from toplists.ingest.recovery import take_back_unfinished
-from toplists.lake.bookkeeping import read_rows
-from toplists.lake.tables import LOADS
+from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.lake.upgrade import plan_upgrade
 from toplists.lake.version import require_not_newer
 from toplists.pipeline.command import job_parser, run_job
@@ -19,8 +17,7 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
     """Make or list the changes."""
     if not arguments.dry_run:
         # Taking it back later would take back what is changed here, too.
-        complete = {load["load_id"] for load in read_rows(place.dataset, LOADS)}
-        take_back_unfinished(place.dataset, complete)
+        take_back_unfinished(place.dataset, complete_loads(place.dataset))
     changes = plan_upgrade(place.dataset)
     name = place.dataset.name
     with narrator.step(1, 1, "upgrade") as step:

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.ingest.summary import Summary
+from toplists.lake.bookkeeping import delete_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
 from toplists.lake.frames import replace_part
@@ -73,8 +74,7 @@ def write_rejected(
         replace_part(refused, dataset, REJECTED_EVENTS, load_id=load_id)
     else:
         # An earlier attempt may have left some that have become acceptable, such as future times.
-        with written(f"removal from {REJECTED_EVENTS.name}"):
-            deltalake.DeltaTable(dataset.path(REJECTED_EVENTS)).delete(f"load_id = '{load_id}'")
+        delete_rows(dataset, REJECTED_EVENTS, where=f"load_id = '{load_id}'")
 
 
 def _append(events: DataFrame, dataset: Dataset, summary: Summary) -> None:

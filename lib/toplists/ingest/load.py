@@ -15,12 +15,12 @@ from toplists.ingest.commit import Effect, write_events, write_rejected
 from toplists.ingest.identity import identify
 from toplists.ingest.pieces import PIECE_BYTES
 from toplists.ingest.reading import read_entries
-from toplists.ingest.recovery import take_back_unfinished
+from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.ingest.rules import RowRules
 from toplists.ingest.scan import scan
 from toplists.ingest.summary import Summary, require_enough, summarise
 from toplists.ingest.upsert import upsert
-from toplists.lake.bookkeeping import Row, append_rows, read_rows
+from toplists.lake.bookkeeping import Row, append_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import ITEMS, LOADS, USERS
 
@@ -83,8 +83,7 @@ def ingest(
         require_enough(summary, rows, batch, settings.max_rejected_share)
         entries = _count_entries(batch, settings)
         dataset.create_tables()
-        complete = {load["load_id"] for load in read_rows(dataset, LOADS)}
-        take_back_unfinished(dataset, complete, batch.load_id)
+        take_back_unfinished(dataset, complete_loads(dataset), batch.load_id)
         given_ids = "event_id" in rules.roles
         effect = write_events(rows, dataset, batch.load_id, summary, given_ids=given_ids)
         names = [str(one.file) for one in batch.events]

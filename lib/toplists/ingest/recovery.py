@@ -7,12 +7,18 @@ from collections.abc import Collection
 from deltalake import DeltaTable
 
 from toplists.errors import ToplistsError
+from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
-from toplists.lake.tables import EVENTS, REJECTED_EVENTS
+from toplists.lake.tables import EVENTS, LOADS, REJECTED_EVENTS
 
 # Operations that put rows into the table or take some out; all others only rearrange it.
 _CHANGES = frozenset({"WRITE", "MERGE", "UPDATE", "DELETE"})
+
+
+def complete_loads(dataset: Dataset) -> set[str]:
+    """The ids of the loads that were taken in to their end."""
+    return {load["load_id"] for load in read_rows(dataset, LOADS)}
 
 
 def take_back_unfinished(
@@ -74,9 +80,8 @@ def _remove_refused(dataset: Dataset, kept: Collection[str | None]) -> None:
     """Delete the refused rows of all loads but `kept`."""
     if not dataset.has(REJECTED_EVENTS):
         return
-    refused = DeltaTable(dataset.path(REJECTED_EVENTS))
-    left = {part["load_id"] for part in refused.partitions()} - set(kept)
+    stored = DeltaTable(dataset.path(REJECTED_EVENTS)).partitions()
+    left = {part["load_id"] for part in stored} - set(kept)
     if left:
         listed = ", ".join(f"'{one}'" for one in sorted(left))
-        with written(f"removal from {REJECTED_EVENTS.name}"):
-            refused.delete(f"load_id IN ({listed})")
+        delete_rows(dataset, REJECTED_EVENTS, where=f"load_id IN ({listed})")

@@ -32,13 +32,12 @@ from toplists.ingest.columns import chosen_names
 from toplists.ingest.commit import write_events
 from toplists.ingest.identity import identify
 from toplists.ingest.json_lines import names_in_row
-from toplists.ingest.recovery import take_back_unfinished
+from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.ingest.rereading import Rereading, reread, reread_as
 from toplists.ingest.scan import SCANNED_DDL
 from toplists.ingest.summary import Summary, summarise
-from toplists.lake.bookkeeping import Row, read_rows, replace_rows
+from toplists.lake.bookkeeping import Row, delete_rows, read_rows, replace_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.failpoints import written
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.tables import LOADS, REJECTED_EVENTS
 
@@ -76,7 +75,7 @@ def refused_for(dataset: Dataset, reason: str, columns: ColumnSettings) -> Refus
     """
     if not dataset.has(REJECTED_EVENTS):
         return Refused({})
-    complete = {load["load_id"] for load in read_rows(dataset, LOADS)}
+    complete = complete_loads(dataset)
     _forget_taken_over(dataset, complete)
     samples: dict[str, dict[str, str]] = {}
     sought, named, reasons = set(chosen_names(columns)), set[str](), set[str]()
@@ -246,5 +245,4 @@ def _forget_taken_over(dataset: Dataset, complete: Collection[str]) -> None:
     # In the lake of a release before 0.2.0 nothing was ever taken over.
     if complete and "redriven_by" in {field.name for field in table.schema().fields}:
         listed = ", ".join(f"'{load_id}'" for load_id in sorted(complete))
-        with written(f"removal from {REJECTED_EVENTS.name}"):
-            table.delete(f"redriven_by IN ({listed})")
+        delete_rows(dataset, REJECTED_EVENTS, where=f"redriven_by IN ({listed})")

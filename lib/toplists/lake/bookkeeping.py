@@ -56,6 +56,12 @@ def replace_rows(dataset: Dataset, table: Table, rows: Sequence[Row], *, where: 
         write_deltalake(opened, data, mode="overwrite", predicate=where)
 
 
+def delete_rows(dataset: Dataset, table: Table, *, where: str) -> None:
+    """Remove the rows that satisfy the SQL predicate `where`, in one commit."""
+    with written(f"removal from {table.name}"):
+        DeltaTable(dataset.path(table)).delete(where)
+
+
 def compare_and_append(dataset: Dataset, table: Table, row: Row, *, expected_version: int) -> None:
     """Append `row` only if nothing was committed to the table since `expected_version`.
 

@@ -207,6 +207,11 @@ def _run(row: Row) -> Run:
     )
 
 
+def run_of_model(model_id: str) -> str:
+    """The run that a fit belongs to: the first part of its id."""
+    return model_id.partition(".")[0]
+
+
 def utc_now() -> datetime:
     """The clock of entry points."""
     return datetime.now(UTC)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from deltalake import DeltaTable, QueryBuilder
 
-from toplists.lake.bookkeeping import read_rows
+from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.failpoints import written
 from toplists.lake.removal import note_removal
 from toplists.lake.schema import Table
 from toplists.lake.tables import EVENTS, LOADS, METRICS, REJECTED_EVENTS, RUNS
@@ -91,6 +90,5 @@ def _remove(
     if rows and not dry_run:
         if noted is not None:
             note_removal(opened, noted)
-        with written(f"removal from {table.name}"):
-            DeltaTable(dataset.path(table)).delete(condition)
+        delete_rows(dataset, table, where=condition)
     return rows

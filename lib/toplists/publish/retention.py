@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
-from toplists.lake.bookkeeping import read_rows
+from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset, partition_files
-from toplists.lake.failpoints import written
+from toplists.lake.ledger import run_of_model
 from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, MODELS, RUNS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, TABLES
+from toplists.publish.leftovers import remove_leftovers
 
 _BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
 _BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
@@ -56,7 +56,7 @@ def plan_pruning(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> Pruni
     return Pruning(
         kept=frozenset(kept),
         runs=tuple(sorted(stored - kept)),
-        models=tuple(sorted(model for model in models if model.partition(".")[0] not in kept)),
+        models=tuple(sorted(model for model in models if run_of_model(model) not in kept)),
         fits=tuple(sorted(fits - kept)),
     )
 
@@ -74,8 +74,7 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
     for run_id in plan.runs:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
-        with written("removal of a work folder"):
-            shutil.rmtree(dataset.work / run_id, ignore_errors=True)
+        remove_leftovers([dataset.work / run_id])
     for run_id in plan.fits:
         _forget_models(dataset, run_id)
     for model_id in plan.models:
@@ -92,7 +91,7 @@ def runs_with_old_snapshots(dataset: Dataset, pointer: Pointer, *, keep: int | N
 
 def runs_with_old_models(dataset: Dataset, pointer: Pointer, *, keep: int | None) -> list[str]:
     """The same of their models."""
-    stored = {model.partition(".")[0] for model in _stored(dataset, "model_id", _BY_MODEL)}
+    stored = {run_of_model(model) for model in _stored(dataset, "model_id", _BY_MODEL)}
     return [run_id for run_id in _older(pointer, keep) if run_id in stored]
 
 
@@ -108,7 +107,7 @@ def remove_models(dataset: Dataset, run_ids: Collection[str]) -> None:
     for run_id in run_ids:
         _forget_models(dataset, run_id)
     for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
-        if model_id.partition(".")[0] in run_ids:
+        if run_of_model(model_id) in run_ids:
             for table in _BY_MODEL:
                 _drop(dataset, table, "model_id", model_id)
 
@@ -120,8 +119,7 @@ def _older(pointer: Pointer, keep: int | None) -> list[str]:
 
 def _forget_models(dataset: Dataset, run_id: str) -> None:
     """Take the run's fits out of the registry, so that a repeated run fits them again."""
-    with written(f"removal from {MODELS.name}"):
-        DeltaTable(dataset.path(MODELS)).delete(f"run_id = '{run_id}'")
+    delete_rows(dataset, MODELS, where=f"run_id = '{run_id}'")
 
 
 def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str]:
@@ -134,5 +132,4 @@ def _stored(dataset: Dataset, column: str, tables: tuple[Table, ...]) -> set[str
 
 def _drop(dataset: Dataset, table: Table, column: str, value: str) -> None:
     if partition_files(dataset, table, **{column: value}):
-        with written(f"removal from {table.name}"):
-            DeltaTable(dataset.path(table)).delete(f"{column} = '{value}'")
+        delete_rows(dataset, table, where=f"{column} = '{value}'")

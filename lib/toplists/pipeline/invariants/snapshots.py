@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
+from functools import partial
+from typing import TypeAlias
 
 from toplists.lake.removal import removed_before
 from toplists.lake.schema import Table
@@ -17,11 +19,14 @@ _SIDES = ((SNAPSHOT_USERS, "user_id", "user_pos"), (SNAPSHOT_ITEMS, "item_id", "
 _NO_TIME = -(2**62)
 
 
-def _look_at_positions(view: LakeView) -> Evidence:
+FaultsOf: TypeAlias = Callable[[LakeView, StoredRun, Table, str, str], Iterator[str]]
+
+
+def _look_at_sides(faults_of: FaultsOf, view: LakeView) -> Evidence:
     runs, faults = view.runs_in(INTERACTIONS), []
     for run in runs:
         for table, id_column, position in _SIDES:
-            faults += list(_misplaced(view, run, table, id_column, position))
+            faults += list(faults_of(view, run, table, id_column, position))
     return Evidence(_said(runs), faults)
 
 
@@ -37,14 +42,6 @@ def _misplaced(
     )
     if wrong:
         yield f"run {run.run_id}: {wrong:,} rows of {table.name} at another position than their id's"
-
-
-def _look_at_counts(view: LakeView) -> Evidence:
-    runs, faults = view.runs_in(INTERACTIONS), []
-    for run in runs:
-        for table, id_column, position in _SIDES:
-            faults += list(_miscounted(view, run, table, id_column, position))
-    return Evidence(_said(runs), faults)
 
 
 def _miscounted(
@@ -154,13 +151,13 @@ INVARIANTS = (
         "positions",
         "The users and items of a run are numbered from 0 in bytewise order of their ids.",
         "The snapshot is damaged: roll back, and let a new run be prepared.",
-        _look_at_positions,
+        partial(_look_at_sides, _misplaced),
     ),
     Invariant(
         "snapshot-counts",
         "The users and items of a run are those of its interactions, with the same counts.",
         "The snapshot is damaged: roll back, and let a new run be prepared.",
-        _look_at_counts,
+        partial(_look_at_sides, _miscounted),
     ),
     Invariant(
         "replay",

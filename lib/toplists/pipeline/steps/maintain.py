@@ -12,12 +12,11 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from toplists.ingest.recovery import take_back_unfinished
-from toplists.lake.bookkeeping import read_rows
+from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.lake.compaction import compact_table, plan_compaction, why_left_alone
 from toplists.lake.pointer import read_pointer
 from toplists.lake.schema import Table
-from toplists.lake.tables import LOADS, TABLES
+from toplists.lake.tables import TABLES
 from toplists.lake.vacuum import Freed, vacuum_table
 from toplists.pipeline.workplace import Workplace
 from toplists.publish.aging import (
@@ -69,7 +68,7 @@ def remove_expired(place: Workplace, *, dry_run: bool) -> dict[str, int]:
     models = runs_with_old_models(dataset, pointer, keep=settings.model_runs)
     if not dry_run:
         # First: later it could no longer be told from what is removed here, or its files are gone.
-        take_back_unfinished(dataset, {load["load_id"] for load in read_rows(dataset, LOADS)})
+        take_back_unfinished(dataset, complete_loads(dataset))
         prune(dataset, pointer, keep_runs=keep_runs)
         remove_snapshots(dataset, snapshots)
         remove_models(dataset, models)

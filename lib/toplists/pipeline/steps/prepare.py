@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from dataclasses import asdict, fields
 from datetime import date
 
@@ -13,9 +12,9 @@ from toplists.dataset.loader import load_events
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
 from toplists.dataset.stop_list import read_stop_list, stop_list_digest
 from toplists.errors import ConfigurationError, InputRefusedError
-from toplists.lake.failpoints import written
 from toplists.lake.ledger import Outcome, Run
 from toplists.pipeline.workplace import Workplace
+from toplists.publish.leftovers import remove_leftovers
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,8 +37,7 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         )
     checks = _judge_input(place, run, run.as_of)
     # Files of an earlier attempt belong to tables that are about to be replaced.
-    with written("removal of a work folder"):
-        shutil.rmtree(place.dataset.work / run.run_id, ignore_errors=True)
+    remove_leftovers([place.dataset.work / run.run_id])
     snapshot = take_snapshot(
         place.spark,
         place.dataset,
