@@ -16,10 +16,16 @@ from toplists.config.settings import IngestSettings
 from toplists.dataset.loader import load_events
 from toplists.errors import ToplistsError
 from toplists.ingest import load
+from toplists.ingest.batch import Batch
+from toplists.ingest.load import ingest_entries
+from toplists.ingest.reading import entry_inputs
+from toplists.ingest.recognition import Part
 from toplists.ingest.recovery import take_back_unfinished
+from toplists.ingest.source import Source
+from toplists.ingest.upsert import upsert
 from toplists.lake.bookkeeping import append_rows, read_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.tables import EVENTS, ITEMS, LOADS, REJECTED_EVENTS
+from toplists.lake.tables import EVENTS, ITEMS, LOADS, REJECTED_EVENTS, USERS
 
 ANY_SHARE = IngestSettings(max_rejected_share=1.0)
 RELEASE_0_1_0 = "d3cd87003ae9a05f9b63893383743ce076e68ac224b2f44d6bbfacba3a9555eb"
@@ -193,6 +199,78 @@ def test_a_load_that_died_leaves_no_catalogue(
     report = take_in(spark, dataset, f"movielens:{tmp_path}")
     assert (counts(report), report.entries) == ((1, 1, 0, 0, 0), 1)
     assert [row["title"] for row in read_rows(dataset, ITEMS)] == ["A"]
+
+
+def test_entries_of_a_load_that_died_are_taken_back(no_rows: Path, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "lake")
+    shutil.copytree(no_rows, dataset.root)
+
+    def write(title: str, load_id: str, *names: str) -> None:
+        empty = {"year": None, "genres": [], "attributes": {}, "numbers": None}
+        empty |= {"available_from": None, "available_until": None}
+        entries = [{"item_id": name, "title": title, **empty} for name in names]
+        upsert(dataset, ITEMS, entries, load_id)
+
+    def titles() -> dict[str, str]:
+        return {row["item_id"]: row["title"] for row in read_rows(dataset, ITEMS)}
+
+    write("A", "first", "i", "j")
+    assert take_back_unfinished(dataset, {"first"}) is None
+    write("B", "dead", "i", "k")
+    assert titles() == {"i": "B", "j": "A", "k": "B"}
+    # The same load again goes on from there; anything else takes it back.
+    assert take_back_unfinished(dataset, {"first"}, "dead") is None
+    assert titles() == {"i": "B", "j": "A", "k": "B"}
+    assert take_back_unfinished(dataset, {"first"}, "other") == "dead"
+    assert titles() == {"i": "A", "j": "A"}
+    assert take_back_unfinished(dataset, {"first"}) is None
+    write("C", "second", "i")
+    assert take_back_unfinished(dataset, {"first", "second"}) is None
+    assert titles() == {"i": "C", "j": "A"}
+    # Of a first load there is nothing before it; its commits are several.
+    write("D", "dead", "l")
+    write("E", "dead", "l", "i")
+    assert take_back_unfinished(dataset, {"first", "second"}) == "dead"
+    assert titles() == {"i": "C", "j": "A"}
+
+
+def test_events_and_entries_of_a_load_that_died_go_together(no_rows: Path, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "lake")
+    shutil.copytree(no_rows, dataset.root)
+    event = {"source": "csv", "line": 1, "user_id": "u", "item_id": "i", "event_type": "rating"}
+    event |= dict.fromkeys(("value", "event_time", "event_date", "updated_at"))
+    user = {"attributes": {}, "numbers": None}
+    for load_id in ("first", "dead"):
+        row = {"event_id": load_id, "load_id": load_id, "content_hash": load_id, **event}
+        append_rows(dataset, EVENTS, [row], note=load_id)
+        upsert(dataset, USERS, [{"user_id": load_id, **user}], load_id)
+    assert take_back_unfinished(dataset, {"first"}, "dead") is None
+    assert len(read_rows(dataset, EVENTS)) == len(read_rows(dataset, USERS)) == 2
+    assert take_back_unfinished(dataset, {"first"}) == "dead"
+    assert [row["load_id"] for row in read_rows(dataset, EVENTS)] == ["first"]
+    assert [row["user_id"] for row in read_rows(dataset, USERS)] == ["first"]
+
+
+def test_a_catalogue_by_itself_takes_back_what_a_dead_one_left(
+    no_rows: Path, tmp_path: Path, killed_before: Callable[..., None]
+) -> None:
+    dataset = Dataset(tmp_path / "lake")
+    shutil.copytree(no_rows, dataset.root)
+    catalogue = tmp_path / "items.csv"
+    settings = IngestSettings(items=str(catalogue))
+
+    def load_now(text: str) -> None:
+        catalogue.write_text(f"item_id,title\n{text}\n")
+        source = Source("csv", str(tmp_path))
+        entries = tuple(entry_inputs((), (), source, settings))
+        part = Part(str(catalogue), text, text, entries=entries)
+        ingest_entries(dataset, Batch(source, (part,), None), settings, loaded_at=NOW)
+
+    load_now("i,A")
+    killed_before("append_rows", lambda: load_now("i,B"))
+    load_now("j,C")
+    titles = {row["item_id"]: row["title"] for row in read_rows(dataset, ITEMS)}
+    assert titles == {"i": "A", "j": "C"}
 
 
 def test_what_changed_since_is_not_undone(

@@ -88,7 +88,7 @@ def ingest(
         effect = write_events(rows, dataset, batch.load_id, summary, given_ids=given_ids)
         names = [str(one.file) for one in batch.events]
         write_rejected(rows, dataset, batch.load_id, names, summary)
-        # Not hidden by an incomplete load as events are, so after everything that may fail.
+        # Last: until they are taken back, entries of a dead load are not hidden as its events are.
         _write_entries(dataset, batch, settings)
     finally:
         rows.unpersist()
@@ -101,6 +101,7 @@ def ingest_entries(
     """Take a batch of nothing but catalogues into `dataset`, which needs no Spark; as `ingest`."""
     entries = _count_entries(batch, settings)
     dataset.create_tables()
+    take_back_unfinished(dataset, complete_loads(dataset), batch.load_id)
     _write_entries(dataset, batch, settings)
     return _complete(
         dataset, batch, Summary(0, 0, 0, 0, None, None), Effect(0, 0), entries, loaded_at

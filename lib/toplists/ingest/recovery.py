@@ -10,7 +10,8 @@ from toplists.errors import ToplistsError
 from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
-from toplists.lake.tables import EVENTS, LOADS, REJECTED_EVENTS
+from toplists.lake.schema import Table
+from toplists.lake.tables import EVENTS, ITEMS, LOADS, REJECTED_EVENTS, USERS
 
 # Operations that put rows into the table or take some out; all others only rearrange it.
 _CHANGES = frozenset({"WRITE", "MERGE", "UPDATE", "DELETE"})
@@ -24,39 +25,43 @@ def complete_loads(dataset: Dataset) -> set[str]:
 def take_back_unfinished(
     dataset: Dataset, complete: Collection[str], load_id: str | None = None
 ) -> str | None:
-    """Restore `events` to what it was before a load that died between its events and its completion.
+    """Restore what a load changed that died before it was complete: `events`, `items` and `users`.
 
     Refused rows of loads that are not complete are removed, also of those that left no events.
 
-    Nobody sees events of an incomplete load. Were they left, another load that brings the same events
-    would find them there, add nothing, and they would be hidden for good; and an event that the dead
-    load had corrected would be lost.
+    Its entries would be live before the load is. Nobody sees its events; but were they left, another
+    load that brings the same events would find them there, add nothing, and they would be hidden for
+    good; and an event that the dead load had corrected would be lost.
 
     Args:
         dataset: The dataset; the caller holds its lease.
         complete: Ids of the complete loads.
-        load_id: The load that comes next. If it is itself the one that died, its events and refused
-            rows stay: it will recognise the ones and replace the others.
+        load_id: The load that comes next. If it is itself the one that died, its events, entries and
+            refused rows stay: it will recognise the ones and replace the others.
 
     Returns:
-        The load whose events were taken back, `None` if there was none.
+        The load of which something was taken back, `None` if there was none.
 
     Raises:
         ToplistsError: rows were changed since by something else, which restoring would undo.
     """
     if not dataset.has(EVENTS):
         return None
-    unfinished = _restore_events(dataset, complete, load_id)
+    restored = [_restore(dataset, table, complete, load_id) for table in (EVENTS, ITEMS, USERS)]
     _remove_refused(dataset, {*complete, load_id})
-    return unfinished
+    return next((one for one in restored if one is not None), None)
 
 
-def _restore_events(dataset: Dataset, complete: Collection[str], load_id: str | None) -> str | None:
-    events = DeltaTable(dataset.path(EVENTS))
+def _restore(
+    dataset: Dataset, table: Table, complete: Collection[str], load_id: str | None
+) -> str | None:
+    if not dataset.has(table):
+        return None
+    opened = DeltaTable(dataset.path(table))
     unfinished: str | None = None
     first = -1
     other_change: str | None = None
-    for commit in events.history():
+    for commit in opened.history():
         operation, load = commit["operation"], commit.get("userMetadata")
         if operation == "RESTORE" or load in complete:
             break
@@ -68,11 +73,11 @@ def _restore_events(dataset: Dataset, complete: Collection[str], load_id: str | 
         return None
     if other_change is not None:
         raise ToplistsError(
-            f"Load {unfinished} of dataset {dataset.name} was interrupted, and {EVENTS.name} was changed "
+            f"Load {unfinished} of dataset {dataset.name} was interrupted, and {table.name} was changed "
             f"since ({other_change}). Take the same input in again first, which completes that load."
         )
-    with written(f"restore {EVENTS.name}"):
-        events.restore(first - 1)
+    with written(f"restore {table.name}"):
+        opened.restore(first - 1)
     return unfinished
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from toplists.lake.bookkeeping import Row, append_rows, arrow_schema
+from toplists.lake.bookkeeping import Row, append_rows, arrow_schema, noted
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
@@ -27,7 +27,7 @@ def upsert(dataset: Dataset, table: Table, entries: Iterable[Row], load_id: str)
         dataset: Where `table` lies.
         table: A table whose key is one column.
         entries: Rows without `load_id`; of several with one key the last counts.
-        load_id: The load, noted on the rows that are written.
+        load_id: The load, noted on the rows that are written and on the commits.
     """
     remaining = iter(entries)
     while chunk := list(islice(remaining, _ROWS_AT_ONCE)):
@@ -54,13 +54,14 @@ def _upsert(dataset: Dataset, table: Table, entries: list[Row], load_id: str) ->
         {**entry, "load_id": load_id} for name, entry in by_key.items() if known.get(name) != entry
     ]
     if changed and not known:
-        append_rows(dataset, table, changed)
+        append_rows(dataset, table, changed, note=load_id)
     elif changed:
         merge = opened.merge(
             pa.Table.from_pylist(changed, schema=schema),
             predicate=f"old.{key} = new.{key}",
             source_alias="new",
             target_alias="old",
+            commit_properties=noted(load_id),
         )
         with written(f"merge {table.name}"):
             merge.when_matched_update_all().when_not_matched_insert_all().execute()

@@ -40,12 +40,19 @@ def read_rows(dataset: Dataset, table: Table, **equals: str) -> list[Row]:
     return [dict(row) for row in found.to_pylist()]
 
 
-def append_rows(dataset: Dataset, table: Table, rows: Sequence[Row]) -> None:
-    """Append `rows`; concurrent appends do not disturb each other."""
+def noted(note: str | None) -> CommitProperties | None:
+    """What makes a commit keep `note` as its `userMetadata`."""
+    return None if note is None else CommitProperties(custom_metadata={"userMetadata": note})
+
+
+def append_rows(
+    dataset: Dataset, table: Table, rows: Sequence[Row], *, note: str | None = None
+) -> None:
+    """Append `rows`; concurrent appends do not disturb each other. The commit keeps `note`."""
     opened = DeltaTable(dataset.path(table))
     data = pa.Table.from_pylist(list(rows), schema=arrow_schema(opened))
     with written(f"append {table.name}"):
-        write_deltalake(opened, data, mode="append")
+        write_deltalake(opened, data, mode="append", commit_properties=noted(note))
 
 
 def replace_rows(dataset: Dataset, table: Table, rows: Sequence[Row], *, where: str) -> None:
