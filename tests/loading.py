@@ -21,13 +21,13 @@ NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def take_in(
-    spark: SparkSession,
+    spark: SparkSession | None,
     dataset: Dataset,
     source: str,
     settings: IngestSettings = IngestSettings(),
     **options: Any,
 ) -> LoadReport:
-    """Take what is new of a source (`KIND:PATH`) into `dataset`."""
+    """Take what is new of a source (`KIND:PATH`) into `dataset`; few plain rows need no session."""
     loads = read_rows(dataset, LOADS)
     recognised = recognise(parse_source(source), settings, loads)
     batch = next_batch(recognised, loads, settings)
@@ -36,7 +36,12 @@ def take_in(
     options = {"loaded_at": NOW} | options
     if not batch.events:
         return ingest_entries(dataset, batch, settings, **options)
-    return ingest(spark, dataset, batch, settings, **options)
+
+    def session() -> SparkSession:
+        assert spark is not None
+        return spark
+
+    return ingest(session, dataset, batch, settings, **options)
 
 
 def counts(report: LoadReport) -> tuple[int, int, int, int, int]:

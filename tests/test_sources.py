@@ -60,11 +60,15 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
         1, "one row of counts per range of users"
     ),
     ("evaluation/list_counts.py", "_bounds"): Allowed(1, "the first id of each range of users"),
+    ("ingest/commit.py", "write_events"): Allowed(1, "an aggregate without groups: one row"),
+    ("ingest/commit.py", "_add"): Allowed(1, "name, size and statistics of each file written"),
     ("ingest/redrive.py", "_new_load_id"): Allowed(1, "an aggregate without groups: one row"),
     ("ingest/scan.py", "_survey"): Allowed(
         1, "one number of lines and one name per piece of a file"
     ),
-    ("ingest/summary.py", "summarise"): Allowed(1, "an aggregate without groups: one row"),
+    ("ingest/summary.py", "summarise"): Allowed(
+        1, "one row: counts, and per task the name of its file and a count per day"
+    ),
     ("ingest/summary.py", "require_enough"): Allowed(
         2, "a count per reason code, of which there is a fixed list; and a few examples by limit"
     ),

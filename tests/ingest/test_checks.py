@@ -18,7 +18,7 @@ GOOD: dict[str, Any] = {"user": "u", "item": "i", "value": "4", "time": "1000000
 SCHEMA = (
     "file int, line bigint, element bigint, raw string, problem string, "
     + ", ".join(f"{role} string" for role in ROLES)
-    + ", refusal string"
+    + ", refusal string, staged string"
 )
 
 

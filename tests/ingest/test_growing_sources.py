@@ -193,12 +193,42 @@ def test_a_load_that_died_leaves_no_catalogue(
     dataset = Dataset(tmp_path / "lake")
     (tmp_path / "ratings.dat").write_text("1::2::3::4\n")
     (tmp_path / "movies.dat").write_text("2::A::War\n")
-    for step in ("write_events", "write_rejected"):
+    for step in ("write_events", "remove_rejected"):
         killed_before(step, lambda: take_in(spark, dataset, f"movielens:{tmp_path}"))
         assert read_rows(dataset, ITEMS) == []
     report = take_in(spark, dataset, f"movielens:{tmp_path}")
     assert (counts(report), report.entries) == ((1, 1, 0, 0, 0), 1)
     assert [row["title"] for row in read_rows(dataset, ITEMS)] == ["A"]
+
+
+def test_the_catalogue_of_a_load_that_died_is_taken_back(
+    spark: SparkSession, tmp_path: Path, killed_before: Callable[..., None]
+) -> None:
+    dataset = Dataset(tmp_path / "lake")
+    for name, title in (("first", "A"), ("second", "B")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ratings.dat").write_text(f"1::2::3::{len(name)}\n")
+        (tmp_path / name / "movies.dat").write_text(f"2::{title}::War\n3::{title}::War\n")
+    (tmp_path / "other.csv").write_text("user,item\nu,i\n")
+    first, second = (f"movielens:{tmp_path}/{name}" for name in ("first", "second"))
+    take_in(spark, dataset, first)
+
+    def titles() -> list[str]:
+        return [row["title"] for row in read_rows(dataset, ITEMS)]
+
+    killed_before("append_rows", lambda: take_in(spark, dataset, second))
+    assert titles() == ["B", "B"]
+    # Nobody repeats it: another load comes, or a night over what is complete.
+    take_in(spark, dataset, f"csv:{tmp_path}/other.csv")
+    assert titles() == ["A", "A"]
+    killed_before("append_rows", lambda: take_in(spark, dataset, second))
+    take_back_unfinished(dataset, {row["load_id"] for row in read_rows(dataset, LOADS)})
+    assert titles() == ["A", "A"]
+    # Repeated it stays, and is complete.
+    killed_before("append_rows", lambda: take_in(spark, dataset, second))
+    take_in(spark, dataset, second)
+    take_back_unfinished(dataset, {row["load_id"] for row in read_rows(dataset, LOADS)})
+    assert titles() == ["B", "B"]
 
 
 def test_entries_of_a_load_that_died_are_taken_back(no_rows: Path, tmp_path: Path) -> None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import random
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Row, SparkSession
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from toplists.ingest.identity import identify
+from toplists.ingest.identity import resolve
+from toplists.ingest.plain import ACCEPTED
+from toplists.ingest.source import SourceKind
+from toplists.ingest.staging import Stage, StagedFile, cut_buckets, gather
 
-JUDGED = (
-    "file int, line bigint, element bigint, refusal string, raw string, reasons array<string>, user_id string, "
-    "item_id string, event_type string, value double, event_time timestamp, updated_at timestamp, "
-    "event_id string"
-)
+Row = dict[str, Any]
+Identify = Callable[..., list[Row]]
+
 T1, T2 = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
-GOOD: dict[str, Any] = {
+GOOD: Row = {
     "file": 0,
-    "reasons": [],
     "user_id": "u",
     "item_id": "i",
     "event_type": "rating",
@@ -28,19 +33,40 @@ GOOD: dict[str, Any] = {
 }
 
 
-def frame(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
-    names = [column.strip().partition(" ")[0] for column in JUDGED.split(", ")]
-    complete = [{**GOOD, "line": line, **row} for line, row in enumerate(rows, start=1)]
-    return spark.createDataFrame([[row.get(name) for name in names] for row in complete], JUDGED)
+def stage(folder: Path, parts: list[list[Row]], source: SourceKind = "csv") -> list[StagedFile]:
+    """Rows like GOOD with some columns changed; each part by a task of its own."""
+    staged = []
+    for number, rows in enumerate(parts):
+        one = Stage(str(folder), f"part-{number}", source)
+        for row in rows:  # a batch each: what is in one is in no other
+            complete = {name: {**GOOD, **row}.get(name) for name in ACCEPTED.names}
+            one.add(pa.RecordBatch.from_pylist([complete], schema=ACCEPTED))
+        staged.append(one.close())
+    return staged
 
 
-def identified(spark: SparkSession, rows: list[dict[str, Any]]) -> list[Row]:
-    return identify(frame(spark, rows), "csv").orderBy("line").collect()
+def events(staged: list[StagedFile], rows_per_bucket: int = 1000) -> list[Row]:
+    files = [one for one in staged if one.rows]
+    found = [resolve(gather(one, files))[0] for one in cut_buckets(files, rows_per_bucket)]
+    return sorted(
+        (row for table in found for row in table.to_pylist()),
+        key=lambda row: (row["file"], row["line"]),
+    )
 
 
-def test_every_part_of_the_content_makes_the_id(spark: SparkSession) -> None:
-    rows = identified(
-        spark,
+@pytest.fixture
+def identify(tmp_path: Path) -> Identify:
+    """The events that rows are, in the order of their lines."""
+
+    def run(rows: list[Row], source: SourceKind = "csv") -> list[Row]:
+        numbered = [{"line": line, **row} for line, row in enumerate(rows, start=1)]
+        return events(stage(tmp_path, [numbered], source))
+
+    return run
+
+
+def test_every_part_of_the_content_makes_the_id(identify: Identify) -> None:
+    rows = identify(
         [
             {},
             {"user_id": "v"},
@@ -53,52 +79,47 @@ def test_every_part_of_the_content_makes_the_id(spark: SparkSession) -> None:
             {"user_id": "ui", "item_id": ""},
         ],
     )
-    assert len({row.event_id for row in rows}) == len(rows)
-    assert all(len(row.event_id) == 32 and row.copy == 1 for row in rows)
-    other_source = identify(frame(spark, [{}]), "movielens").collect()[0]
-    assert other_source.event_id not in {row.event_id for row in rows}
+    ids = {row["event_id"] for row in rows}
+    assert len(ids) == 9
+    assert {len(one) for one in ids} == {32}
+    assert identify([{}], "movielens")[0]["event_id"] not in ids
 
 
-def test_the_id_stays_the_same_for_ever(spark: SparkSession) -> None:
+def test_the_id_stays_the_same_for_ever(identify: Identify) -> None:
     # Stored tables hold these ids: another value here doubles every event that is loaded again.
     four = "-3054283333461073093"  # xxhash64 of the bits of 4.0
-    timed, timeless = identified(spark, [{}, {"event_time": None}])
-    assert timed.event_id == sha256("csv", "u", "i", "rating", four, "1577836800000000")
+    timed, timeless = identify([{}, {"event_time": None}])
+    assert timed["event_id"] == sha256("csv", "u", "i", "rating", four, "1577836800000000")
     content = sha256("csv", "u", "i", "rating", four, "")
-    assert timeless.event_id == sha256(content, "1")
+    assert timeless["event_id"] == sha256(content, "1")
+    assert timeless["content_hash"] == content
 
 
 def sha256(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def test_equal_rows_with_a_time_are_one_event(spark: SparkSession) -> None:
-    rows = identified(spark, [{}, {"user_id": "v"}, {}])
-    assert rows[0].event_id == rows[2].event_id
-    assert [row.copy for row in rows] == [1, 1, 2]
+def test_zero_has_one_id(identify: Identify) -> None:
+    assert len(identify([{"value": 0.0}, {"value": -0.0}])) == 1
 
 
-def test_equal_rows_without_a_time_are_several_events(spark: SparkSession) -> None:
-    rows = identified(spark, [{"event_time": None}, {"event_time": None}, {"event_time": None}])
-    assert len({row.event_id for row in rows}) == 3
-    assert {row.copy for row in rows} == {1}
+def test_equal_rows_with_a_time_are_one_event(identify: Identify) -> None:
+    assert [row["line"] for row in identify([{}, {"user_id": "v"}, {}])] == [1, 2]
 
 
-def test_ids_depend_neither_on_lines_nor_on_partitions(spark: SparkSession) -> None:
-    rows = [{"user_id": f"u{n % 7}", "event_time": T1 if n % 2 else None} for n in range(40)]
-    shuffled = random.Random(1).sample(rows, len(rows))
-
-    def outcome(found: DataFrame) -> list[tuple[str, str]]:
-        return sorted((row.user_id, row.event_id) for row in found.where("copy = 1").collect())
-
-    one = outcome(identify(frame(spark, rows).coalesce(1), "csv"))
-    assert one == outcome(identify(frame(spark, shuffled).repartition(5), "csv"))
-    assert len(one) == 20 + 7
+def test_equal_rows_without_a_time_are_several_events(identify: Identify) -> None:
+    rows = identify([{"event_time": None}, {"event_time": None}, {"event_time": None}])
+    assert len({row["event_id"] for row in rows}) == 3
 
 
-def test_of_a_given_id_the_newest_version_counts(spark: SparkSession) -> None:
-    rows = identified(
-        spark,
+def test_equal_rows_of_other_files_are_the_same_events(identify: Identify) -> None:
+    twins: list[Row] = [{"event_time": None}, {"event_time": None}]
+    rows = identify([*twins, *({**row, "file": 1} for row in [*twins, *twins[:1]])])
+    assert [(row["file"], row["line"]) for row in rows] == [(0, 1), (0, 2), (1, 5)]
+
+
+def test_of_a_given_id_the_newest_version_counts(identify: Identify) -> None:
+    rows = identify(
         [
             {"event_id": "a", "updated_at": T1},
             {"event_id": "a", "updated_at": T2, "value": 1.0},  # newest, whatever its content
@@ -106,31 +127,67 @@ def test_of_a_given_id_the_newest_version_counts(spark: SparkSession) -> None:
             {"event_id": "b"},
         ],
     )
-    assert [row.event_id for row in rows] == ["a", "a", "a", "b"]
-    assert [row.line for row in rows if row.copy == 1] == [2, 4]
+    assert [(row["event_id"], row["line"]) for row in rows] == [("a", 2), ("b", 4)]
 
 
-def test_between_equal_versions_the_content_decides_not_the_order(spark: SparkSession) -> None:
-    rows: list[dict[str, Any]] = [{"event_id": "a", "value": float(n)} for n in range(6)]
-    kept = [row.value for row in identified(spark, rows) if row.copy == 1]
-    assert kept == [row.value for row in identified(spark, rows[::-1]) if row.copy == 1]
-    assert len(kept) == 1
+def test_between_equal_versions_the_content_decides_not_the_order(identify: Identify) -> None:
+    rows: list[Row] = [{"event_id": "a", "value": float(n)} for n in range(6)]
+    (one,), (other,) = identify(rows), identify(rows[::-1])
+    assert one["value"] == other["value"]
+    greatest = max(identify([{"value": float(n)}])[0]["content_hash"] for n in range(6))
+    assert one["content_hash"] == greatest
 
 
-def test_a_refused_row_displaces_no_event(spark: SparkSession) -> None:
-    rows = identified(
-        spark,
-        [
-            {"reasons": ["value_missing: x"], "value": None},
-            {"event_id": "0:1"},  # what a refused row of line 1 is spread by
-            {"reasons": ["value_missing: x"], "event_id": "a"},
-            {"event_id": "a"},
-        ],
-    )
-    assert [row.copy for row in rows if not row.reasons] == [1, 1]
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "user_id": st.sampled_from(["u", "v"]),
+            "event_time": st.sampled_from([None, T1, T1 + timedelta(days=1)]),
+            "file": st.sampled_from([0, 1]),
+        }
+    ),
+    max_size=30,
+)
 
 
-def test_the_date_is_that_of_utc(spark: SparkSession) -> None:
-    (row,) = identified(spark, [{"event_time": datetime(2020, 1, 1, 23, 59, 59, tzinfo=UTC)}])
-    assert row.event_date.isoformat() == "2020-01-01"
-    assert row.source == "csv"
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=ROWS, parts=st.integers(1, 4), bucket=st.integers(1, 8), seed=st.integers(0, 99))
+def test_ids_depend_neither_on_lines_nor_on_tasks_nor_on_buckets(
+    tmp_path: Path, rows: list[Row], parts: int, bucket: int, seed: int
+) -> None:
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    numbered = [{**row, "line": line} for line, row in enumerate(shuffled)]
+    found = events(stage(tmp_path, [numbered[part::parts] for part in range(parts)]), bucket)
+    # Slowly: timed rows are one event, untimed ones as many as the file that has most of them.
+    expected = set()
+    for row in rows:
+        alike = [other for other in rows if other == row]
+        for ordinal in range(len(alike) if row["event_time"] is None else 1):
+            expected.add((row["user_id"], row["event_time"], ordinal))
+    assert len(found) == len(expected) == len({row["event_id"] for row in found})
+    whole = [{**row, "line": line} for line, row in enumerate(rows)]
+    assert {row["event_id"] for row in found} == {
+        row["event_id"] for row in events(stage(tmp_path, [whole]))
+    }
+
+
+def test_buckets_are_whole_days_and_large_days_are_parted(tmp_path: Path) -> None:
+    days = [0, 1, 1, 2, 2, 2, 2, 2, 3]
+    rows = [
+        {"line": line, "user_id": f"u{line}", "event_time": T1 + timedelta(days=day)}
+        for line, day in enumerate(days)
+    ]
+    staged = stage(tmp_path, [rows])
+    buckets = cut_buckets(staged, 3)
+    first = buckets[0].first
+    assert [(one.first - first, one.last - first, one.parts) for one in buckets] == [
+        (0, 1, 1),
+        (2, 2, 2),
+        (2, 2, 2),
+        (3, 3, 1),
+    ]
+    assert sorted(
+        line for one in buckets for line in gather(one, staged)["line"].to_pylist()
+    ) == list(range(9))

@@ -39,6 +39,17 @@ class Batch:
         return tuple(one for part in self.parts for one in part.entries)
 
     @property
+    def row_rules(self) -> RowRules:
+        """The rules of a batch that has events.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if self.rules is None:
+            raise ValueError("a batch without events has no rows; see ingest_entries")
+        return self.rules
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the fingerprints of the parts, in whatever order they came."""
         return _joint_fingerprint(self.parts)

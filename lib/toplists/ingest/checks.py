@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,28 +14,35 @@ from toplists.ingest.times import read_time
 LONGEST_ID = 512
 DEFAULT_EVENT_TYPE = "rating"
 _FUTURE_TOLERANCE = timedelta(days=1)
-_WHITESPACE = " \t\r\n\v\f"
-_NUL = "\0"
+WHITESPACE = " \t\r\n\v\f"
+NUL = "\0"
 # Spark's own cast also takes Java's "4d" and "0x1p3".
 _NUMBER = r"^\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*$"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHOLE = r"^-?\d+$"
 _DAY = r"^\d{4}-\d{2}-\d{2}"
 _DAY_LENGTH = 10
 _NOT_FINITE = r"(?i)^\s*[+-]?(nan|inf|infinity)\s*$"
 
 
+def latest_time(loaded_at: datetime) -> int:
+    """The latest time that an event may have, in microseconds since 1970."""
+    return (loaded_at + _FUTURE_TOLERANCE - _EPOCH) // timedelta(microseconds=1)
+
+
 def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
     """Read the text of every row and list everything that is wrong with it.
 
     Args:
-        rows: `[file, line, element, raw, problem, <every role>, refusal]` of `toplists.ingest.scan`.
+        rows: `[file, line, element, raw, problem, <every role>, refusal, staged]` of `toplists.ingest.scan`,
+            without the two kinds that are not of the input.
         rules: Which roles have a column, how times are written, which values are allowed.
         loaded_at: Moment of the load; times may be at most a day after it.
 
     Returns:
         `[file: int, line: long, element: long, refusal: string, raw: string, reasons: array<string>, user_id: string,
         item_id: string, event_type: string, value: double, event_time: timestamp,
-        updated_at: timestamp, event_id: string]`. `reasons` (`code: explanation`) is empty for a row
+        updated_at: timestamp, event_id: string, staged: string]`. `reasons` (`code: explanation`) is empty for a row
         that is accepted. `raw` is the row as it came, kept where there are reasons. `event_id` is null
         where the source gives none.
     """
@@ -75,6 +82,7 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
         "event_time",
         F.col("version").alias("updated_at"),
         "event_id",
+        "staged",
     )
 
 
@@ -97,7 +105,7 @@ def _id_checks(rules: RowRules) -> list[tuple[str, Column]]:
     for role in ("user", "item", "event_id", "event_type"):
         text = F.col(role)
         checks += [
-            (f"{role}_has_nul: it contains a NUL character", text.contains(F.lit(_NUL))),
+            (f"{role}_has_nul: it contains a NUL character", text.contains(F.lit(NUL))),
             (
                 f"{role}_too_long: it is longer than {LONGEST_ID} characters",
                 F.length(text) > LONGEST_ID,
@@ -142,7 +150,7 @@ def _value_checks(rules: RowRules) -> list[tuple[str, Column]]:
 
 def _time_checks(rules: RowRules, loaded_at: datetime) -> list[tuple[str, Column]]:
     text, moment = F.col("time"), F.col("event_time")
-    latest = loaded_at + _FUTURE_TOLERANCE
+    latest = latest_time(loaded_at)
     # Written as a day should be, and yet none: 30 February, 31 November.
     impossible = text.rlike(_DAY) & text.substr(1, _DAY_LENGTH).try_cast("date").isNull()
     unreadable = moment.isNull() & ~_is_missing(text)
@@ -150,7 +158,7 @@ def _time_checks(rules: RowRules, loaded_at: datetime) -> list[tuple[str, Column
         ("time_impossible: there is no such day", unreadable & impossible),
         (f"time_unreadable: {_unread(rules, 'time')}", unreadable & ~impossible),
         ("time_too_early: it is before 1970-01-01", moment < F.timestamp_micros(F.lit(0))),
-        ("time_in_future: it is more than a day after the load", moment > F.lit(latest)),
+        ("time_in_future: it is more than a day after the load", F.unix_micros(moment) > latest),
         (
             f"updated_at_unreadable: {_unread(rules, 'updated_at')}",
             F.col("version").isNull() & ~_is_missing(F.col("updated_at")),
@@ -182,12 +190,12 @@ def _scaled(rules: RowRules) -> Column:
 
 def _unless_missing(role: str, rules: RowRules) -> Column:
     text = F.col(role)
-    told = F.btrim(text, F.lit(_WHITESPACE)).isin(list(rules.missing))
+    told = F.btrim(text, F.lit(WHITESPACE)).isin(list(rules.missing))
     return F.when(~told, text)
 
 
 def _is_missing(text: Column) -> Column:
-    return text.isNull() | (F.length(F.btrim(text, F.lit(_WHITESPACE))) == 0)
+    return text.isNull() | (F.length(F.btrim(text, F.lit(WHITESPACE))) == 0)
 
 
 def _raw() -> Column:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 import delta.tables
 import deltalake
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.ingest.summary import Summary
+from toplists.engine.tasks import run_tasks
+from toplists.ingest.event_files import NEW_FILES, event_rows, stored_files, write_new_events
+from toplists.ingest.source import SourceKind
+from toplists.ingest.staging import Bucket, StagedFile, as_time, cut_buckets, newest_of
+from toplists.lake.adding import NewFile, add_files
 from toplists.lake.bookkeeping import delete_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
-from toplists.lake.frames import replace_part
+from toplists.lake.frames import replace_part, spark_schema
 from toplists.lake.tables import EVENTS, REJECTED_EVENTS
 
 _COMMIT_NAME = "spark.databricks.delta.commitInfo.userMetadata"
@@ -26,46 +32,69 @@ _ROWS_PER_FILE = 250_000
 
 @dataclass(frozen=True)
 class Effect:
-    """What a load did to `events`."""
+    """What a load did to `events`, and the time of the newest of its events, if any has one."""
 
     inserted: int
     updated: int
+    newest_event_time: datetime | None = None
 
 
 def write_events(
-    rows: DataFrame, dataset: Dataset, load_id: str, summary: Summary, *, given_ids: bool
+    spark: SparkSession | None,
+    staged: Sequence[StagedFile],
+    dataset: Dataset,
+    load_id: str,
+    source: SourceKind,
+    *,
+    given_ids: bool,
 ) -> Effect:
     """Bring the events of a load into `events`: new ones are inserted, newer versions replace older.
 
     Args:
-        rows: As `toplists.ingest.identity.identify` returns them.
+        spark: The session; `None` does without one, which is not possible with given ids.
+        staged: The accepted rows.
         dataset: Where `events` lies.
         load_id: The load, noted on every row and commit.
-        summary: The counts of `rows`.
+        source: Kind of the source.
         given_ids: Whether event ids are the source's own, so that equal ids may differ in content.
 
     Returns:
         The effect of this load, also where an earlier attempt at it had it and then died.
     """
-    events = (
-        rows.where((F.size("reasons") == 0) & (F.col("copy") == 1))
-        .withColumn("load_id", F.lit(load_id))
-        .select(*EVENTS.column_names)
-    )
-    if summary.events:
-        with _named_commits(rows.sparkSession, load_id):
+    files = [one for one in staged if one.rows]
+    newest = newest_of(files)
+    buckets = cut_buckets(files, _ROWS_PER_FILE)
+    if buckets and given_ids:
+        if spark is None:
+            raise ValueError("events with given ids may replace others, which takes a session")
+        read = partial(_read_events, staged=files, load_id=load_id, source=source)
+        events = run_tasks(spark, buckets, read, spark_schema(EVENTS).simpleString())
+        # A version that does not count may be of a later time.
+        newest = events.agg(F.max(F.unix_micros("event_time"))).collect()[0][0]
+        with _named_commits(spark, load_id):
             if _is_empty(dataset):
-                _append(events, dataset, summary)
+                _append(events, dataset, sum(one.rows for one in files))
             else:
-                _merge(events, dataset, summary, given_ids=given_ids)
-    return _effect(dataset, load_id)
+                _merge(events, dataset)
+    elif buckets:
+        _add(spark, buckets, files, dataset, load_id, source)
+    return replace(_effect(dataset, load_id), newest_event_time=as_time(newest))
 
 
 def write_rejected(
-    rows: DataFrame, dataset: Dataset, load_id: str, names: Sequence[str], summary: Summary
+    rows: DataFrame, dataset: Dataset, load_id: str, names: Sequence[str], rejected: int
 ) -> None:
-    """Make the refused rows of a load its part of `rejected_events`; `names` are those of its files."""
-    if summary.rejected:
+    """Make the refused rows of a load its part of `rejected_events`.
+
+    Args:
+        rows: `[file: int, line: long, element: long, raw: string, reasons: array<string>]`; those
+            without reasons do not count.
+        dataset: Where `rejected_events` lies.
+        load_id: The load.
+        names: Names of its files.
+        rejected: How many rows it has.
+    """
+    if rejected:
         # One literal, however many files there are.
         file_names = F.from_json(F.lit(json.dumps(names)), "array<string>")
         refused = rows.where(F.size("reasons") > 0).withColumns(
@@ -73,13 +102,52 @@ def write_rejected(
         )
         replace_part(refused, dataset, REJECTED_EVENTS, load_id=load_id)
     else:
-        # An earlier attempt may have left some that have become acceptable, such as future times.
-        delete_rows(dataset, REJECTED_EVENTS, where=f"load_id = '{load_id}'")
+        remove_rejected(dataset, load_id)
 
 
-def _append(events: DataFrame, dataset: Dataset, summary: Summary) -> None:
+def remove_rejected(dataset: Dataset, load_id: str) -> None:
+    """Remove what an earlier attempt refused and this one does not, such as future times."""
+    delete_rows(dataset, REJECTED_EVENTS, where=f"load_id = '{load_id}'")
+
+
+def _add(
+    spark: SparkSession | None,
+    buckets: Sequence[Bucket],
+    staged: Sequence[StagedFile],
+    dataset: Dataset,
+    load_id: str,
+    source: SourceKind,
+) -> None:
+    """Add the events that are not there yet, in files of disjoint ranges of days.
+
+    An id is made of the time too, so only files of a bucket's days can hold one of its events.
+    """
+    stored = stored_files(deltalake.DeltaTable(dataset.path(EVENTS)))
+    pieces = [(bucket, [one.path for one in stored if one.may_hold(bucket)]) for bucket in buckets]
+    folder = dataset.path(EVENTS)
+
+    def write(piece: tuple[Bucket, list[str]]) -> Iterator[pa.RecordBatch]:
+        bucket, known = piece
+        return write_new_events(bucket, staged, known, folder, load_id, source)
+
+    if spark is None:
+        rows = [row for piece in pieces for batch in write(piece) for row in batch.to_pylist()]
+    else:
+        rows = [row.asDict() for row in run_tasks(spark, pieces, write, NEW_FILES).collect()]
+    if rows:
+        add_files(dataset, EVENTS, [NewFile(**row) for row in rows], note=load_id)
+
+
+def _read_events(
+    bucket: Bucket, staged: Sequence[StagedFile], load_id: str, source: SourceKind
+) -> Iterator[pa.RecordBatch]:
+    rows, _ = event_rows(bucket, staged, load_id, source)
+    return iter(rows.to_batches())
+
+
+def _append(events: DataFrame, dataset: Dataset, rows: int) -> None:
     """Write the first events of a dataset, in files of disjoint ranges of days."""
-    files = -(-summary.events // _ROWS_PER_FILE)
+    files = -(-rows // _ROWS_PER_FILE)
     order = ("event_date", "event_id")
     # Cutting ranges takes a sample first, which a single file does not need.
     cut = events.repartitionByRange(files, *order) if files > 1 else events.repartition(1)
@@ -88,29 +156,20 @@ def _append(events: DataFrame, dataset: Dataset, summary: Summary) -> None:
         writer.save(dataset.path(EVENTS))
 
 
-def _merge(events: DataFrame, dataset: Dataset, summary: Summary, *, given_ids: bool) -> None:
+def _merge(events: DataFrame, dataset: Dataset) -> None:
     table = delta.tables.DeltaTable.forPath(events.sparkSession, dataset.path(EVENTS))
-    condition = "old.event_id = new.event_id"
-    if not given_ids:
-        # The id is made of the time too, so only the files of these days can hold a match.
-        condition += f" AND ({_within(summary.days)})"
-    merge = table.alias("old").merge(events.alias("new"), condition)
-    if given_ids:
-        # Without given ids, equal ids are equal contents: there is nothing to update.
-        merge = merge.whenMatchedUpdateAll(
+    merge = (
+        table.alias("old")
+        .merge(events.alias("new"), "old.event_id = new.event_id")
+        .whenMatchedUpdateAll(
             "(old.updated_at IS NULL AND new.updated_at IS NOT NULL) "
             "OR new.updated_at > old.updated_at "
             "OR (new.updated_at <=> old.updated_at AND new.content_hash > old.content_hash)"
         )
-    merge = merge.whenNotMatchedInsertAll()
+        .whenNotMatchedInsertAll()
+    )
     with written(f"merge {EVENTS.name}"):
         merge.execute()
-
-
-def _within(days: tuple[date, date] | None) -> str:
-    if days is None:
-        return "old.event_date IS NULL"
-    return f"old.event_date IS NULL OR old.event_date BETWEEN DATE'{days[0]}' AND DATE'{days[1]}'"
 
 
 def _is_empty(dataset: Dataset) -> bool:

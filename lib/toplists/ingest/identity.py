@@ -1,92 +1,217 @@
-"""Which event a row is, and which of several rows of one event counts."""
+"""Which event a row is, and which of several rows of one event counts.
+
+An event without a given id is known by its content: source, user, item, type, value and time. Equal rows
+with a time are one event. Without a time those of one file are several, told apart by their ordinal among
+the equal rows of the file; the same rows in another file are the same events, whether the files come in
+one load or in several. None of this depends on the order of rows or columns.
+"""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from toplists.ingest.source import SourceKind
 
-_HASH_LENGTH = 32
+Digests = npt.NDArray[np.uint8]
+"""The first 128 bits of SHA-256: uint8[rows, 16]."""
+
+_BYTES = 16
+_ABSENT = np.iinfo(np.int64).min
+_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype="<u2")
+
+# Of xxHash64 (Collet), as Spark's `xxhash64` uses it.
+_PRIMES = tuple(
+    np.uint64(prime)
+    for prime in (
+        0x9E3779B185EBCA87,
+        0xC2B2AE3D27D4EB4F,
+        0x165667B19E3779F9,
+        0x85EBCA77C2B2AE63,
+        0x27D4EB2F165667C5,
+    )
+)
+_SEED = np.uint64(42)
 
 
-def identify(rows: DataFrame, source: SourceKind) -> DataFrame:
-    """Give every accepted row its event id, and number the rows of one event.
-
-    An event without a given id is known by its content: source, user, item, type, value and time.
-    Equal rows with a time are one event. Without a time those of one file are several, told apart by
-    their ordinal among the equal rows of the file; the same rows in another file are the same events,
-    whether the files come in one load or in several. None of this depends on the order of rows or
-    columns.
+def hash_content(rows: pa.RecordBatch, source: SourceKind) -> Digests:
+    """What the content of every row hashes to.
 
     Args:
-        rows: As `toplists.ingest.checks.judge` returns them.
+        rows: A batch of `toplists.ingest.plain.ACCEPTED`.
         source: Kind of the source; events of different kinds are never the same.
+    """
+    # The bits of the value, not its text, which differs between releases of Java and Python.
+    bits = pa.array(_xxhash64(rows["value"].fill_null(0.0).to_numpy(zero_copy_only=False)))
+    value = pc.if_else(pc.is_valid(rows["value"]), bits.cast(pa.string()), "")
+    time = rows["event_time"].cast(pa.int64()).cast(pa.string()).fill_null("")
+    columns = [rows["user_id"], rows["item_id"], rows["event_type"], value, time]
+    return _digest(pc.binary_join_element_wise(source, *columns, "\0"))
+
+
+def hash_ids(ids: pa.StringArray) -> Digests:
+    """What given event ids hash to."""
+    return _digest(ids)
+
+
+def resolve(rows: pa.Table) -> tuple[pa.Table, npt.NDArray[np.uint64]]:
+    """Give every row its event id, and leave one row of every event.
+
+    Of several rows with one id the one with the highest `updated_at` counts, then that with the
+    greatest `content_hash`, then the first.
+
+    Args:
+        rows: Of `toplists.ingest.staging.STAGED`: all rows of a load with the keys that are in it.
 
     Returns:
-        `rows` and `[source: string, content_hash: string, event_date: date, copy: int]`, with
-        `event_id` filled. Of the rows with equal `event_id`, the one with the highest `updated_at`,
-        then the greatest `content_hash`, has `copy` 1 and counts. For refused rows the added columns
-        mean nothing.
+        `rows` with `event_id` filled and `content_hash: string`, without `key`, `content` and `day`; and
+        uint64[rows], the beginning of each id's hash, by which ids are in about the order of their text.
     """
-    accepted = F.size("reasons") == 0
-    hashed = rows.withColumns(
-        {"content_hash": _content_hash(source), "accepted": accepted}
-    ).withColumn(
-        # Refused rows have no identity: spread over the tasks, where a null would gather them in one.
-        "identity",
-        F.when(accepted, F.coalesce("event_id", "content_hash")).otherwise(
-            F.concat_ws(":", "file", "line", "element")
-        ),
+    keys = _as_digests(rows["key"])
+    given = rows["event_id"].is_valid().to_numpy()
+    several = ~given & rows["event_time"].is_null().to_numpy()
+    first, second = keys.view(">u8").astype(np.uint64).T
+    order = np.argsort(first, kind="stable")
+    repeated = np.zeros(len(rows), dtype=np.bool_)
+    same = first[order[1:]] == first[order[:-1]]
+    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
+    at = np.flatnonzero(repeated)
+    ordinals = np.ones(len(rows), dtype=np.int64)
+    kept = np.ones(len(rows), dtype=np.bool_)
+    if len(at):
+        few = rows.take(pa.array(at))
+        ordinals[at] = np.where(several[at], _ordinals(few, first[at], second[at]), 0)
+        kept[at] = _counting(few, first[at], second[at], ordinals[at])
+    contents = _contents(rows, keys)
+    untimed = np.flatnonzero(several)
+    if len(untimed):
+        told_apart = _digest(
+            pc.binary_join_element_wise(
+                _hex(keys[untimed]), pa.array(ordinals[untimed]).cast(pa.string()), "\0"
+            )
+        )
+        keys = keys.copy()
+        keys[untimed] = told_apart
+        first = keys.view(">u8")[:, 0].astype(np.uint64)
+    ids = _hex(keys)
+    if given.any():
+        ids = pc.if_else(pa.array(given), rows["event_id"].combine_chunks(), ids)
+    found = (
+        rows.drop_columns(["key", "content", "day", "event_id"])
+        .append_column("event_id", ids)
+        .append_column("content_hash", _hex(contents))
     )
-    order = [
-        F.desc_nulls_last("updated_at"),
-        F.desc("content_hash"),
-        F.asc("file"),
-        F.asc("line"),
-        F.asc("element"),
-    ]
-    several = F.col("event_id").isNull() & F.col("event_time").isNull()
-    # One exchange of rows serves both windows, since both begin with these columns.
-    same = ["accepted", "identity"]
-    in_file = Window.partitionBy(*same, "file").orderBy("line", "element")
-    with_ordinal = hashed.repartition(*same).withColumn(
-        "ordinal", F.when(several, F.row_number().over(in_file))
-    )
-    same_event = Window.partitionBy(*same, "ordinal").orderBy(*order)
-    numbered = with_ordinal.withColumn("copy", F.row_number().over(same_event))
-    told_apart = _hash(F.col("identity"), F.col("ordinal").cast("string"))
-    return numbered.select(
-        "file",
-        "line",
-        "element",
-        "refusal",
-        "raw",
-        "reasons",
-        F.when(several, told_apart).otherwise(F.col("identity")).alias("event_id"),
-        F.lit(source).alias("source"),
-        "user_id",
-        "item_id",
-        "event_type",
-        "value",
-        "event_time",
-        F.to_date("event_time").alias("event_date"),
-        "updated_at",
-        "content_hash",
-        "copy",
-    )
+    if kept.all():
+        return found, first
+    return found.filter(pa.array(kept)), first[kept]
 
 
-def _content_hash(source: SourceKind) -> Column:
-    # The bits of the value, not its text, which differs between releases of Java.
-    value = F.when(F.col("value").isNotNull(), F.xxhash64("value").cast("string"))
-    time = F.unix_micros("event_time").cast("string")
-    return _hash(
-        F.lit(source), F.col("user_id"), F.col("item_id"), F.col("event_type"), value, time
+def _ordinals(
+    rows: pa.Table, first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """The number of each row, from 1, among those of its file with its key, by line and element."""
+    file, line, element = _places(rows)
+    order = np.lexsort((element, line, file, second, first))
+    begins = _changes(first[order], second[order], file[order])
+    return _scattered(order, _running(begins))
+
+
+def _counting(
+    rows: pa.Table,
+    first: npt.NDArray[np.uint64],
+    second: npt.NDArray[np.uint64],
+    ordinals: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Which of the rows counts, of those with one key and ordinal."""
+    file, line, element = _places(rows)
+    contents = _contents(rows, _as_digests(rows["key"])).view(">u8").astype(np.uint64)
+    version = rows["updated_at"].cast(pa.int64()).fill_null(_ABSENT).to_numpy()
+    order = np.lexsort(
+        (element, line, file, ~contents[:, 1], ~contents[:, 0], ~version, ordinals, second, first)
     )
+    begins = _changes(first[order], second[order], ordinals[order])
+    counting: npt.NDArray[np.bool_] = _scattered(order, _running(begins)) == 1
+    return counting
 
 
-def _hash(*parts: Column) -> Column:
-    """The first 128 bits of SHA-256 over the parts, in hex; an absent part counts as an empty one."""
-    present = [F.coalesce(part, F.lit("")) for part in parts]
-    return F.left(F.sha2(F.concat_ws("\0", *present), 256), F.lit(_HASH_LENGTH))
+def _places(rows: pa.Table) -> tuple[npt.NDArray[np.int64], ...]:
+    """File, line and element of each row; a row without an element comes before those with one."""
+    columns = (rows[name].cast(pa.int64()) for name in ("file", "line", "element"))
+    return tuple(column.fill_null(_ABSENT).to_numpy() for column in columns)
+
+
+def _changes(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
+    """Whether a row differs from the one before it; the first does."""
+    changed = np.ones(len(columns[0]), dtype=np.bool_)
+    changed[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return changed
+
+
+def _running(begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """1, 2, 3, … from every begin on."""
+    at = np.arange(len(begins))
+    return at - np.maximum.accumulate(np.where(begins, at, 0)) + 1
+
+
+def _scattered(
+    order: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    found = np.empty_like(values)
+    found[order] = values
+    return found
+
+
+def _contents(rows: pa.Table, keys: Digests) -> Digests:
+    """The hashes of the contents, which are the keys where no id is given."""
+    if rows["content"].null_count == len(rows):
+        return keys
+    return _as_digests(rows["content"])
+
+
+def _as_digests(column: pa.ChunkedArray) -> Digests:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    whole = np.frombuffer(array.buffers()[1], dtype=np.uint8)
+    start = array.offset * _BYTES
+    return whole[start : start + len(array) * _BYTES].reshape(-1, _BYTES)
+
+
+def as_column(digests: Digests) -> pa.FixedSizeBinaryArray:
+    """Hashes as an Arrow column."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(digests))]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_BYTES), len(digests), buffers)
+
+
+def _hex(digests: Digests) -> pa.StringArray:
+    text = np.ascontiguousarray(_HEX[digests])
+    offsets = np.arange(len(digests) + 1, dtype=np.int32) * np.int32(2 * _BYTES)
+    return pa.StringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(text))
+
+
+def _digest(texts: pa.StringArray) -> Digests:
+    written: list[bytes] = texts.cast(pa.binary()).to_pylist()
+    digests = (hashlib.sha256(one).digest() for one in written)
+    whole = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
+    return np.ascontiguousarray(whole[:, :_BYTES])
+
+
+def _xxhash64(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The xxHash64 of doubles as Spark computes it; 0.0 and -0.0 are one value."""
+    p1, p2, p3, p4, p5 = _PRIMES
+    with np.errstate(over="ignore"):
+        hashed = _rotated((values + 0.0).view(np.uint64) * p2, 31) * p1
+        hashed ^= _SEED + p5 + np.uint64(8)
+        hashed = _rotated(hashed, 27) * p1 + p4
+        hashed ^= hashed >> np.uint64(33)
+        hashed *= p2
+        hashed ^= hashed >> np.uint64(29)
+        hashed *= p3
+        hashed ^= hashed >> np.uint64(32)
+    return hashed.view(np.int64)
+
+
+def _rotated(words: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.uint64]:
+    return (words << np.uint64(bits)) | (words >> np.uint64(64 - bits))

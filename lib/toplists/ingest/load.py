@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from toplists.config.settings import IngestSettings
 from toplists.ingest.batch import Batch
 from toplists.ingest.checks import judge
-from toplists.ingest.commit import Effect, write_events, write_rejected
-from toplists.ingest.identity import identify
-from toplists.ingest.pieces import PIECE_BYTES
+from toplists.ingest.commit import Effect, remove_rejected, write_events, write_rejected
+from toplists.ingest.pieces import HERE_ROWS, PIECE_BYTES, estimate_rows
 from toplists.ingest.reading import read_entries
 from toplists.ingest.recovery import complete_loads, take_back_unfinished
-from toplists.ingest.rules import RowRules
-from toplists.ingest.scan import scan
-from toplists.ingest.summary import Summary, require_enough, summarise
+from toplists.ingest.scan import scan, scan_here, stage_accepted
+from toplists.ingest.summary import Summary, require_enough, require_rows, summarise
 from toplists.ingest.upsert import upsert
 from toplists.lake.bookkeeping import Row, append_rows
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.tables import ITEMS, LOADS, USERS
 
 _COUNTS = ("rows", "accepted", "duplicates", "corrections", "rejected")
@@ -50,13 +53,14 @@ class LoadReport:
 
 
 def ingest(
-    spark: SparkSession,
+    start_session: Callable[[], SparkSession],
     dataset: Dataset,
     batch: Batch,
     settings: IngestSettings,
     *,
     loaded_at: datetime,
     piece_bytes: int = PIECE_BYTES,
+    here_rows: int = HERE_ROWS,
 ) -> LoadReport:
     """Take a batch with events into `dataset`.
 
@@ -65,33 +69,97 @@ def ingest(
     batch left when it was killed is taken back first.
 
     Args:
-        spark: The session.
+        start_session: Starts Spark, which few rows do not need if all of them are plainly right.
         dataset: Where to; its tables are created if they are missing.
         batch: What to take in.
         settings: How many refused rows are too many, and how catalogues are read.
         loaded_at: The present moment, with its time zone: later times are refused, and it is noted.
         piece_bytes: Size of the pieces that plain text files are cut into, one per task.
+        here_rows: Up to about so many rows are few.
 
     Raises:
         InputRefusedError: the input is not what it should be; nothing was written.
     """
-    rules = _rules(batch)
-    scanned = scan(spark, batch.events, piece_bytes)
-    rows: DataFrame = identify(judge(scanned, rules, loaded_at), batch.source.kind).persist()
+    with _staging_folder(dataset, batch) as folder:
+        staged = None
+        if "event_id" not in batch.row_rules.roles and estimate_rows(batch.events) <= here_rows:
+            staged = scan_here(batch, piece_bytes, loaded_at, folder)
+        if staged is not None:
+            few = Summary(0, (staged,))
+            return _take_in(None, None, dataset, batch, few, settings, loaded_at)
+        spark = start_session()
+        with ExitStack() as kept:
+            left, summary = _read(spark, batch, piece_bytes, loaded_at, folder, kept)
+            return _take_in(spark, left, dataset, batch, summary, settings, loaded_at)
+
+
+def _read(
+    spark: SparkSession,
+    batch: Batch,
+    piece_bytes: int,
+    loaded_at: datetime,
+    folder: Path,
+    kept: ExitStack,
+) -> tuple[DataFrame, Summary]:
+    """Stage all rows that are right; the refused ones, persisted until `kept` is closed, and counts."""
+    # Where a whole feed is not plain, this is large.
+    others = scan(spark, batch, piece_bytes, loaded_at, folder).persist(StorageLevel.DISK_ONLY)
+    kept.callback(others.unpersist)
+    plain = summarise(others)
+    if not plain.rejected:
+        return others, plain
+    judged = judge(others.where("staged IS NULL"), batch.row_rules, loaded_at)
+    refused = stage_accepted(judged, batch.source.kind, folder).persist()
+    kept.callback(refused.unpersist)
+    rest = summarise(refused)
+    return refused, Summary(rest.rejected, (*plain.staged, *rest.staged))
+
+
+@contextmanager
+def _staging_folder(dataset: Dataset, batch: Batch) -> Iterator[Path]:
+    """A folder for the rows of a load, gone afterwards; a refused load leaves no trace."""
+    folder = dataset.work / f"load-{batch.load_id}"
     try:
-        summary = summarise(rows)
-        require_enough(summary, rows, batch, settings.max_rejected_share)
-        entries = _count_entries(batch, settings)
-        dataset.create_tables()
-        take_back_unfinished(dataset, complete_loads(dataset), batch.load_id)
-        given_ids = "event_id" in rules.roles
-        effect = write_events(rows, dataset, batch.load_id, summary, given_ids=given_ids)
-        names = [str(one.file) for one in batch.events]
-        write_rejected(rows, dataset, batch.load_id, names, summary)
-        # Last: until they are taken back, entries of a dead load are not hidden as its events are.
-        _write_entries(dataset, batch, settings)
+        yield folder
     finally:
-        rows.unpersist()
+        with written("removal of staged rows"):
+            shutil.rmtree(folder, ignore_errors=True)
+            for parent in (dataset.work, dataset.root):
+                with suppress(OSError):  # it holds something else
+                    parent.rmdir()
+
+
+def _take_in(
+    spark: SparkSession | None,
+    left: DataFrame | None,
+    dataset: Dataset,
+    batch: Batch,
+    summary: Summary,
+    settings: IngestSettings,
+    loaded_at: datetime,
+) -> LoadReport:
+    """Write what was staged, and what is `left` of the rows: the refused ones."""
+    require_rows(summary, batch)
+    if left is not None:
+        require_enough(summary, left, batch, settings.max_rejected_share)
+    entries = _count_entries(batch, settings)
+    dataset.create_tables()
+    _take_back(dataset, batch)
+    effect = write_events(
+        spark,
+        summary.staged,
+        dataset,
+        batch.load_id,
+        batch.source.kind,
+        given_ids="event_id" in batch.row_rules.roles,
+    )
+    if left is None:
+        remove_rejected(dataset, batch.load_id)
+    else:
+        names = [str(one.file) for one in batch.events]
+        write_rejected(left, dataset, batch.load_id, names, summary.rejected)
+    # Last: until they are taken back, entries of a dead load are not hidden as its events are.
+    _write_entries(dataset, batch, settings)
     return _complete(dataset, batch, summary, effect, entries, loaded_at)
 
 
@@ -101,11 +169,9 @@ def ingest_entries(
     """Take a batch of nothing but catalogues into `dataset`, which needs no Spark; as `ingest`."""
     entries = _count_entries(batch, settings)
     dataset.create_tables()
-    take_back_unfinished(dataset, complete_loads(dataset), batch.load_id)
+    _take_back(dataset, batch)
     _write_entries(dataset, batch, settings)
-    return _complete(
-        dataset, batch, Summary(0, 0, 0, 0, None, None), Effect(0, 0), entries, loaded_at
-    )
+    return _complete(dataset, batch, Summary(0, ()), Effect(0, 0), entries, loaded_at)
 
 
 def known_report(loads: Sequence[Row]) -> LoadReport:
@@ -119,10 +185,8 @@ def known_report(loads: Sequence[Row]) -> LoadReport:
     )
 
 
-def _rules(batch: Batch) -> RowRules:
-    if batch.rules is None:
-        raise ValueError("a batch without events has no rows; see ingest_entries")
-    return batch.rules
+def _take_back(dataset: Dataset, batch: Batch) -> None:
+    take_back_unfinished(dataset, complete_loads(dataset), batch.load_id)
 
 
 def _count_entries(batch: Batch, settings: IngestSettings) -> int:
@@ -151,10 +215,10 @@ def _complete(
         "fingerprint": batch.fingerprint,
         "rows": summary.rows,
         "accepted": effect.inserted,
-        "duplicates": summary.rows - summary.rejected - effect.inserted - effect.updated,
+        "duplicates": summary.accepted - effect.inserted - effect.updated,
         "corrections": effect.updated,
         "rejected": summary.rejected,
-        "newest_event_time": summary.newest_event_time,
+        "newest_event_time": effect.newest_event_time,
         "loaded_at": loaded_at,
         "files": [
             {"path": part.path, "fingerprint": part.fingerprint, "header": part.header}

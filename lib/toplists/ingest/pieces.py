@@ -14,6 +14,11 @@ from toplists.ingest.parquet import ParquetLayout, ParquetPiece
 from toplists.ingest.reading import EventInput
 
 PIECE_BYTES = 64 << 20
+HERE_ROWS = 500_000
+"""About so many rows are read in the time that a Spark session takes to start."""
+
+# Bytes of text per row, about: two ids, a value and a time.
+_BYTES_PER_ROW = 32
 # How many times their size packed rows of text usually are.
 _UNPACKED = 5
 
@@ -88,6 +93,18 @@ def _number_lines(pieces: Sequence[Piece], survey_pieces: SurveyPieces) -> list[
             piece = replace(piece, first_line=last.first_line + before.lines, section=section)
         numbered.append(piece)
     return numbered
+
+
+def estimate_rows(inputs: Sequence[EventInput]) -> int:
+    """About how many rows there are."""
+    return sum(_estimate(one) for one in inputs)
+
+
+def _estimate(one: EventInput) -> int:
+    if isinstance(one.layout, ParquetLayout):
+        return sum(one.layout.row_groups)
+    size = one.file.path.stat().st_size
+    return (size * _UNPACKED if one.file.packed else size) // _BYTES_PER_ROW
 
 
 def share_out(pieces: Sequence[Piece], piece_bytes: int = PIECE_BYTES) -> list[range]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,19 +30,20 @@ from toplists.errors import ConfigurationError
 from toplists.ingest.batch import LOAD_ID_LENGTH
 from toplists.ingest.checks import judge
 from toplists.ingest.columns import chosen_names
-from toplists.ingest.commit import write_events
-from toplists.ingest.identity import identify
+from toplists.ingest.commit import Effect, write_events
 from toplists.ingest.json_lines import names_in_row
 from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.ingest.rereading import Rereading, reread, reread_as
-from toplists.ingest.scan import SCANNED_DDL
-from toplists.ingest.summary import Summary, summarise
+from toplists.ingest.scan import SCANNED_DDL, stage_accepted
+from toplists.ingest.summary import summarise
 from toplists.lake.bookkeeping import Row, delete_rows, read_rows, replace_rows
 from toplists.lake.dataset import Dataset
+from toplists.lake.failpoints import written
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.tables import LOADS, REJECTED_EVENTS
 
 _KEY = ("file", "line", "element")
+_CONTENT = ("event_id", "user_id", "item_id", "event_type", "value", "event_time", "updated_at")
 
 
 @dataclass(frozen=True)
@@ -127,26 +129,29 @@ def redrive(
         partial(reread, readings), SCANNED_DDL
     )
     rules = next(iter(readings.values())).rules
-    judged = judge(scanned, rules, loaded_at)
-    rows = identify(judged, load["source"]).persist()
+    judged = judge(scanned, rules, loaded_at).persist()
+    folder = dataset.work / f"redrive-{load_id}"
     try:
-        summary = summarise(rows)
-        taken = summary.rows - summary.rejected
-        if not taken:
+        summary = summarise(stage_accepted(judged, load["source"], folder))
+        if not summary.accepted:
             return RedriveReport(load_id, summary.rows, 0, None)
-        accepted = rows.where(F.size("reasons") == 0)
+        accepted = judged.where(F.size("reasons") == 0)
         names = {one.file: name for name, one in readings.items()}
         new_id = _new_load_id(load, accepted, settings)
         _mark(dataset, refused, accepted, names, load_id, new_id)
         complete = {one["load_id"] for one in loads}
         take_back_unfinished(dataset, complete, new_id)
         given_ids = "event_id" in rules.roles
-        effect = write_events(rows, dataset, new_id, summary, given_ids=given_ids)
-        _complete(dataset, load, new_id, summary, effect.inserted, effect.updated, loaded_at)
+        effect = write_events(
+            spark, summary.staged, dataset, new_id, load["source"], given_ids=given_ids
+        )
+        _complete(dataset, load, new_id, summary.accepted, effect, loaded_at)
         _forget_taken_over(dataset, [new_id])
     finally:
-        rows.unpersist()
-    return RedriveReport(load_id, summary.rows, taken, new_id)
+        judged.unpersist()
+        with written("removal of staged rows"):
+            shutil.rmtree(folder, ignore_errors=True)
+    return RedriveReport(load_id, summary.rows, summary.accepted, new_id)
 
 
 def _readings(load: Row, refused_rows: Refused, settings: IngestSettings) -> dict[str, Rereading]:
@@ -175,7 +180,7 @@ def _new_load_id(load: Row, accepted: DataFrame, settings: IngestSettings) -> st
     sums = accepted.agg(
         F.count("*").alias("rows"),
         F.sum(F.xxhash64("file", "line", "element").cast("decimal(38, 0)")).alias("lines"),
-        F.sum(F.xxhash64("event_id").cast("decimal(38, 0)")).alias("events"),
+        F.sum(F.xxhash64(*_CONTENT).cast("decimal(38, 0)")).alias("events"),
     ).collect()[0]
     described = [
         load["load_id"],
@@ -213,24 +218,22 @@ def _complete(
     dataset: Dataset,
     load: Row,
     new_id: str,
-    summary: Summary,
-    inserted: int,
-    updated: int,
+    taken: int,
+    effect: Effect,
     loaded_at: datetime,
 ) -> None:
     """Add the new load to `loads` and take its rows out of the former, in one commit."""
-    taken = summary.rows - summary.rejected
     former = {**load, "rows": load["rows"] - taken, "rejected": load["rejected"] - taken}
     new: Row = {
         **load,
         "load_id": new_id,
         "fingerprint": new_id,
         "rows": taken,
-        "accepted": inserted,
-        "duplicates": taken - inserted - updated,
-        "corrections": updated,
+        "accepted": effect.inserted,
+        "duplicates": taken - effect.inserted - effect.updated,
+        "corrections": effect.updated,
         "rejected": 0,
-        "newest_event_time": summary.newest_event_time,
+        "newest_event_time": effect.newest_event_time,
         "loaded_at": loaded_at,
         "files": [],
         "redrive_of": load["load_id"],

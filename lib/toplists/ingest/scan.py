@@ -1,25 +1,52 @@
-"""Reading the pieces of a source in Spark tasks."""
+"""Reading the pieces of a source: rows that are plainly right are staged at once, others are judged.
+
+In Spark tasks, or, where there are few rows, in this process: a Spark session takes longer to start than
+a day's events take to read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
+from toplists.engine.tasks import run_tasks
 from toplists.errors import InputRefusedError
+from toplists.ingest.batch import Batch
+from toplists.ingest.checks import latest_time
 from toplists.ingest.columns import ROLES
 from toplists.ingest.formats import Piece, read_piece
 from toplists.ingest.lines import Survey, TextPiece, survey
 from toplists.ingest.pieces import plan_pieces, share_out
-from toplists.ingest.reading import EventInput
-from toplists.ingest.scanned import refusal_batch
+from toplists.ingest.plain import ACCEPTED, take_plain
+from toplists.ingest.scanned import note_batch, refusal_batch
+from toplists.ingest.source import SourceKind
+from toplists.ingest.staging import Stage, StagedFile
 
 SCANNED_DDL = (
     "file int, line bigint, element bigint, raw string, problem string, "
     + ", ".join(f"{role} string" for role in ROLES)
-    + ", refusal string"
+    + ", refusal string, staged string"
+)
+_LEFT_DDL = (
+    "file int, line bigint, element bigint, refusal string, raw string, reasons array<string>, "
+    "staged string"
+)
+_LEFT = pa.schema(
+    [
+        ("file", pa.int32()),
+        ("line", pa.int64()),
+        ("element", pa.int64()),
+        ("refusal", pa.string()),
+        ("raw", pa.string()),
+        ("reasons", pa.list_(pa.string())),
+        ("staged", pa.string()),
+    ]
 )
 _SURVEYS = pa.schema(
     [
@@ -31,42 +58,104 @@ _SURVEYS = pa.schema(
 )
 
 
-def scan(spark: SparkSession, inputs: Sequence[EventInput], piece_bytes: int) -> DataFrame:
-    """The rows of `inputs`, one task per piece, or for several small ones.
+def scan(
+    spark: SparkSession, batch: Batch, piece_bytes: int, loaded_at: datetime, folder: Path
+) -> DataFrame:
+    """Read a batch, one task per piece, or for several small ones, and stage what is plainly right.
+
+    Args:
+        spark: The session.
+        batch: The files with events, and what their rows must satisfy.
+        piece_bytes: Size of the pieces that plain text files are cut into.
+        loaded_at: Moment of the load.
+        folder: Where rows are staged; every executor sees it.
 
     Returns:
-        `[file: int, line: long, element: long, raw, problem, <every role>, refusal: string]`, as
-        described at `toplists.ingest.scanned.SCANNED`. A file that turns out to be damaged while it is
-        read adds a row with a `refusal`: an exception in a task would be retried, and arrive wrapped.
+        The rows that are to be judged: `[file: int, line: long, element: long, raw, problem, <every
+        role>, refusal, staged: string]`, as described at `toplists.ingest.scanned.SCANNED`. A file that
+        turns out to be damaged while it is read adds a row with a `refusal`: an exception in a task
+        would be retried, and arrive wrapped.
 
     Raises:
         InputRefusedError: a file is damaged, found while counting its lines.
     """
-    pieces = plan_pieces(inputs, partial(_survey, spark), piece_bytes)
-    shares = share_out(pieces, piece_bytes)
-    tasks = _one_task_each(spark, len(shares))
-    return tasks.mapInArrow(partial(_read_shares, pieces, shares), SCANNED_DDL)
+    pieces = plan_pieces(batch.events, partial(_survey, spark), piece_bytes)
+    shares = [[pieces[at] for at in share] for share in share_out(pieces, piece_bytes)]
+    latest, target = latest_time(loaded_at), str(folder)
+    rules, source = batch.row_rules, batch.source.kind
+
+    def read(share: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
+        stage = Stage(target, "plain", source)
+        for piece in share:
+            try:
+                for rows in read_piece(piece):
+                    plain, others = take_plain(rows, rules, latest)
+                    stage.add(plain)
+                    if len(others):
+                        yield others
+            except InputRefusedError as refused:
+                yield refusal_batch(piece.file_number, piece.first_line, str(refused))
+        yield note_batch(stage.close().to_json())
+
+    return run_tasks(spark, shares, read, SCANNED_DDL)
 
 
-def _one_task_each(spark: SparkSession, count: int) -> DataFrame:
-    """`[id: long]`: the numbers from 0 on, each in a partition of its own."""
-    return spark.range(0, count, 1, numPartitions=max(1, count))
+def scan_here(
+    batch: Batch, piece_bytes: int, loaded_at: datetime, folder: Path
+) -> StagedFile | None:
+    """As `scan`, in this process and without Spark; `None` if a row is to be judged.
+
+    Raises:
+        InputRefusedError: a file is damaged.
+    """
+    latest, rules = latest_time(loaded_at), batch.row_rules
+    stage = Stage(str(folder), "here", batch.source.kind)
+    try:
+        for piece in plan_pieces(batch.events, _survey_here, piece_bytes):
+            for rows in read_piece(piece):
+                plain, others = take_plain(rows, rules, latest)
+                if len(others):
+                    return None
+                stage.add(plain)
+    finally:
+        staged = stage.close()
+    return staged
 
 
-def _read_shares(
-    pieces: Sequence[Piece], shares: Sequence[range], batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for at in (at for share in _numbers(batches) for at in shares[share]):
-        piece = pieces[at]
-        try:
-            yield from read_piece(piece)
-        except InputRefusedError as refused:
-            yield refusal_batch(piece.file_number, piece.first_line, str(refused))
+def stage_accepted(judged: DataFrame, source: SourceKind, folder: Path) -> DataFrame:
+    """Stage the rows that were judged right.
+
+    Args:
+        judged: As `toplists.ingest.checks.judge` returns them.
+        source: Kind of the source.
+        folder: Where rows are staged; every executor sees it.
+
+    Returns:
+        The refused rows, and notes of what was `staged`: `[file: int, line: long, element: long,
+        refusal, raw: string, reasons: array<string>, staged: string]`
+    """
+    target = str(folder)
+
+    def part(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        stage = Stage(target, "judged", source)
+        for batch in batches:
+            wrong = pc.greater(pc.list_value_length(batch["reasons"]), 0)
+            accepted = batch.filter(pc.invert(wrong)).select(ACCEPTED.names)
+            stage.add(accepted.cast(ACCEPTED))
+            refused = batch.filter(wrong)
+            if len(refused):
+                yield refused.select(_LEFT.names).cast(_LEFT)
+        note = {"file": -1, "line": 0, "reasons": [], "staged": stage.close().to_json()}
+        yield pa.RecordBatch.from_pylist([note], schema=_LEFT)
+
+    return judged.mapInArrow(part, _LEFT_DDL)
 
 
 def _survey(spark: SparkSession, pieces: Sequence[TextPiece]) -> list[Survey]:
-    surveyed = _one_task_each(spark, len(pieces)).mapInArrow(
-        partial(_survey_pieces, pieces),
+    surveyed = run_tasks(
+        spark,
+        list(enumerate(pieces)),
+        _survey_piece,
         "piece bigint, lines bigint, section string, refusal string",
     )
     rows = sorted(surveyed.collect(), key=lambda row: row.piece)
@@ -76,19 +165,16 @@ def _survey(spark: SparkSession, pieces: Sequence[TextPiece]) -> list[Survey]:
     return [Survey(row.lines, row.section) for row in rows]
 
 
-def _survey_pieces(
-    pieces: Sequence[TextPiece], batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for at in _numbers(batches):
-        row: dict[str, object] = {"piece": at}
-        try:
-            found = survey(pieces[at])
-            row |= {"lines": found.lines, "section": found.section}
-        except InputRefusedError as refused:
-            row["refusal"] = str(refused)
-        yield pa.RecordBatch.from_pylist([row], schema=_SURVEYS)
+def _survey_here(pieces: Sequence[TextPiece]) -> list[Survey]:
+    return [survey(piece) for piece in pieces]
 
 
-def _numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
-    for batch in batches:
-        yield from batch.column(0).to_pylist()
+def _survey_piece(numbered: tuple[int, TextPiece]) -> Iterator[pa.RecordBatch]:
+    at, piece = numbered
+    row: dict[str, object] = {"piece": at}
+    try:
+        found = survey(piece)
+        row |= {"lines": found.lines, "section": found.section}
+    except InputRefusedError as refused:
+        row["refusal"] = str(refused)
+    yield pa.RecordBatch.from_pylist([row], schema=_SURVEYS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -12,7 +12,8 @@ from toplists.ingest.columns import ROLES, Role
 # `file` is the number of the file in its load, `line` counts from 1 with the header, `element` the rows
 # of one line where it holds several. `raw` is the line as it came (null where a row is not a line).
 # `problem` says why the row could not be split into fields.
-# `refusal` is not of a row: it says why its file cannot be taken in at all.
+# Two are not of a row: `refusal` says why its file cannot be taken in at all, `staged` which rows a task
+# has taken in already (a `toplists.ingest.staging.StagedFile` as JSON).
 SCANNED = pa.schema(
     [
         pa.field("file", pa.int32(), nullable=False),
@@ -22,6 +23,7 @@ SCANNED = pa.schema(
         pa.field("problem", pa.string()),
         *(pa.field(role, pa.string()) for role in ROLES),
         pa.field("refusal", pa.string()),
+        pa.field("staged", pa.string()),
     ]
 )
 
@@ -56,5 +58,11 @@ def scanned_batch(
 
 def refusal_batch(file: int, line: int, refusal: str) -> pa.RecordBatch:
     """A single `SCANNED` row that says why the file cannot be taken in."""
-    row: Sequence[dict[str, object]] = [{"file": file, "line": line, "refusal": refusal}]
-    return pa.RecordBatch.from_pylist(list(row), schema=SCANNED)
+    return pa.RecordBatch.from_pylist(
+        [{"file": file, "line": line, "refusal": refusal}], schema=SCANNED
+    )
+
+
+def note_batch(staged: str) -> pa.RecordBatch:
+    """A single `SCANNED` row that says which rows were taken in already."""
+    return pa.RecordBatch.from_pylist([{"file": -1, "line": 0, "staged": staged}], schema=SCANNED)

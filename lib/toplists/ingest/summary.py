@@ -2,73 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.errors import InputRefusedError
 from toplists.ingest.batch import Batch
+from toplists.ingest.staging import StagedFile
 
 _EXAMPLES = 3
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts of the rows of an input: `rows` = `events` + `repeated` + `rejected`.
+    """Counts of the rows of an input, and the files in which the accepted ones are staged."""
 
-    `repeated` rows are further copies of an event of the same input. `newest_event_time` and the
-    range of days are those of the events; `None` where none has a time.
-    """
-
-    rows: int
-    events: int
-    repeated: int
     rejected: int
-    newest_event_time: datetime | None
-    days: tuple[date, date] | None
+    staged: Sequence[StagedFile]
+
+    @property
+    def accepted(self) -> int:
+        """Rows that were accepted, copies of one event included."""
+        return sum(one.rows for one in self.staged)
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.accepted + self.rejected
 
 
 def summarise(rows: DataFrame) -> Summary:
-    """Count rows as `toplists.ingest.identity.identify` returns them, in one pass.
+    """Count what a scan or the judgement has left, in one pass.
+
+    Args:
+        rows: `[file: int, line: long, refusal, staged: string, …]`. Of a scan, all that is not staged
+            counts as rejected: it is not judged yet.
 
     Raises:
-        InputRefusedError: a file turned out to be damaged, or there is no row at all.
+        InputRefusedError: a file turned out to be damaged.
     """
-    of_row = F.col("refusal").isNull()
-    accepted = of_row & (F.size("reasons") == 0)
-    event = accepted & (F.col("copy") == 1)
-    day = F.when(event, F.col("event_date"))
-    refused = F.when(~of_row, F.struct("file", "line", "refusal"))
+    refusal, staged = F.col("refusal"), F.col("staged")
     found = rows.agg(
-        F.count_if(of_row).alias("rows"),
-        F.count_if(event).alias("events"),
-        F.count_if(accepted).alias("accepted"),
-        # As a number: a collected timestamp is in the time zone of this machine.
-        F.max(F.when(event, F.unix_micros("event_time"))).alias("newest"),
-        F.min(day).alias("first_day"),
-        F.max(day).alias("last_day"),
-        F.min(refused).alias("refused"),
+        F.count_if(refusal.isNull() & staged.isNull()).alias("rejected"),
+        F.collect_list("staged").alias("staged"),
+        F.min(F.when(refusal.isNotNull(), F.struct("file", "line", "refusal"))).alias("refused"),
     ).collect()[0]
     if found.refused is not None:
         raise InputRefusedError(found.refused.refusal)
-    newest = None if found.newest is None else _EPOCH + timedelta(microseconds=found.newest)
-    return Summary(
-        rows=found.rows,
-        events=found.events,
-        repeated=found.accepted - found.events,
-        rejected=found.rows - found.accepted,
-        newest_event_time=newest,
-        days=None if found.first_day is None else (found.first_day, found.last_day),
-    )
+    return Summary(found.rejected, tuple(map(StagedFile.from_json, found.staged)))
+
+
+def require_rows(summary: Summary, batch: Batch) -> None:
+    """Refuse an input without rows.
+
+    Raises:
+        InputRefusedError: it has none.
+    """
+    if summary.rows == 0:
+        raise InputRefusedError(f"{batch.source.path} has no rows. Expected at least one event.")
 
 
 def require_enough(
     summary: Summary, rows: DataFrame, batch: Batch, max_rejected_share: float
 ) -> None:
-    """Refuse an input without rows, or with too many refused ones; show what is wrong with them.
+    """Refuse an input with too many refused rows; show what is wrong with them.
 
     Args:
         summary: The counts of `rows`.
@@ -80,8 +79,6 @@ def require_enough(
         InputRefusedError: the whole input is refused.
     """
     source = batch.source
-    if summary.rows == 0:
-        raise InputRefusedError(f"{source.path} has no rows. Expected at least one event.")
     if summary.rejected <= max_rejected_share * summary.rows:
         return
     refused = rows.where(F.size("reasons") > 0)

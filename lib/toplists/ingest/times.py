@@ -11,8 +11,8 @@ from toplists.ingest.rules import TimeFormat
 
 # Of the units that times are counted in, the numbers of the next 3,000 years do not overlap: what is
 # below 1e11 is seconds, below 1e14 milliseconds, below 1e17 microseconds.
-_SECONDS_BELOW = 1e11
-_MILLIS_BELOW = 1e14
+SECONDS_BELOW = 1e11
+MILLIS_BELOW = 1e14
 _MICROS_BELOW = 1e17
 _UNITS: dict[TimeFormat, float] = {"seconds": 1e6, "millis": 1e3, "micros": 1.0}
 # Spark also reads "10:30", as a time of the current day, and "2019", as its first second.
@@ -61,8 +61,8 @@ def read_time(
         return _since_1970(number, _UNITS[time_format])
     size = F.abs(number)
     return (
-        F.when(size < _SECONDS_BELOW, _since_1970(number, _UNITS["seconds"]))
-        .when(size < _MILLIS_BELOW, _since_1970(number, _UNITS["millis"]))
+        F.when(size < SECONDS_BELOW, _since_1970(number, _UNITS["seconds"]))
+        .when(size < MILLIS_BELOW, _since_1970(number, _UNITS["millis"]))
         .when(size < _MICROS_BELOW, _since_1970(number, _UNITS["micros"]))
         .when(number.isNull(), iso)
     )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
+
+
+def spark_schema(table: Table) -> StructType:
+    """The table's schema as Spark knows it."""
+    return StructType.fromJson(json.loads(json.dumps(table.schema_json)))
 
 
 def read_frame(spark: SparkSession, dataset: Dataset, table: Table, **equals: str) -> DataFrame:

@@ -54,7 +54,7 @@ def ingest_source(place: Workplace, source: Source) -> tuple[LoadReport, Outcome
 def _take_in(place: Workplace, batch: Batch) -> LoadReport:
     settings, now = place.settings.ingest, place.clock()
     if batch.events:
-        return ingest(place.spark, place.dataset, batch, settings, loaded_at=now)
+        return ingest(lambda: place.spark, place.dataset, batch, settings, loaded_at=now)
     return ingest_entries(place.dataset, batch, settings, loaded_at=now)
 
 
