@@ -52,7 +52,7 @@ def fit(spark: SparkSession, tmp_path: Path) -> Fit:
             folder=tmp_path / "model",
             **settings,
         )
-        shape = model.fit(data)
+        shape = model.fit(data).shape
         assert isinstance(shape, Ranking)
         return shape
 
