@@ -50,7 +50,7 @@ def environ(
         yield {**cache, "MOVIELENS_URL": offered.as_uri()}
         return
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(offered)))
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield {**cache, "MOVIELENS_URL": f"http://127.0.0.1:{server.server_port}/"}
