@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from toplists.dataset.event_weights import RATING, UNITS
 from toplists.dataset.returns import RETURN
+from toplists.engine.flags import Flags, flags_of
 
 _ABSENT = np.iinfo(np.int64).min
 
 Numbers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def reduce_pairs(events: pa.Table, rules: PairRules) -> dict[str, pa.Array]:
 
     is_rating = np.ones(len(order), dtype=np.bool_)
     if rules.by_type:
-        is_rating = _flags(pc.equal(events["event_type"], RATING))
+        is_rating = flags_of(pc.equal(events["event_type"], RATING))
     units = events["units"].to_numpy()
     rated = (counts & is_rating)[order]
     # Those that count come last in a pair, and of these the last rating is the one that holds.
@@ -63,10 +63,10 @@ def reduce_pairs(events: pa.Table, rules: PairRules) -> dict[str, pa.Array]:
     done = np.add.reduceat(np.where(counts & ~is_rating, units, 0)[order], starts)
     said = np.where(rating >= 0, units[rating], 0)
     value = events["value"].combine_chunks().take(_places(rating))
-    sent_back = _flags(
+    sent_back = flags_of(
         pc.equal(events["event_type"].combine_chunks().take(_places(rating)), RETURN)
     )
-    dislike = _flags(pc.less(value, rules.positive_from)) | sent_back
+    dislike = flags_of(pc.less(value, rules.positive_from)) | sent_back
     cap = int(np.rint(rules.max_weight * float(UNITS)))
     total = np.where(dislike, 0, np.minimum(done + said, cap))
     positive = total > 0
@@ -92,7 +92,7 @@ def reduce_pairs(events: pa.Table, rules: PairRules) -> dict[str, pa.Array]:
     for name, flagged in (("kept_liking", positive), ("kept_rating", rating_units > 0)):
         opinions[name] = pa.array(flagged & _newest(owner, flagged, opinions, rules.max_user))
     for name in rules.filters:
-        excluded = _flags(pc.equal(events["excluded"], name)).astype(np.int64)
+        excluded = flags_of(pc.equal(events["excluded"], name)).astype(np.int64)
         opinions[f"excluded_{name}"] = pa.array(np.add.reduceat(excluded[order], starts))
     return opinions
 
@@ -181,11 +181,3 @@ def _weights(units: Numbers) -> pa.Array:
 def _places(rows: Numbers) -> pa.Array:
     """Indices to take by; null for -1."""
     return pa.array(rows, pa.int64(), mask=rows < 0)
-
-
-def _flags(values: pa.Array | pa.ChunkedArray) -> Flags:
-    """Booleans, false where there is none."""
-    filled = pc.fill_null(values, False)
-    if isinstance(filled, pa.ChunkedArray):
-        filled = filled.combine_chunks()
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)

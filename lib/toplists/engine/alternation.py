@@ -29,7 +29,7 @@ from toplists.engine.half import Solver, WriteParts, solve_side
 from toplists.engine.objective import Objective
 from toplists.engine.progress import Progress, State
 from toplists.engine.shapes import Factors, open_vectors
-from toplists.engine.side_sums import read_sums, sum_block
+from toplists.engine.side_sums import read_sums, sum_given
 from toplists.lake.failpoints import written
 
 _LOG = logging.getLogger(__name__)
@@ -177,13 +177,5 @@ def _begin(objective: Objective, start: Start | None, ref: BlockRef) -> Arrays:
     if start is not None:
         rows, earlier = start.of(block.ids)
         vectors[rows] = earlier
-    nothing = np.zeros(ref.rows)
-    sums = sum_block(
-        ref,
-        vectors,
-        losses=nothing,
-        penalties=nothing,
-        singular=nothing.astype(np.bool_),
-        with_gram=objective.shared_weight > 0,
-    )
+    sums = sum_given(ref, vectors, with_gram=objective.shared_weight > 0)
     return {"vectors": vectors, "known": np.ones(ref.rows, dtype=np.bool_), **sums}

@@ -67,6 +67,19 @@ def sum_block(
     }
 
 
+def sum_given(ref: BlockRef, vectors: npt.NDArray[np.float32], *, with_gram: bool) -> Arrays:
+    """The sums of a block's rows that were not solved for: they lose nothing. As `sum_block`."""
+    nothing = np.zeros(ref.rows)
+    return sum_block(
+        ref,
+        vectors,
+        losses=nothing,
+        penalties=nothing,
+        singular=nothing.astype(np.bool_),
+        with_gram=with_gram,
+    )
+
+
 def read_sums(parts: Sequence[str]) -> SideSums:
     """The sums over a whole side, from its parts."""
     subtrees = [

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
+from toplists.engine.flags import Flags, flags_of
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.list_checks import ListCounts
 from toplists.ranking.reasons import SEEN_EVERYTHING_ELSE
@@ -26,7 +27,6 @@ _PERSONAL = "personal"
 _USERS_PER_TASK = 20_000
 _NAMES = [field.name for field in fields(ListCounts)]
 
-Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 
@@ -130,8 +130,8 @@ def count_tables(
     entries = _Entries.of(lists)
     lengths = entries.lengths
     reasons = lists["short_reason"]
-    claims_all_seen = _flags(pc.equal(reasons, SEEN_EVERYTHING_ELSE))
-    without_reason = _flags(pc.is_null(reasons))
+    claims_all_seen = flags_of(pc.equal(reasons, SEEN_EVERYTHING_ELSE))
+    without_reason = flags_of(pc.is_null(reasons))
 
     known = pa.chunked_array([*users["user_id"].chunks, *lists["user_id"].chunks], pa.string())
     everybody = known.unique()
@@ -140,7 +140,7 @@ def count_tables(
     eligible, trained = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
     seen = np.zeros(count, dtype=np.int64)
     of_run = _codes(users["user_id"], everybody)
-    eligible[of_run] = _flags(users["eligible"])
+    eligible[of_run] = flags_of(users["eligible"])
     trained[of_run] = users["trained"].to_numpy() > 0
     seen[of_run] = users["interactions"].to_numpy()
 
@@ -166,7 +166,7 @@ def count_tables(
         trained=int((eligible & trained).sum()),
         personal=int((eligible & trained & personal).sum()),
         seen=int(np.isin(entries.pairs(owner), entries.pairs_of(interactions, everybody)).sum()),
-        hidden=int(_flags(pc.is_in(entries.names, hidden.combine_chunks()))[entries.items].sum()),
+        hidden=int(flags_of(pc.is_in(entries.names, hidden.combine_chunks()))[entries.items].sum()),
     )
 
 
@@ -199,7 +199,7 @@ class _Entries:
             names,
             pc.struct_field(flat, "score").to_numpy(zero_copy_only=False).astype(np.float64),
             _codes(sources, kinds),
-            _flags(pc.equal(sources, _PERSONAL)),
+            flags_of(pc.equal(sources, _PERSONAL)),
         )
 
     def any_of(self, entries: Flags) -> Flags:
@@ -247,11 +247,3 @@ def _codes(values: pa.Array | pa.ChunkedArray, known: pa.Array) -> Numbers:
     """The place of each value in `known`, -1 where it is not in it."""
     codes = pc.index_in(values, known).fill_null(-1)
     return np.asarray(codes.to_numpy(), dtype=np.int64)
-
-
-def _flags(values: pa.Array | pa.ChunkedArray) -> Flags:
-    """Booleans, false where there is none."""
-    filled = pc.fill_null(values, False)
-    if isinstance(filled, pa.ChunkedArray):
-        filled = filled.combine_chunks()
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)
