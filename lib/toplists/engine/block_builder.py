@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
@@ -138,9 +139,12 @@ def _split(
     positions = {side: axes[side].position for side in SIDES}
 
     def split(file: str) -> Iterator[pa.RecordBatch]:
+        # Here, in the task: numba takes a second to load, and the driver sorts nothing.
+        from toplists.engine.kernels.radix_sort import order_by
+
         columns = [*positions.values(), "weight", "value", "rating_weight", "split"]
         table = pq.read_table(file, columns=columns, partitioning=None)
-        held_out = np.asarray(table["split"].to_numpy() == "holdout", dtype=np.bool_)
+        held_out = pc.equal(table["split"], "holdout").fill_null(False).to_numpy()
         weights = table["weight"].to_numpy()
         ratings = table["rating_weight"].fill_null(0).to_numpy()
         values = np.where(ratings > 0, table["value"].to_numpy(), np.nan).astype(np.float32)
@@ -148,9 +152,11 @@ def _split(
         written = []
         for side in SIDES:
             rows, others = (table[positions[name]].to_numpy() for name in (side, other_side(side)))
-            block = np.searchsorted(starts[side], rows, side="right") - 1
-            for index in np.unique(block):
-                mine = np.flatnonzero(block == index)
+            block = np.searchsorted(starts[side], rows, side="right").astype(np.int32) - 1
+            sizes = np.bincount(block, minlength=len(starts[side]))
+            by_block = np.split(order_by(block), np.cumsum(sizes)[:-1])
+            for index in np.flatnonzero(sizes).tolist():
+                mine = by_block[index]
                 chunk = {
                     "rows": rows[mine],
                     "columns": others[mine],
@@ -161,7 +167,7 @@ def _split(
                 if unequal:
                     chunk["rating_weights"] = ratings[mine]
                 path = save_part(target, f"chunk-{side}-{index:05d}", chunk)
-                written.append((side, int(index), path))
+                written.append((side, index, path))
         if written:
             names, indices, paths = zip(*written, strict=True)
             yield pa.RecordBatch.from_arrays(
@@ -188,6 +194,8 @@ def _assemble(
     target = str(folder)
 
     def assemble(piece: tuple[Side, int, list[str]]) -> Iterator[pa.RecordBatch]:
+        from toplists.engine.kernels.radix_sort import order_by
+
         side, index, paths = piece
         first = starts[side][index]
         ends = [*starts[side][1:], axes[side].rows]
@@ -197,8 +205,9 @@ def _assemble(
             for name in ("rows", "columns", "weights", "values", "holdout")
         }
         ratings = [find_array(chunk, "rating_weights") for chunk in paths]
-        order = np.lexsort((entries["columns"], entries["rows"]))
-        lengths = np.bincount(entries["rows"] - first, minlength=n_rows)
+        rows = entries["rows"] - np.int32(first)
+        order = order_by(rows, order_by(entries["columns"]))
+        lengths = np.bincount(rows, minlength=n_rows)
         ids, flags = _labels(axes[side], first, n_rows)
         block = {
             "indptr": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
