@@ -88,9 +88,18 @@ class Bench:
         )
 
 
-def fit(name: str, task: Task, solver: str, iterations: int, *, trace: bool = False) -> Fit:
-    """A fit as contenders are told."""
-    return {**vars(task), "name": name, "solver": solver, "iterations": iterations, "trace": trace}
+def fit(
+    name: str,
+    task: Task,
+    solver: str,
+    iterations: int,
+    *,
+    trace: bool = False,
+    over_relaxation: bool = True,
+) -> Fit:
+    """A fit as contenders are told: `trace` is for `implicit`, `over_relaxation` for this project."""
+    how = {"trace": trace, "over_relaxation": over_relaxation}
+    return {**vars(task), "name": name, "solver": solver, "iterations": iterations, **how}
 
 
 def factors(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,8 @@
 
     als_engine.py SNAPSHOT OUT FITS
 
-FITS is a JSON list of fits: the fields of `Task`, `solver`, `iterations`, `name`, and with `trace` the
-factors are kept after every iteration of a second, untimed run. Writes OUT/result.json.
+FITS is a JSON list of fits: the fields of `Task`, `solver`, `iterations`, `name`, `over_relaxation`.
+Writes OUT/result.json.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ _BLOCK_ENTRIES = 2_000_000
 _SEED = 42
 
 
-def settings_of(fit: dict[str, Any], iterations: int) -> AlsSettings:
+def settings_of(fit: dict[str, Any]) -> AlsSettings:
     """A fit as the settings of an operator."""
     return AlsSettings(
         feedback=fit["feedback"],
         rank=fit["rank"],
-        iterations=iterations,
+        iterations=fit["iterations"],
         regularization=fit["penalty"],
         regularization_scaling="by_count" if fit["by_count"] else "plain",
         alpha=fit["alpha"],
         solver=fit["solver"],
         tolerance=None,
+        over_relaxation=fit["over_relaxation"],
     )
 
 
@@ -93,22 +94,16 @@ def main() -> None:
         users, items = build(spark, snapshot, out / "blocks")
         result[name] = perf_counter() - started
     warm = training_data(spark, users, items, _SEED, out / "warm-fit")
-    Als(settings_of(fits[0], 1)).fit(warm)
+    Als(settings_of({**fits[0], "iterations": 1})).fit(warm)
     for fit in fits:
         folder = out / f"{fit['name']}-fit"
         data = training_data(spark, users, items, fit.get("seed", _SEED), folder)
         shutil.rmtree(data.folder, ignore_errors=True)
         started = perf_counter()
-        fitted = Als(settings_of(fit, fit["iterations"])).fit(data)
+        fitted = Als(settings_of(fit)).fit(data)
         seconds = perf_counter() - started
         save(fitted.shape, out / fit["name"])
         result["fits"][fit["name"]] = {"seconds": seconds, "report": dict(fitted.report)}
-        if fit.get("trace"):
-            shutil.rmtree(data.folder)
-            for iteration in range(1, fit["iterations"] + 1):
-                # The fit goes on after the last iteration that is there.
-                shape = Als(settings_of(fit, iteration)).fit(data).shape
-                save(shape, out / f"{fit['name']}-{iteration}")
         shutil.rmtree(data.folder)
     (out / "result.json").write_text(json.dumps(result))
 

@@ -297,6 +297,7 @@ PenaltyScaling = Literal["by_count", "plain", "frequency_scaled"]
 ConfidenceForm = Literal["linear", "log", "constant"]
 _KERNELS_ONLY = (
     "tolerance",
+    "over_relaxation",
     "regularization_scaling",
     "regularization_exponent",
     "confidence",
@@ -313,7 +314,17 @@ class AlsSettings(Section):
         None,
         gt=0.0,
         lt=1.0,
-        description="End when a pass lowers the objective by a smaller share; `null` = never early.",
+        description=(
+            "End one pass after the first that changes the objective by a smaller share; `null` = never "
+            "early."
+        ),
+    )
+    over_relaxation: bool = Field(
+        True,
+        description=(
+            "Go beyond the solutions of all passes but the first and the last: the same objective in "
+            "about half as many."
+        ),
     )
     regularization: float = Field(0.05, ge=0.0, description="Penalty on the factors.")
     regularization_scaling: PenaltyScaling = Field(

@@ -34,6 +34,8 @@ from toplists.lake.failpoints import written
 
 _LOG = logging.getLogger(__name__)
 
+_MOST_BEYOND = 0.7
+
 
 @dataclass(frozen=True)
 class Start:
@@ -56,9 +58,14 @@ class Start:
 class Alternation:
     """A fit to be made: the blocks of both sides and how they are fitted.
 
-    It ends after `iterations`, or when an iteration lowers the objective by a smaller share than
-    `tolerance`. Without a `start` the first item vectors are the objective's; with one, items that are
-    not in it begin at zero.
+    It ends after `iterations`, or after one more than the first that changes the objective by a smaller
+    share than `tolerance`. Without a `start` the first item vectors are the objective's; with one, items
+    that are not in it begin at zero.
+
+    With `over_relaxation` the rows go beyond their solutions in all iterations but the first and the
+    last, which takes about half as many iterations to the same objective. Alternation is the block
+    Gauss-Seidel method, and this is successive over-relaxation (Young 1954): by a factor below 2 beyond
+    the exact solutions it never raises the objective. The factor grows as Nesterov's momentum does.
     """
 
     blocks: Mapping[Side, BlockSet]
@@ -67,6 +74,7 @@ class Alternation:
     iterations: int
     start: Start | None = None
     tolerance: float | None = None
+    over_relaxation: bool = True
 
     @property
     def entries(self) -> int:
@@ -75,20 +83,30 @@ class Alternation:
 
     @property
     def fingerprint(self) -> str:
-        """Tells fits apart whose halves are not one another's; how many there are to be is no part."""
+        """Tells fits apart whose halves are not one another's."""
         blocks = [(side, of.rows, of.starts()) for side, of in sorted(self.blocks.items())]
-        said = repr((blocks, self.objective, self.solver, self.start))
+        length = (self.iterations, self.tolerance, self.over_relaxation)
+        said = repr((blocks, self.objective, self.solver, self.start, length))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
-    def is_done(self, state: State) -> bool:
-        """Whether a fit that has come to `state` ends there."""
-        # The users once from the first items, then both sides in every iteration, the users last.
-        if state.halves > 2 * self.iterations:
-            return True
-        if self.tolerance is None or len(state.objective) < 2:
+    def is_done(self, objective: tuple[float, ...]) -> bool:
+        """Whether the fit ends after the iterations with these objectives."""
+        return len(objective) == self.iterations or self._gains_little(objective[:-1])
+
+    def beyond(self, objective: tuple[float, ...]) -> float:
+        """How far the iteration after these goes beyond a solution, as a share of the way to it."""
+        done = len(objective)
+        is_last = done + 1 == self.iterations or self._gains_little(objective)
+        if is_last or not self.over_relaxation:
+            return 0.0
+        return min(done / (done + 3), _MOST_BEYOND)
+
+    def _gains_little(self, objective: tuple[float, ...]) -> bool:
+        """Whether the last of these iterations did."""
+        if self.tolerance is None or len(objective) < 2:
             return False
-        before, now = state.objective[-2:]
-        return before - now < self.tolerance * abs(before)
+        before, now = objective[-2:]
+        return abs(before - now) < self.tolerance * abs(before)
 
 
 @dataclass(frozen=True)
@@ -128,7 +146,7 @@ def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Alternation
         items = write(fit.blocks["items"].blocks, begin, folder, "items-000")
         state = State(0, {"users": (), "items": items})
         progress.commit(state)
-    while not fit.is_done(state):
+    while not fit.is_done(state.objective):
         state = _next(fit, state, folder, write)
         progress.commit(state)
     factors = Factors(users=state.parts["users"], items=state.parts["items"])
@@ -149,6 +167,7 @@ def _next(fit: Alternation, state: State, folder: Path, write: WriteParts) -> St
         folder=folder,
         number=number,
         write=write,
+        beyond=fit.beyond(state.objective),
     )
     sums = read_sums(new)
     objective = state.objective

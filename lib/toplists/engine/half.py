@@ -57,6 +57,7 @@ def solve_side(
     folder: Path,
     number: int,
     write: WriteParts,
+    beyond: float = 0.0,
 ) -> tuple[str, ...]:
     """New vectors of one side, as parts.
 
@@ -70,6 +71,7 @@ def solve_side(
         folder: The fit's folder.
         number: The number of this half.
         write: How parts are computed and written.
+        beyond: How far to go beyond a row's solution, as a share of the way to it.
     """
     fixed = _fix(objective, side, fixed_parts, folder / f"fixed-{number:03d}")
     spans = [
@@ -88,7 +90,7 @@ def solve_side(
         _Piece(ref, vectors, tuple((row, sums[ref.index, row]) for row in ref.long_rows))
         for ref, vectors in zip(blocks.blocks, old or [None] * len(blocks.blocks), strict=True)
     ]
-    solve = partial(_solve, objective, solver, fixed)
+    solve = partial(_solve, objective, solver, fixed, beyond)
     return write(pieces, solve, folder, f"{side}-{number + 1:03d}")
 
 
@@ -124,15 +126,19 @@ def _sum_span(objective: Objective, fixed: FixedSide, span: _Span) -> Arrays:
     }
 
 
-def _solve(objective: Objective, solver: Solver, fixed: FixedSide, piece: _Piece) -> Arrays:
-    """New vectors of one block, and the sums over them."""
+def _solve(
+    objective: Objective, solver: Solver, fixed: FixedSide, beyond: float, piece: _Piece
+) -> Arrays:
+    """New vectors of one block, and the sums over them; the losses are those of the solutions."""
     features, offsets = fixed.open()
     block = piece.ref.open()
     rows = objective.equations(block.learnt(objective.lesson, objective.part), offsets)
     solved = _solved(objective, solver, fixed, features, rows, piece)
     known = np.diff(rows.indptr) > 0
     vectors = multiply_rows(solved.rows, np.ascontiguousarray(fixed.basis.T))
-    penalties = rows.ridge * np.square(solved.rows, dtype=np.float64).sum(axis=1)
+    if beyond:
+        vectors += np.float32(beyond) * (vectors - _before(objective, fixed, piece))
+    penalties = rows.ridge * np.square(vectors, dtype=np.float64).sum(axis=1)
     if objective.biases is not None:
         vectors = objective.biases.store(vectors, fixed.side)
         vectors[~known] = 0
@@ -169,10 +175,13 @@ def _solved(
     long_rows = {row: add_spans(list(map(read_span, parts))) for row, parts in piece.spans}
     if solver == "exact":
         return solve_exactly(rows, features, fixed.base, long_rows, LONG)
-    begin = np.zeros((piece.ref.rows, features.shape[1]), dtype=np.float32)
-    if piece.old is not None:
-        vectors, _ = open_vectors(piece.old)
-        if objective.biases is not None:
-            vectors = objective.biases.solved(vectors, fixed.side)
-        begin = multiply_rows(vectors, fixed.basis)
+    begin = multiply_rows(_before(objective, fixed, piece), fixed.basis)
     return descend(rows, features, fixed.base, begin, _CG_STEPS, long_rows, LONG)
+
+
+def _before(objective: Objective, fixed: FixedSide, piece: _Piece) -> npt.NDArray[np.float32]:
+    """The vectors so far of one block, as they are solved for; zeros where there are none."""
+    if piece.old is None:
+        return np.zeros((piece.ref.rows, len(fixed.basis)), dtype=np.float32)
+    vectors, _ = open_vectors(piece.old)
+    return vectors if objective.biases is None else objective.biases.solved(vectors, fixed.side)

@@ -59,6 +59,7 @@ class Als:
             iterations=settings.warm_iterations if data.start else settings.iterations,
             start=data.start,
             tolerance=settings.tolerance,
+            over_relaxation=settings.over_relaxation,
         )
         fitted = alternate(data.spark, fit, data.folder)
         if fitted.singular_rows:
