@@ -123,9 +123,17 @@ def test_without_a_value_column_a_value_is_not_missed(spark: SparkSession) -> No
     assert (row.reasons, row.value) == ([], None)
 
 
-def test_without_bounds_any_finite_value_is_right(spark: SparkSession) -> None:
-    rows = judged(spark, [{"value": "-1e300"}, {"value": "1e300"}], value_range=(None, None))
-    assert [row.reasons for row in rows] == [[], []]
+def test_without_bounds_any_value_that_events_can_hold_is_right(spark: SparkSession) -> None:
+    texts = ["-9e29", "9e29", "1e30", "-1e300", "1e999"]
+    rows = judged(spark, [{"value": text} for text in texts], value_range=(None, None))
+    assert [codes(row) for row in rows] == [
+        *([], [], ["value_too_large"], ["value_too_large"], ["value_not_finite"])
+    ]
+
+
+def test_what_counts_is_how_large_a_value_is_once_scaled(spark: SparkSession) -> None:
+    rows = judged(spark, [{"value": "1"}], value_range=(None, None), value_scale=(1e30, 0.0))
+    assert codes(rows[0]) == ["value_too_large"]
 
 
 def test_given_ids_types_and_versions(spark: SparkSession) -> None:

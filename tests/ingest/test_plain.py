@@ -80,6 +80,11 @@ def test_what_is_to_be_judged_is_left(row: dict[str, Any]) -> None:
     assert taken([row]) == []
 
 
+def test_a_value_that_is_too_large_once_scaled_is_left() -> None:
+    rules = RowRules(RULES.roles, "auto", "auto", (None, None), value_scale=(1e30, 0.0))
+    assert [row["value"] for row in taken([{"value": "1"}, {"value": "0.5"}], rules)] == [5e29]
+
+
 def test_one_row_that_is_left_does_not_take_others_along() -> None:
     rows = [{"user": "a"}, {"user": ""}, {"user": "b"}]
     assert [row["user_id"] for row in taken(rows)] == ["a", "b"]

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from toplists.ingest.columns import ROLES, Role
 from toplists.ingest.rules import RowRules
 from toplists.ingest.times import read_time
+from toplists.lake.tables import VALUE_BELOW
 
 LONGEST_ID = 512
 DEFAULT_EVENT_TYPE = "rating"
@@ -145,6 +146,8 @@ def _value_checks(rules: RowRules) -> list[tuple[str, Column]]:
     if high is not None:
         above = (number > high) & (number < float("inf"))
         checks.append((f"value_too_high: the value is above {high:g}", above))
+    large = (F.abs(_scaled(rules)) >= VALUE_BELOW) & ~infinite
+    checks.append((f"value_too_large: the value is {VALUE_BELOW:g} or more, or as negative", large))
     return checks
 
 

@@ -22,7 +22,8 @@ from toplists.ingest.identity import resolve
 from toplists.ingest.source import SourceKind
 from toplists.ingest.staging import NO_DAY, Bucket, StagedFile, gather
 from toplists.lake.failpoints import written
-from toplists.lake.tables import EVENTS
+from toplists.lake.statistics import file_statistics
+from toplists.lake.tables import EVENTS, VALUE_BELOW
 
 _ROW_GROUP = 131_072
 # Those whose values repeat; ids and hashes do not, and trying costs.
@@ -102,6 +103,9 @@ def write_new_events(
 
     Returns:
         A row of `NEW_FILES`; none where all events are there.
+
+    Raises:
+        ValueError: a row breaks a constraint of `events`, which no judged row does.
     """
     rows, hashes = event_rows(bucket, staged, load_id, source)
     known = np.zeros(len(rows), dtype=np.bool_)
@@ -114,6 +118,7 @@ def write_new_events(
     days = rows["event_date"].cast(pa.int32()).fill_null(NO_DAY).to_numpy()
     order = new[np.lexsort((hashes[new], days[new]))]
     rows = rows.take(pa.array(order))
+    _require_constraints(rows)
     name = f"part-{bucket.first:05d}-{bucket.part:05d}-{uuid4()}.snappy.parquet"
     path = Path(folder) / name
     with written(f"file of {EVENTS.name}"):
@@ -129,19 +134,22 @@ def write_new_events(
             pa.array([name]),
             pa.array([path.stat().st_size]),
             pa.array([len(rows)]),
-            pa.array([json.dumps(_statistics(rows))]),
+            pa.array([json.dumps(file_statistics(rows), allow_nan=False)]),
         ],
         names=["path", "size", "rows", "stats"],
     )
 
 
-def _statistics(rows: pa.Table) -> dict[str, object]:
-    """Statistics in the form of Delta's log, for what readers skip files by."""
-    dates, ids = rows["event_date"], rows["event_id"]
-    bounds: dict[str, dict[str, str]] = {"minValues": {}, "maxValues": {}}
-    for side, bound in (("minValues", pc.min), ("maxValues", pc.max)):
-        bounds[side]["event_id"] = bound(ids).as_py()
-        if (day := bound(dates).as_py()) is not None:
-            bounds[side]["event_date"] = day.isoformat()
-    nulls = {"event_date": dates.null_count, "event_id": 0}
-    return {"numRecords": len(rows), **bounds, "nullCount": nulls}
+def _require_constraints(rows: pa.Table) -> None:
+    """Check what a writer of Delta would: nobody else does for files that are only added."""
+    broken = [
+        column.name
+        for column in EVENTS.columns
+        if not column.nullable and rows[column.name].null_count
+    ]
+    broken += [name for name in ("user_id", "item_id") if pc.any(pc.equal(rows[name], "")).as_py()]
+    # A NaN is not below either.
+    if pc.all(pc.less(pc.abs(rows["value"]), VALUE_BELOW)).as_py() is False:
+        broken.append("value")
+    if broken:
+        raise ValueError(f"{', '.join(broken)} of new events break a constraint of {EVENTS.name}")

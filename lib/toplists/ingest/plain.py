@@ -17,6 +17,7 @@ from toplists.ingest.checks import DEFAULT_EVENT_TYPE, LONGEST_ID, NUL, WHITESPA
 from toplists.ingest.columns import Role
 from toplists.ingest.rules import RowRules, TimeFormat
 from toplists.ingest.times import MILLIS_BELOW, SECONDS_BELOW
+from toplists.lake.tables import VALUE_BELOW
 
 # Rows that are accepted, each with what its text means. `event_id` is null where the source gives none.
 ACCEPTED = pa.schema(
@@ -138,7 +139,8 @@ def _read_values(text: pa.StringArray, rules: RowRules) -> tuple[pa.DoubleArray,
     if rules.value_scale is not None:
         slope, offset = rules.value_scale
         values = pc.add(pc.multiply(values, slope), offset)
-    return values, plain
+    small = pc.less(pc.abs(values), VALUE_BELOW)
+    return values, pc.and_(plain, pc.fill_null(small, True))
 
 
 def _read_times(text: pa.StringArray, rules: RowRules, role: Role) -> tuple[pa.Int64Array, _Mask]:

@@ -45,6 +45,10 @@ ATTRIBUTES = Column("attributes", map_of(STRING), "Everything else the source sa
 NUMBERS = Column("numbers", map_of(DOUBLE), "Attributes that the source declares as numbers.", True)
 SHORT_REASON = Column("short_reason", STRING, "Why the list has fewer items than asked for.", True)
 
+_VALUE_BELOW = "1e30"
+VALUE_BELOW = float(_VALUE_BELOW)
+"""What every value of an event is below, whatever its sign: a number that single precision can hold."""
+
 EVENTS = Table(
     name="events",
     purpose="Accepted events as they came. The truth that everything else is derived from.",
@@ -68,7 +72,7 @@ EVENTS = Table(
     writer="spark",
     constraints={
         "ids_not_empty": "user_id <> '' AND item_id <> ''",
-        "value_is_finite": "value IS NULL OR abs(value) < 1e30",
+        "value_is_finite": f"value IS NULL OR abs(value) < {_VALUE_BELOW}",
     },
 )
 
