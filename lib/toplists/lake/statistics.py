@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
-
-from toplists.lake.schema import Json
 
 _MICROS_PER_SECOND = 1_000_000
 # What four digits of a year can say, in seconds since 1970; readers understand no other year.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_798
 
 
-def file_statistics(rows: pa.Table) -> dict[str, Json | float]:
+def file_statistics(rows: pa.Table) -> dict[str, Any]:
     """Statistics of a file with `rows`, as Delta's log holds them: complete, or none but the number of rows.
 
     delta-rs takes a bound that is missing for a null, to which nothing compares, and so skips the file for
@@ -25,12 +25,12 @@ def file_statistics(rows: pa.Table) -> dict[str, Json | float]:
     """
     if not all(_has_bounds(column) for column in rows.columns):
         return {"numRecords": len(rows)}
-    low: dict[str, Json | float] = {}
-    high: dict[str, Json | float] = {}
+    low: dict[str, str | float] = {}
+    high: dict[str, str | float] = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         if column.null_count < len(column):
             low[name], high[name] = _bounds(column)
-    nulls: dict[str, Json] = {name: rows[name].null_count for name in rows.column_names}
+    nulls: dict[str, int] = {name: rows[name].null_count for name in rows.column_names}
     return {"numRecords": len(rows), "minValues": low, "maxValues": high, "nullCount": nulls}
 
 
@@ -44,7 +44,7 @@ def _has_bounds(column: pa.ChunkedArray) -> bool:
     )
 
 
-def _bounds(column: pa.ChunkedArray) -> tuple[Json | float, Json | float]:
+def _bounds(column: pa.ChunkedArray) -> tuple[str | float, str | float]:
     kind = column.type
     if types.is_timestamp(kind):
         micros = pc.min_max(column.cast(pa.int64())).as_py()
