@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,12 +12,14 @@ import pytest
 from deltalake import DeltaTable
 from loading import counts, events, take_in
 
-from toplists.ingest import commit
+from toplists.config.settings import IngestSettings
+from toplists.errors import InputRefusedError
+from toplists.ingest import commit, load
 from toplists.ingest.event_files import Stored, stored_files
 from toplists.ingest.staging import NO_DAY, Bucket
-from toplists.lake.bookkeeping import append_rows
+from toplists.lake.bookkeeping import append_rows, read_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.tables import EVENTS
+from toplists.lake.tables import EVENTS, ITEMS, LOADS
 
 pytestmark = pytest.mark.lake
 
@@ -88,6 +91,52 @@ def test_files_are_sorted_by_day_and_as_many_as_needed(
     assert row["event_time"] == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=FIRST + 5)
     assert row["event_date"] == date(1970, 1, 1) + timedelta(days=FIRST + 5)
     assert row["line"] == 2
+
+
+@pytest.mark.parametrize("what", ["events", "catalogue"])
+def test_a_file_that_changes_while_it_is_read_is_not_taken_in(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    source, items = feed(tmp_path, "a", [0, 1]), tmp_path / "items.csv"
+    items.write_text("item,title\ni,one\n")
+    changed = tmp_path / "a.csv" if what == "events" else items
+    before = changed.read_text()
+    settings = IngestSettings(items=str(items))
+    real = load.scan_here
+
+    def scan_while_it_grows(*arguments: Any) -> Any:
+        changed.write_text(before.replace("i,", "j,") + "\n")
+        return real(*arguments)
+
+    monkeypatch.setattr(load, "scan_here", scan_while_it_grows)
+    with pytest.raises(InputRefusedError, match=rf"{changed} changed while it was read"):
+        take_in(None, dataset, source, settings)
+    assert not dataset.root.exists()
+    monkeypatch.undo()
+    changed.write_text(before)
+    assert counts(take_in(None, dataset, source, settings)) == (2, 2, 0, 0, 0)
+    assert events(dataset, "user_id", "item_id") == [("a0", "i"), ("a1", "i")]
+
+
+def test_a_catalogue_that_changes_while_it_is_written_completes_no_load(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("item,title\ni,one\n")
+    real = load.upsert
+
+    def upsert_while_it_grows(*arguments: Any) -> None:
+        items.write_text("item,title\ni,two\nj,three\n")
+        real(*arguments)
+
+    monkeypatch.setattr(load, "upsert", upsert_while_it_grows)
+    source, settings = feed(tmp_path, "a", [0]), IngestSettings(items=str(items))
+    with pytest.raises(InputRefusedError, match="changed while it was read"):
+        take_in(None, dataset, source, settings)
+    assert read_rows(dataset, LOADS) == []
+    monkeypatch.undo()
+    assert counts(take_in(None, dataset, source, settings)) == (1, 1, 0, 0, 0)
+    assert len(read_rows(dataset, ITEMS)) == 2
 
 
 def test_a_file_without_statistics_may_hold_anything(dataset: Dataset, tmp_path: Path) -> None:

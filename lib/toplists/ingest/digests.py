@@ -24,7 +24,10 @@ _FILE = "digests.json"
 _SETTLED = 600 * 10**9
 
 
-Known: TypeAlias = dict[str, tuple[list[int], str]]
+Looks: TypeAlias = list[int]
+"""Device, inode, size, and times of modification and of change of a file."""
+
+Known: TypeAlias = dict[str, tuple[Looks, str]]
 """By path: what the file looked like, and its digest."""
 
 
@@ -43,22 +46,30 @@ class Digests:
         """
         name = str(path)
         try:
-            looks = _looks(path)
+            looks = looks_of(path)
             known = self.known.get(name)
             if known is not None and known[0] == looks:
                 return known[1]
             began = time.time_ns()
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if _looks(path) == looks and max(looks[-2:]) < began - _SETTLED:
+            if looks_of(path) == looks and max(looks[-2:]) < began - _SETTLED:
                 self.known[name] = (looks, digest)
         except OSError as error:
             raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from error
         return digest
 
 
-def _looks(path: Path) -> list[int]:
-    status = path.stat()
+def looks_of(path: Path) -> Looks:
+    """What shows that the bytes of a file may have changed, without reading them.
+
+    Raises:
+        InputRefusedError: it is not there.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from error
     return [
         status.st_dev,
         status.st_ino,

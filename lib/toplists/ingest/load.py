@@ -20,7 +20,13 @@ from toplists.ingest.pieces import HERE_ROWS, PIECE_BYTES, estimate_rows
 from toplists.ingest.reading import read_entries
 from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.ingest.scan import scan, scan_here, stage_accepted
-from toplists.ingest.summary import Summary, require_enough, require_rows, summarise
+from toplists.ingest.summary import (
+    Summary,
+    require_enough,
+    require_rows,
+    require_unchanged,
+    summarise,
+)
 from toplists.ingest.upsert import upsert
 from toplists.lake.bookkeeping import Row, append_rows
 from toplists.lake.dataset import Dataset
@@ -143,6 +149,7 @@ def _take_in(
     if left is not None:
         require_enough(summary, left, batch, settings.max_rejected_share)
     entries = _count_entries(batch, settings)
+    require_unchanged(batch.parts)
     dataset.create_tables()
     _take_back(dataset, batch)
     effect = write_events(
@@ -168,6 +175,7 @@ def ingest_entries(
 ) -> LoadReport:
     """Take a batch of nothing but catalogues into `dataset`, which needs no Spark; as `ingest`."""
     entries = _count_entries(batch, settings)
+    require_unchanged(batch.parts)
     dataset.create_tables()
     _take_back(dataset, batch)
     _write_entries(dataset, batch, settings)
@@ -197,6 +205,8 @@ def _count_entries(batch: Batch, settings: IngestSettings) -> int:
 def _write_entries(dataset: Dataset, batch: Batch, settings: IngestSettings) -> None:
     for one in batch.entries:
         upsert(dataset, _TABLES[one.table], read_entries(one, settings), batch.load_id)
+    # They were read once more. A load that is not complete is taken back.
+    require_unchanged([part for part in batch.parts if part.entries])
 
 
 def _complete(

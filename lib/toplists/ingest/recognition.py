@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from toplists.config.settings import IngestSettings
 from toplists.ingest.delta_log import Commits, find_commits
-from toplists.ingest.digests import Digests
+from toplists.ingest.digests import Digests, Looks, looks_of
 from toplists.ingest.files import InputFile, find_files
 from toplists.ingest.layout import JsonLayout, SectionLayout, TextLayout
 from toplists.ingest.parquet import ParquetLayout
@@ -31,6 +32,7 @@ class Part:
         digest: SHA-256 of its bytes, in hex; empty for a Delta table.
         events: Its files with events: one, none for a catalogue, several for a Delta table.
         entries: The catalogue that it is, if it is one.
+        looks: Of every file that can change, what it looked like before it was read first.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Part:
     digest: str
     events: tuple[EventInput, ...] = ()
     entries: tuple[EntryInput, ...] = ()
+    looks: Mapping[Path, Looks] = field(default_factory=dict, compare=False)
 
     @property
     def header(self) -> str | None:
@@ -94,27 +97,38 @@ def recognise(
     else:
         found = find_files(source, settings.encoding)
         items, users = found.items, found.users
+        looks = {file.path: looks_of(file.path) for file in found.events}
         inspected = [inspect_events(file, source.kind, settings) for file in found.events]
-        events = (_of_events(one, source, settings, digests) for one in inspected)
+        events = (_of_events(one, source, settings, digests, looks) for one in inspected)
     catalogues = (_of_entries(one, digests) for one in entry_inputs(items, users, source, settings))
     return RecognisedSource(source, (*events, *catalogues), known_as)
 
 
-def _of_events(one: EventInput, source: Source, settings: IngestSettings, digests: Digests) -> Part:
-    digest = digests.of(one.file.path)
+def _of_events(
+    one: EventInput,
+    source: Source,
+    settings: IngestSettings,
+    digests: Digests,
+    looks: Mapping[Path, Looks],
+) -> Part:
+    path = one.file.path
+    digest = digests.of(path)
     how = rules_for(source.kind, one.layout, settings).described() | {
         "kind": source.kind,
         "layout": _layout(one),
         "member": one.file.member,
         "encoding": one.file.encoding,
     }
-    return Part(str(one.file), _fingerprint(digest, how), digest, events=(one,))
+    fingerprint = _fingerprint(digest, how)
+    return Part(str(one.file), fingerprint, digest, events=(one,), looks={path: looks[path]})
 
 
 def _of_entries(one: EntryInput, digests: Digests) -> Part:
-    digest = digests.of(one.file.path)
+    path = one.file.path
+    looks = {path: looks_of(path)}
+    digest = digests.of(path)
     how = {"table": one.table, "form": one.form, "member": one.file.member}
-    return Part(str(one.file), _fingerprint(digest, how), digest, entries=(one,))
+    return Part(str(one.file), _fingerprint(digest, how), digest, entries=(one,), looks=looks)
 
 
 def _of_table(source: Source, commits: Commits) -> Iterator[Part]:

@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 
 from toplists.errors import InputRefusedError
 from toplists.ingest.batch import Batch
+from toplists.ingest.digests import looks_of
+from toplists.ingest.recognition import Part
 from toplists.ingest.staging import StagedFile
 
 _EXAMPLES = 3
@@ -62,6 +64,21 @@ def require_rows(summary: Summary, batch: Batch) -> None:
     """
     if summary.rows == 0:
         raise InputRefusedError(f"{batch.source.path} has no rows. Expected at least one event.")
+
+
+def require_unchanged(parts: Sequence[Part]) -> None:
+    """Refuse parts that are not what they were when their digests were taken: known as one, read as another.
+
+    Raises:
+        InputRefusedError: a file changed, or is gone.
+    """
+    for part in parts:
+        for path, looks in part.looks.items():
+            if looks_of(path) != looks:
+                raise InputRefusedError(
+                    f"{path} changed while it was read; nothing was taken in. Run the command again "
+                    "when it is complete."
+                )
 
 
 def require_enough(
