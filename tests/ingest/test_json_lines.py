@@ -95,6 +95,16 @@ def test_brackets_without_end_are_one_bad_row(tmp_path: Path) -> None:
     assert [row[-1] for row in rows] == [None, "not_json", None]
 
 
+@pytest.mark.parametrize("stray", [b"\0" * 13, b"\0", b"\0\0\0", b"\xef\xbb\xbf"])
+def test_what_a_crash_or_a_joined_file_leaves_is_one_bad_row(tmp_path: Path, stray: bytes) -> None:
+    content = b'{"user":1,"item":2}\n' + stray + b'{"user":3,"item":4}\n{"user":5,"item":6}\n'
+    assert [(row[0], row[2], row[-1]) for row in rows_of(tmp_path, content)] == [
+        (1, "1", None),
+        (2, None, "not_json"),
+        (3, "5", None),
+    ]
+
+
 def test_dots_lead_into_objects(tmp_path: Path) -> None:
     chosen = ColumnSettings(user="who.id", item="what.sku")
     content = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplists.config.settings import IngestSettings
+from toplists.config.settings import Encoding, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile, find_files
 from toplists.ingest.formats import read_text
@@ -39,9 +39,11 @@ ROWS = [
 ]
 
 
-def pieces(path: Path, content: bytes, piece_bytes: int = 1 << 20) -> list[TextPiece]:
+def pieces(
+    path: Path, content: bytes, piece_bytes: int = 1 << 20, encoding: Encoding = "utf-8"
+) -> list[TextPiece]:
     path.write_bytes(content)
-    file = InputFile(path)
+    file = InputFile(path, encoding=encoding)
     layout = detect_layout(file, "netflix", IngestSettings())
     planned = plan_pieces(
         [EventInput(file, layout)], lambda some: [survey(one) for one in some], piece_bytes
@@ -77,6 +79,22 @@ def test_every_row_knows_its_movie_wherever_the_file_is_cut(
 ) -> None:
     path = tmp_path_factory.mktemp("netflix") / "combined_data_1.txt"
     assert rows_of(path, COMBINED, piece_bytes, block_bytes) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("piece_bytes", [20, 1 << 20])
+def test_a_movie_has_one_name_wherever_the_file_is_cut(
+    tmp_path: Path, encoding: Encoding, piece_bytes: int
+) -> None:
+    rows = "".join(f"{user},4,2005-09-06\n" for user in range(6))
+    content = f"1:\n{rows} Übel:\n{rows}".encode(encoding)
+    found = [
+        item
+        for piece in pieces(tmp_path / "mv_1.txt", content, piece_bytes, encoding)
+        for batch in read_text(piece)
+        for item in batch["item"].to_pylist()
+    ]
+    assert found == ["1"] * 6 + ["Übel"] * 6
 
 
 def test_a_refused_row_is_kept_with_its_movie(tmp_path: Path) -> None:

@@ -101,6 +101,25 @@ def test_times_with_a_zone_are_shown_in_utc(tmp_path: Path, array: pa.Array, tex
     assert text_of(tmp_path, "time", array) == [text]
 
 
+@pytest.mark.parametrize("year", [1600, 2020, 2600])
+def test_what_spark_writes_is_shown_in_utc(tmp_path: Path, year: int) -> None:
+    moments = pa.array([MOMENT.replace(year=year, tzinfo=None), None])
+    table = pa.table({"user": ["a", "b"], "item": ["i", "i"], "time": moments, "other": moments})
+    path = tmp_path / "feed.parquet"
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    layout = inspect_parquet(InputFile(path), ColumnSettings())
+    assert [row["time"] for row in rows_of(path, layout)] == [
+        f"{year}-01-02 03:04:05.678901Z",
+        None,
+    ]
+
+
+def test_a_time_that_microseconds_cannot_hold_is_none(tmp_path: Path) -> None:
+    numbers = [2**62, -(2**63) + 1, 0, None]
+    found = text_of(tmp_path, "time", pa.array(numbers, pa.int64()).cast(pa.timestamp("ms")))
+    assert found == [*map(str, numbers[:2]), "1970-01-01 00:00:00.000000", None]
+
+
 def test_typed_times_are_told_from_numbers(tmp_path: Path) -> None:
     one = pa.array([1])
     path = tmp_path / "feed.parquet"

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplists.errors import InputRefusedError
+from toplists.ingest import pieces
 from toplists.ingest.files import InputFile
 from toplists.ingest.formats import read_text
 from toplists.ingest.layout import TextLayout
@@ -54,6 +55,17 @@ def simplified(batches: list[pa.RecordBatch]) -> list[tuple[Any, ...]]:
         )
         for row in rows
     )
+
+
+def test_from_a_line_on_that_is_too_long_nothing_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "LONGEST_LINE", 100)
+    path = tmp_path / "feed.csv"
+    path.write_bytes(b"1,2,3\n" * 10 + b"x" * 1000 + b"\n" + b"4,5,6\n" * 10)
+    inputs = [EventInput(InputFile(path), CSV)]
+    planned = plan_pieces(inputs, lambda some: [survey(one) for one in some], piece_bytes=20)
+    assert [one.start for one in planned if isinstance(one, TextPiece)] == [0, 24, 42, 60]
 
 
 def test_fields_survive_exactly(tmp_path: Path) -> None:

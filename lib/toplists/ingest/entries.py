@@ -12,13 +12,13 @@ from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from toplists.config.settings import IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import Role, find_id_column
 from toplists.ingest.files import InputFile
 from toplists.ingest.layout import atomic_field
+from toplists.ingest.parquet import open_parquet, with_instants
 from toplists.ingest.streams import DAMAGE, in_utf8, open_stream, refusal_of_damage, whole_lines
 from toplists.lake.bookkeeping import Row
 
@@ -195,8 +195,8 @@ def _json_rows(file: InputFile) -> Iterator[tuple[int, Fields]]:
 def _parquet_rows(file: InputFile) -> Iterator[tuple[int, Fields]]:
     number = 0
     try:
-        with pq.ParquetFile(file.path) as opened:
-            for batch in opened.iter_batches():
+        with open_parquet(file.path) as opened:
+            for batch in with_instants(opened, opened.iter_batches()):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, {name: _value(value) for name, value in row.items()}

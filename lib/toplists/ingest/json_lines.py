@@ -245,8 +245,9 @@ def _elements(value: Any, name: str) -> Sequence[Any]:  # noqa: ANN401 - JSON ho
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        # Numbers as they are written: ids may have more digits than a double can hold.
-        parsed = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+        # Numbers as they are written: ids may have more digits than a double can hold. Of bytes, json would
+        # guess the encoding, and take a NUL for a sign of UTF-16.
+        parsed = json.loads(line.decode(), parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
         raise _BadRowError(f"not_json: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:

@@ -23,11 +23,17 @@ from toplists.ingest.streams import (
     in_utf8,
     open_stream,
     refusal_of_damage,
+    stream_encoding,
     whole_lines,
 )
 
 SECTION = re.compile(rb"^([^\n,:]+):[ \t]*\r?$", re.MULTILINE)
 """A line that names the item of the lines after it, as in Netflix files."""
+
+
+def item_of_section(named: bytes, encoding: str = "utf-8") -> str:
+    """The item that a line names; `named` is the first group of its match with `SECTION`."""
+    return named.decode(encoding, "replace").strip()
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def survey(piece: TextPiece) -> Survey:
             for block in whole_lines(stream, piece.length):
                 lines += block.count(b"\n")
                 if sectioned and (named := SECTION.findall(block)):
-                    section = named[-1].decode("utf-8", "replace")
+                    section = item_of_section(named[-1], stream_encoding(piece.file))
     except DAMAGE as damage:
         raise refusal_of_damage(piece.file, 0, damage) from damage
     return Survey(lines, section)

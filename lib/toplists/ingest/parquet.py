@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,8 @@ from toplists.ingest.files import InputFile
 from toplists.ingest.scanned import scanned_batch
 
 _BATCH_ROWS = 131_072
+_COARSE_UNITS = {"s": 1_000_000, "ms": 1_000}
+_LAST_MICROS = 2**63 - 1
 # Opening or decoding a file that is not what it says. ArrowInvalid is a ValueError.
 _DAMAGE = (pa.ArrowException, OSError)
 
@@ -94,11 +97,12 @@ def read_parquet(piece: ParquetPiece) -> Iterator[pa.RecordBatch]:
     columns, constants = piece.layout.columns, piece.layout.constants
     line = piece.first_line
     try:
-        with pq.ParquetFile(piece.file.path) as opened:
+        with open_parquet(piece.file.path) as opened:
             stored = set(columns.values()) & set(opened.schema_arrow.names)
-            for batch in opened.iter_batches(
+            batches = opened.iter_batches(
                 _BATCH_ROWS, row_groups=[piece.row_group], columns=sorted(stored)
-            ):
+            )
+            for batch in with_instants(opened, batches):
                 fields: dict[Role, pa.Array] = {
                     role: _as_text(batch.column(name))
                     for role, name in columns.items()
@@ -116,6 +120,29 @@ def read_parquet(piece: ParquetPiece) -> Iterator[pa.RecordBatch]:
                 line += len(batch)
     except _DAMAGE as damage:
         raise _damaged(piece.file, damage) from damage
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file, with INT96 in microseconds: nanoseconds end in 2262."""
+    return pq.ParquetFile(path, coerce_int96_timestamp_unit="us")
+
+
+def with_instants(
+    opened: pq.ParquetFile, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """`batches` of a file from `open_parquet`, with the zone of INT96, which is UTC and not stored with it.
+
+    Spark writes its timestamps so, unless told otherwise.
+    """
+    leaves = (opened.schema.column(at) for at in range(len(opened.schema)))
+    instants = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
+    for batch in batches:
+        for name in instants:
+            at = batch.schema.get_field_index(name)
+            if at >= 0 and batch.column(at).type.tz is None:
+                instant = batch.column(at).cast(pa.timestamp("us", "UTC"))
+                batch = batch.set_column(at, name, instant)
+        yield batch
 
 
 def _footer(file: InputFile) -> pq.FileMetaData:
@@ -160,16 +187,25 @@ def _require_type(role: Role, column: pa.Field, where: str) -> None:
 def _as_text(array: pa.Array) -> pa.Array:
     """The text of every value, exact for whole numbers; times as ISO 8601.
 
-    A time with a zone is shown in UTC and says so (`Z`); one without is shown as it is.
+    A time with a zone is shown in UTC and says so (`Z`); one without is shown as it is. One that
+    microseconds cannot hold is shown as the number that it is, which is no time.
     """
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if types.is_timestamp(array.type):
-        # Finer than a microsecond cannot be kept; the clock time shown is that of UTC.
-        zoned = array.type.tz is not None
-        moments = array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
-        array = moments.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.string())
-        return pc.binary_join_element_wise(array, "Z", "") if zoned else array
+        return _shown(array)
     if types.is_float16(array.type):
         array = array.cast(pa.float32())
     return array.cast(pa.string())
+
+
+def _shown(moments: pa.TimestampArray) -> pa.StringArray:
+    number = moments.cast(pa.int64())
+    last = _LAST_MICROS // _COARSE_UNITS.get(moments.type.unit, 1)
+    fits = pc.and_(pc.less_equal(number, last), pc.greater_equal(number, -last))
+    # Finer than a microsecond cannot be kept; the clock time shown is that of UTC.
+    micros = pc.if_else(fits, moments, None).cast(pa.timestamp("us", moments.type.tz), safe=False)
+    text = micros.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.string())
+    if moments.type.tz is not None:
+        text = pc.binary_join_element_wise(text, "Z", "")
+    return pc.if_else(fits, text, number.cast(pa.string()))

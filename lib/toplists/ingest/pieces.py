@@ -12,6 +12,7 @@ from toplists.ingest.formats import Piece
 from toplists.ingest.lines import Survey, TextPiece
 from toplists.ingest.parquet import ParquetLayout, ParquetPiece
 from toplists.ingest.reading import EventInput
+from toplists.ingest.streams import LONGEST_LINE
 
 PIECE_BYTES = 64 << 20
 HERE_ROWS = 500_000
@@ -59,14 +60,18 @@ def _row_groups(number: int, file: InputFile, layout: ParquetLayout) -> Iterator
 
 
 def _cut(whole: TextPiece, piece_bytes: int) -> list[TextPiece]:
-    """Cut a plain file where lines end; line numbers are still those of the first piece."""
+    """Cut a plain file where lines end; line numbers are still those of the first piece.
+
+    From a line on that is too long nothing is cut: it is refused where it is read.
+    """
     size = whole.file.path.stat().st_size
     cuts = [whole.start]
     with whole.file.path.open("rb") as stream:
         for wished in range(whole.start + piece_bytes, size, piece_bytes):
             # From one byte before: if that is a newline, the line after it begins right here.
             stream.seek(wished - 1)
-            stream.readline()
+            if len(stream.readline(LONGEST_LINE + 1)) > LONGEST_LINE:
+                break
             if cuts[-1] < stream.tell() < size:
                 cuts.append(stream.tell())
     return [

@@ -207,8 +207,7 @@ def in_utf8(block: bytes, first: int, file: InputFile) -> bytes:
     """
     if block.isascii() and file.encoding not in _NOT_ASCII:
         return block
-    # From UTF-16 it was turned into UTF-8 on the way.
-    encoding = "utf-8" if file.encoding == "utf-16" else file.encoding
+    encoding = stream_encoding(file)
     try:
         text = block.decode(encoding)
         return block if encoding == "utf-8" else text.encode()
@@ -218,6 +217,11 @@ def in_utf8(block: bytes, first: int, file: InputFile) -> bytes:
             marked = first == 1 and block.startswith(_UTF16_MARKS)
             raise _not_utf8(file, line, block[error.start], marked=marked) from error
         raise _not_of_encoding(file, line, block[error.start]) from error
+
+
+def stream_encoding(file: InputFile) -> Encoding:
+    """The encoding of the bytes of `open_stream`: UTF-16 is turned into UTF-8 on the way."""
+    return "utf-8" if file.encoding == "utf-16" else file.encoding
 
 
 # In which some bytes below 128 are other characters than in ASCII.

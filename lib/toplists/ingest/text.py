@@ -15,7 +15,7 @@ from pyarrow import csv
 
 from toplists.ingest.columns import Role
 from toplists.ingest.layout import SectionLayout, TextLayout
-from toplists.ingest.lines import SECTION, LineBlock
+from toplists.ingest.lines import SECTION, LineBlock, item_of_section
 from toplists.ingest.scanned import scanned_batch
 
 # Stands in for a delimiter of several bytes, which the parser does not know.
@@ -51,7 +51,7 @@ def split_sections(
         found = list(SECTION.finditer(block.content))
         starts = np.array([match.start() for match in found], dtype=np.int64)
         named = np.searchsorted(block.ends, starts, side="right")
-        items = pa.array([section, *(match[1].decode().strip() for match in found)], pa.string())
+        items = pa.array([section, *(item_of_section(match[1]) for match in found)], pa.string())
         section = items[-1].as_py()
         item = items.take(pa.array(np.searchsorted(named, np.arange(len(block)), side="right")))
         parsed.fields["item"] = item.take(pa.array(parsed.good))
