@@ -187,3 +187,37 @@ def test_long_rows_are_added_up_in_spans(monkeypatch: pytest.MonkeyPatch, solve)
 def test_a_span_behind_the_end_of_its_row_is_nothing() -> None:
     rows, features, _ = Problem(5).terms
     assert not long_rows.sum_span(rows, features, 0, 1 << 20).matrix.any()
+
+
+@pytest.mark.parametrize("count", [1, 20, 60])  # of 64: fewer than features
+@pytest.mark.parametrize("ridge", [1e-8, 1e-5, 1e-2])
+def test_little_penalty_costs_no_digits(count: int, ridge: float) -> None:
+    rng = np.random.default_rng(count)
+    features = rng.normal(0, 0.3, (count, 64)).astype(np.float32)
+    curvature = np.full(count, 400, dtype=np.float32)
+    row = Equations(
+        np.array([0, count]),
+        np.arange(count, dtype=np.int32),
+        curvature,
+        curvature * rng.normal(1, 0.2, count).astype(np.float32),
+        np.array([ridge]),
+        0.0,
+    )
+    found = solve_exactly(row, features, np.zeros(64))
+    z = features.astype(np.float64)
+    expected = np.linalg.solve((z.T * 400.0) @ z + ridge * np.eye(64), z.T @ row.pull.astype(float))
+    assert np.allclose(z @ found.rows[0], z @ expected, atol=2e-3)
+
+
+def test_entries_that_weigh_nothing_still_pull() -> None:
+    # alpha = 0: what was chosen counts no more than all else, as a preference of 1.
+    row = Equations(
+        np.array([0, 1]),
+        np.zeros(1, dtype=np.int32),
+        np.zeros(1, dtype=np.float32),
+        np.ones(1, dtype=np.float32),
+        np.array([1.0]),
+        1.0,
+    )
+    found = solve_exactly(row, np.array([[1.0, 2.0]], dtype=np.float32), np.array([1.0, 3.0]))
+    assert found.rows[0] == pytest.approx([0.5, 0.5], rel=1e-6)

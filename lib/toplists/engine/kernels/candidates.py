@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
-from toplists.engine.kernels.topk import compiled
 
 
 class ItemSets(NamedTuple):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from toplists.engine.kernels.compiling import inlined, summing
 from toplists.engine.kernels.equations import (
     LONG,
     Doubles,
@@ -23,9 +23,6 @@ from toplists.engine.kernels.equations import (
 from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.long_rows import Sums, solve_in_doubles, sum_entries
 from toplists.engine.kernels.prefetch import AHEAD, LINE, ask_for
-
-_compiled = njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
-_inlined = njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True, inline="always")
 
 
 def descend(
@@ -59,7 +56,7 @@ def descend(
     return Solved(solved, losses, singular)
 
 
-@_compiled
+@summing
 def _descend_rows(
     rows: Equations,
     features: Floats,
@@ -115,7 +112,7 @@ def _descend_rows(
         losses[row] = loss
 
 
-@_compiled
+@summing
 def _add_forces(
     rows: Equations,
     features: Floats,
@@ -174,7 +171,7 @@ def _add_forces(
     return total
 
 
-@_inlined
+@inlined
 def _fetch(features: Floats, indices: npt.NDArray[np.int32], entry: int) -> None:
     """Ask for what four entries refer to, a few entries ahead, be it in a later row."""
     if entry + AHEAD + 4 <= len(indices):
@@ -183,7 +180,7 @@ def _fetch(features: Floats, indices: npt.NDArray[np.int32], entry: int) -> None
                 ask_for(features, indices[later], p)
 
 
-@_inlined
+@inlined
 def _product(one: Floats, other: Floats) -> np.float32:
     total = np.float32(0)
     for p in range(len(one)):

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg  # noqa: F401  (np.dot is its BLAS in compiled code; it must be there to be limited to one thread)
-from numba import njit
 
+from toplists.engine.kernels.compiling import summing
 from toplists.engine.kernels.equations import Doubles, Equations, Floats
 from toplists.engine.kernels.prefetch import AHEAD, LINE, ask_for
-
-# Sums may be reordered, which is what vectorizes them; NaN and infinity stay what they are.
-_compiled = njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
 
 _SMALL_PRODUCT = 900_000
 """Multiplications of a product for which OpenBLAS still takes its kernels for small matrices."""
@@ -23,7 +20,7 @@ _LEAST_PIVOT = np.float32(2e-6)
 """A pivot that is a smaller share of its diagonal is rounding error in float32."""
 
 
-@_compiled
+@summing
 def solve_rows(
     rows: Equations,
     features: Floats,
@@ -54,11 +51,10 @@ def solve_rows(
             continue
         for p in range(k):
             diagonal[p] = base[p] + np.float32(rows.ridge[row])
-        if last - first < k:
+        if last - first < k and rows.curvature[first:last].min() > np.float32(0):
             pulled[:] = 0
             loss = _gather(rows, features, first, last - first, scaled, pulled)
-            right[:] = pulled
-            done = _solve_by_entries(scaled[: last - first], diagonal, right)
+            done = _solve_by_entries(rows, first, scaled[: last - first], diagonal, right)
         else:
             loss = add_up(rows, features, first, last, scaled, matrix, pulled)
             for p in range(k):
@@ -75,13 +71,13 @@ def solve_rows(
     return left
 
 
-@_compiled
+@summing
 def _chunk_size(k: int) -> int:
     """Entries that are gathered at a time; at least as many as a row solved by its entries has."""
     return max(k, 32, _SMALL_PRODUCT // (k * k))
 
 
-@_compiled
+@summing
 def add_up(
     rows: Equations,
     features: Floats,
@@ -110,7 +106,7 @@ def add_up(
     return loss
 
 
-@_compiled
+@summing
 def _gather(
     rows: Equations, features: Floats, first: int, count: int, scaled: Floats, pulled: Floats
 ) -> float:
@@ -135,12 +131,15 @@ def _gather(
     return loss
 
 
-@_compiled
-def _solve_by_entries(scaled: Floats, diagonal: Floats, right: Floats) -> bool:
-    """Solve for `right`, in place, a system as large as the number of entries.
+@summing
+def _solve_by_entries(
+    rows: Equations, first: int, scaled: Floats, diagonal: Floats, solution: Floats
+) -> bool:
+    """Fill `solution`, by a system as large as the number of entries.
 
-    With D the diagonal and S the entries' features times the roots of their curvatures,
-    (D + SᵀS)⁻¹ r = D⁻¹ (r - Sᵀ (I + S D⁻¹ Sᵀ)⁻¹ S D⁻¹ r).
+    With D the diagonal, S the entries' features times the roots of their curvatures, and y their pulls
+    by those roots, (D + SᵀS)⁻¹ Sᵀy = D⁻¹ Sᵀ (I + S D⁻¹ Sᵀ)⁻¹ y (the push-through identity: Henderson and
+    Searle, "On deriving the inverse of a sum of matrices", 1981). Nothing cancels, however small D is.
     """
     count, k = scaled.shape
     root = np.empty(k, dtype=np.float32)
@@ -148,25 +147,26 @@ def _solve_by_entries(scaled: Floats, diagonal: Floats, right: Floats) -> bool:
         if not diagonal[p] > np.float32(0):
             return False
         root[p] = np.float32(1) / np.sqrt(diagonal[p])
-        right[p] *= root[p]
+    target = np.empty(count, dtype=np.float32)
     for i in range(count):
+        target[i] = rows.pull[first + i] / np.sqrt(rows.curvature[first + i])
         for p in range(k):
             scaled[i, p] *= root[p]
     matrix = np.dot(scaled, scaled.T)
-    projected = np.dot(scaled, right)
     for i in range(count):
         matrix[i, i] += np.float32(1)
-    if not (_factorize(matrix, count) and _substitute(matrix, projected, count)):
+    if not (_factorize(matrix, count) and _substitute(matrix, target, count)):
         return False
+    solution[:] = 0
     for i in range(count):
         for p in range(k):
-            right[p] -= projected[i] * scaled[i, p]
+            solution[p] += target[i] * scaled[i, p]
     for p in range(k):
-        right[p] *= root[p]
-    return bool(np.isfinite(right.sum()))
+        solution[p] *= root[p]
+    return bool(np.isfinite(solution.sum()))
 
 
-@_compiled
+@summing
 def _factorize(matrix: Floats, size: int) -> bool:
     """Cholesky: the lower triangle of a positive definite matrix is replaced by its root."""
     for i in range(size):
@@ -186,7 +186,7 @@ def _factorize(matrix: Floats, size: int) -> bool:
     return True
 
 
-@_compiled
+@summing
 def _substitute(matrix: Floats, right: Floats, size: int) -> bool:
     """Solve by the root that `_factorize` left, in place; False if a result is not finite."""
     for i in range(size):

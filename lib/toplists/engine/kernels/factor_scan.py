@@ -24,10 +24,10 @@ from toplists.engine.kernels.candidates import (
     as_masks,
     no_sets,
 )
+from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.target_ranks import Judged, count_preceding, judge_targets
 from toplists.engine.kernels.topk import (
-    compiled,
     empty_heaps,
     lowest_equal,
     offer,

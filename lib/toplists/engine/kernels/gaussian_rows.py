@@ -16,12 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from toplists.engine.kernels.compiling import summing
 from toplists.engine.kernels.equations import Floats
 from toplists.engine.kernels.normal_wishart import Doubles, Prior
-
-_compiled = njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
 
 
 class Ratings(NamedTuple):
@@ -72,7 +70,7 @@ def draw_rows(
     return drawn
 
 
-@_compiled
+@summing
 def _draw_rows(
     rows: Ratings,
     features: Floats,
@@ -110,7 +108,7 @@ def _draw_rows(
         drawn.errors[row] = error
 
 
-@_compiled
+@summing
 def _set_up(
     rows: Ratings,
     first: int,
@@ -141,7 +139,7 @@ def _set_up(
             matrix[p, q] = prior[p, q] + noise_precision * matrix[p, q]
 
 
-@_compiled
+@summing
 def _factorize(matrix: Doubles) -> None:
     """Cholesky in place, with the reciprocals of the diagonal, which is what substituting needs."""
     for i in range(len(matrix)):
@@ -156,7 +154,7 @@ def _factorize(matrix: Doubles) -> None:
         matrix[i, i] = 1.0 / np.sqrt(pivot)
 
 
-@_compiled
+@summing
 def _substitute_forwards(root: Doubles, right: Doubles) -> None:
     for i in range(len(right)):
         total = right[i]
@@ -165,7 +163,7 @@ def _substitute_forwards(root: Doubles, right: Doubles) -> None:
         right[i] = total * root[i, i]
 
 
-@_compiled
+@summing
 def _substitute_backwards(root: Doubles, right: Doubles) -> None:
     for i in range(len(right) - 1, -1, -1):
         right[i] *= root[i, i]

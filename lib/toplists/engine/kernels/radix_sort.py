@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
 
 Order = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ def order_by(keys: npt.NDArray[np.int32], before: Order | None = None) -> Order:
     return order
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _order_by_digit(keys: npt.NDArray[np.int32], shift: int, most: int, before: Order) -> Order:
     """One pass; no digit is more than `most`."""
     place = np.zeros(most + 2, dtype=np.int64)

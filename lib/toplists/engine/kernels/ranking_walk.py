@@ -18,8 +18,8 @@ from toplists.engine.kernels.candidates import (
     no_marks,
     no_sets,
 )
+from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
-from toplists.engine.kernels.topk import compiled
 
 
 def select_by_order(

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.kernels.candidates import Candidates, ItemSets, frozen_sets
+from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.topk import (
-    compiled,
     highest_equal,
     lowest_equal,
     precedes,

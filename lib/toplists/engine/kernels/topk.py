@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from toplists.engine.kernels.compiling import compiled
 
 SCORE_DIGITS = 5
 """Significant digits left by rounding, for scores whose last digits differ from fit to fit."""
@@ -19,8 +20,6 @@ SCORE_DIGITS = 5
 # Half a unit of the last significant digit is at most 5e-5 of a score; this is safely more.
 _MARGIN = 1.2e-4
 _NOBODY = np.iinfo(np.int32).max
-
-compiled = njit(cache=True, nogil=True)
 
 
 @compiled

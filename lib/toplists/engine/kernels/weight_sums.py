@@ -20,8 +20,9 @@ from toplists.engine.kernels.candidates import (
     no_marks,
     no_sets,
 )
+from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
-from toplists.engine.kernels.topk import compiled, empty_heaps, offer, precedes, sort_heaps
+from toplists.engine.kernels.topk import empty_heaps, offer, precedes, sort_heaps
 
 
 class Sparse(NamedTuple):

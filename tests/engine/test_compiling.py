@@ -1,0 +1,52 @@
+"""When kernels are compiled anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toplists.engine import kernels
+
+FOLDER = Path(kernels.__file__).parent
+_ASK = (
+    "from toplists.engine.kernels.asking import ask; print(ask(), *ask.stats.cache_hits.values())"
+)
+_CALLED = (
+    "from toplists.engine.kernels.compiling import compiled\n@compiled\ndef say():\n    return {}\n"
+)
+_CALLER = (
+    "from toplists.engine.kernels.compiling import compiled\n"
+    "from toplists.engine.kernels.saying import say\n"
+    "@compiled\ndef ask():\n    return say()\n"
+)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of the same name whose kernels are one that asks, and one in another file that says 1."""
+    inner = tmp_path / "toplists" / "engine" / "kernels"
+    inner.mkdir(parents=True)
+    for folder in (inner, *list(inner.parents)[:2]):
+        (folder / "__init__.py").touch()
+    shutil.copy(FOLDER / "compiling.py", inner)
+    (inner / "asking.py").write_text(_CALLER)
+    (inner / "saying.py").write_text(_CALLED.format(1))
+    return inner
+
+
+@pytest.mark.process
+def test_a_change_in_another_file_compiles_its_callers_anew(package: Path) -> None:
+    def ask() -> list[str]:
+        environment = {**os.environ, "PYTHONPATH": str(package.parents[2])}
+        command = [sys.executable, "-c", _ASK]
+        return subprocess.check_output(command, env=environment, text=True).split()
+
+    assert ask() == ["1"]  # compiled
+    assert ask() == ["1", "1"]  # one hit
+    (package / "saying.py").write_text(_CALLED.format(2))
+    assert ask() == ["2"]
