@@ -26,8 +26,7 @@ from toplists.engine.alternation import Alternation
 from toplists.engine.alternation import _alternate as alternate_by  # the loop, whoever works
 from toplists.engine.blocks import BlockSet, open_blocks
 from toplists.engine.daemon import load_kernels
-from toplists.engine.exchange import Arrays
-from toplists.engine.storage import save_part
+from toplists.engine.storage import Arrays, save_part
 from toplists.models.als import Confidence, Implicit, Penalty
 
 _SEED = 42

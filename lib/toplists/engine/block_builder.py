@@ -1,7 +1,7 @@
 """Building a snapshot's blocks from its Parquet files, in Python tasks from end to end.
 
-Nothing crosses from the JVM: tasks read the columns they need, split them by block and write chunks,
-then one task per block puts its chunks in order. Both sides are built in the same two passes.
+Nothing crosses from the JVM: a task per file reads the columns it needs and writes them by block, once
+for each side; then a task per block takes its share of every file and puts it in order.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,8 +31,9 @@ from toplists.engine.blocks import (
 )
 from toplists.engine.kernels.equations import LONG
 from toplists.engine.kernels.ordered_sums import CHUNK_ROWS
-from toplists.engine.storage import Array, find_array, open_array, save_part
+from toplists.engine.storage import Array, Arrays, find_array, open_array, save_part
 from toplists.engine.tasks import run_tasks
+from toplists.lake.failpoints import written
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
 
@@ -81,6 +84,9 @@ def build_blocks(
     )
     commit_blocks(folder, "users", users)
     commit_blocks(folder, "items", items)
+    with written("removal of what blocks were made of"):
+        for chunk in (*chunks["users"], *chunks["items"]):
+            rmtree(chunk, ignore_errors=True)
     return users, items
 
 
@@ -89,7 +95,9 @@ def _cut(
 ) -> dict[Side, list[int]]:
     """First positions of each side's blocks of about `block_entries` entries."""
     widths = {
-        side: CHUNK_ROWS * max(1, -(-axes[side].rows // (CHUNK_ROWS * _CHUNKS))) for side in SIDES
+        # Powers of two: sums over blocks that begin at such chunks are few (`ordered_sums`).
+        side: CHUNK_ROWS << (axes[side].rows // (CHUNK_ROWS * _CHUNKS)).bit_length()
+        for side in SIDES
     }
     pieces = [(side, file) for side in SIDES for file in axes[side].files]
 
@@ -133,108 +141,88 @@ def _split(
     axes: Mapping[Side, Axis],
     starts: Mapping[Side, list[int]],
     folder: Path,
-) -> dict[tuple[Side, int], list[str]]:
-    """Write every file's entries as chunks by side and block; the chunks' folders by block."""
+) -> dict[Side, list[str]]:
+    """Write every file's entries once for each side, in order of block; where they lie."""
     target = str(folder)
     positions = {side: axes[side].position for side in SIDES}
 
     def split(file: str) -> Iterator[pa.RecordBatch]:
-        # Here, in the task: numba takes a second to load, and the driver sorts nothing.
-        from toplists.engine.kernels.radix_sort import order_by
+        entries = _read(file, positions)
+        written = [
+            save_part(target, f"chunks-{side}", _by_block(entries, side, starts[side]))
+            for side in SIDES
+        ]
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(SIDES, pa.string()), pa.array(written)], names=["side", "path"]
+        )
 
-        columns = [*positions.values(), "weight", "value", "rating_weight", "split"]
-        table = pq.read_table(file, columns=columns, partitioning=None)
-        held_out = pc.equal(table["split"], "holdout").fill_null(False).to_numpy()
-        weights = table["weight"].to_numpy()
-        ratings = table["rating_weight"].fill_null(0).to_numpy()
-        values = np.where(ratings > 0, table["value"].to_numpy(), np.nan).astype(np.float32)
-        unequal = bool(np.any((ratings > 0) & (ratings != 1)))
-        written = []
-        for side in SIDES:
-            rows, others = (table[positions[name]].to_numpy() for name in (side, other_side(side)))
-            block = np.searchsorted(starts[side], rows, side="right").astype(np.int32) - 1
-            sizes = np.bincount(block, minlength=len(starts[side]))
-            by_block = np.split(order_by(block), np.cumsum(sizes)[:-1])
-            for index in np.flatnonzero(sizes).tolist():
-                mine = by_block[index]
-                chunk = {
-                    "rows": rows[mine],
-                    "columns": others[mine],
-                    "weights": weights[mine],
-                    "values": values[mine],
-                    "holdout": held_out[mine],
-                }
-                if unequal:
-                    chunk["rating_weights"] = ratings[mine]
-                path = save_part(target, f"chunk-{side}-{index:05d}", chunk)
-                written.append((side, index, path))
-        if written:
-            names, indices, paths = zip(*written, strict=True)
-            yield pa.RecordBatch.from_arrays(
-                [pa.array(names), pa.array(indices, pa.int32()), pa.array(paths)],
-                names=["side", "block", "path"],
-            )
-
-    chunks: dict[tuple[Side, int], list[str]] = defaultdict(list)
-    for side, block, path in run_tasks(
-        spark, interactions, split, "side string, block int, path string"
-    ).collect():
-        chunks[side, block].append(path)
+    chunks: dict[Side, list[str]] = {side: [] for side in SIDES}
+    for side, path in run_tasks(spark, interactions, split, "side string, path string").collect():
+        chunks[side].append(path)
     return chunks
+
+
+def _read(file: str, positions: Mapping[Side, str]) -> dict[str, Array]:
+    """The entries of one file: the position on each side, and what blocks keep of a pair."""
+    columns = [*positions.values(), "weight", "value", "rating_weight", "split"]
+    table = pq.read_table(file, columns=columns, partitioning=None)
+    ratings = table["rating_weight"].fill_null(0).to_numpy()
+    values = np.where(ratings > 0, table["value"].to_numpy(), np.nan)
+    entries: dict[str, Array] = {
+        **{str(side): table[position].to_numpy() for side, position in positions.items()},
+        "weights": table["weight"].to_numpy(),
+        "values": values.astype(np.float32),
+        "holdout": pc.equal(table["split"], "holdout").fill_null(False).to_numpy(),
+    }
+    if np.any((ratings > 0) & (ratings != 1)):
+        entries["rating_weights"] = ratings
+    return entries
+
+
+def _by_block(entries: Mapping[str, Array], side: Side, starts: Sequence[int]) -> Arrays:
+    """The entries in order of block, with `offsets` int64[blocks + 1] of where each block begins."""
+    # Here, in the task: numba takes a second to load, and the driver sorts nothing.
+    from toplists.engine.kernels.radix_sort import order_by
+
+    block = np.searchsorted(starts, entries[side], side="right").astype(np.int32) - np.int32(1)
+    order = order_by(block)
+    ends = np.cumsum(np.bincount(block, minlength=len(starts)))
+    names: dict[str, str] = {side: "rows", other_side(side): "columns"}
+    ordered = {names.get(name, name): values[order] for name, values in entries.items()}
+    return {**ordered, "offsets": np.concatenate(([0], ends))}
 
 
 def _assemble(
     spark: SparkSession,
     axes: Mapping[Side, Axis],
     starts: Mapping[Side, list[int]],
-    chunks: Mapping[tuple[Side, int], list[str]],
+    chunks: Mapping[Side, Sequence[str]],
     folder: Path,
 ) -> dict[Side, list[BlockRef]]:
-    """Put each block's chunks in order and write the block."""
+    """Put each block's entries in order and write the block."""
     target = str(folder)
 
-    def assemble(piece: tuple[Side, int, list[str]]) -> Iterator[pa.RecordBatch]:
-        from toplists.engine.kernels.radix_sort import order_by
-
-        side, index, paths = piece
-        first = starts[side][index]
-        ends = [*starts[side][1:], axes[side].rows]
-        n_rows = ends[index] - first
-        entries = {
-            name: np.concatenate([open_array(chunk, name) for chunk in paths])
-            for name in ("rows", "columns", "weights", "values", "holdout")
-        }
-        ratings = [find_array(chunk, "rating_weights") for chunk in paths]
-        rows = entries["rows"] - np.int32(first)
-        order = order_by(rows, order_by(entries["columns"]))
-        lengths = np.bincount(rows, minlength=n_rows)
-        ids, flags = _labels(axes[side], first, n_rows)
-        block = {
-            "indptr": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
-            "indices": entries["columns"][order],
-            "weights": entries["weights"][order],
-            "values": entries["values"][order],
-            "holdout": entries["holdout"][order],
-            "flags": flags,
-        }
-        if any(weights is not None for weights in ratings):
-            block["rating_weights"] = _or_ones(ratings, paths)[order]
-        path = save_part(target, f"{side}-{index:05d}", block)
+    def assemble(piece: tuple[Side, int]) -> Iterator[pa.RecordBatch]:
+        side, index = piece
+        first, end = (*starts[side], axes[side].rows)[index : index + 2]
+        lengths, block = _in_order(_gather(chunks[side], index), first, end - first)
+        ids, flags = _labels(axes[side], first, end - first)
+        path = save_part(target, f"{side}-{index:05d}", {**block, "flags": flags})
         write_ids(path, ids)
         yield pa.RecordBatch.from_arrays(
             [
                 pa.array([side], pa.string()),
                 pa.array([index], pa.int32()),
                 pa.array([first], pa.int32()),
-                pa.array([n_rows], pa.int32()),
-                pa.array([len(order)], pa.int64()),
+                pa.array([end - first], pa.int32()),
+                pa.array([lengths.sum()], pa.int64()),
                 pa.array([path], pa.string()),
                 pa.array([np.flatnonzero(lengths > LONG).tolist()], pa.list_(pa.int32())),
             ],
             names=["side", "index", "first", "rows", "entries", "path", "long_rows"],
         )
 
-    pieces = [(side, index, sorted(paths)) for (side, index), paths in sorted(chunks.items())]
+    pieces = [(side, index) for side in SIDES if chunks[side] for index in range(len(starts[side]))]
     refs: dict[Side, list[BlockRef]] = {side: [] for side in SIDES}
     schema = (
         "side string, index int, first int, rows int, entries long, path string, "
@@ -246,13 +234,38 @@ def _assemble(
     return {side: sorted(refs[side], key=lambda ref: ref.index) for side in SIDES}
 
 
-def _or_ones(weights: Sequence[Array | None], chunks: Sequence[str]) -> Array:
-    """Weights that a chunk leaves out because all are 1, and those of the others, one after the other."""
-    parts = [
-        np.ones(len(open_array(chunk, "values")), np.float32) if one is None else one
-        for one, chunk in zip(weights, chunks, strict=True)
-    ]
-    return np.concatenate(parts)
+def _gather(chunks: Sequence[str], block: int) -> dict[str, Array]:
+    """The entries of one block, from all files."""
+    parts: dict[str, list[Array]] = defaultdict(list)
+    for chunk in chunks:
+        offsets = open_array(chunk, "offsets")
+        own = slice(offsets[block], offsets[block + 1])
+        for name in ("rows", "columns", "weights", "values", "holdout"):
+            # Copied: a process may map but so many files at a time.
+            parts[name].append(np.array(open_array(chunk, name)[own]))
+        ratings = find_array(chunk, "rating_weights")
+        # A file leaves them out where all are 1.
+        ones = np.ones(own.stop - own.start, np.float32)
+        parts["rating_weights"].append(ones if ratings is None else np.array(ratings[own]))
+    entries = {name: np.concatenate(values) for name, values in parts.items()}
+    if np.all(entries["rating_weights"] == 1):
+        del entries["rating_weights"]
+    return entries
+
+
+def _in_order(
+    entries: dict[str, Array], first: int, n_rows: int
+) -> tuple[npt.NDArray[np.int64], dict[str, Array]]:
+    """The lengths of a block's rows, and its arrays by row and column."""
+    from toplists.engine.kernels.radix_sort import order_by
+
+    rows = entries.pop("rows") - np.int32(first)
+    order = order_by(rows, order_by(entries["columns"]))
+    lengths = np.bincount(rows, minlength=n_rows)
+    block = {name: values[order] for name, values in entries.items()}
+    block["indices"] = block.pop("columns")
+    block["indptr"] = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    return lengths, block
 
 
 def _labels(axis: Axis, first: int, n_rows: int) -> tuple[pa.StringArray, Array]:

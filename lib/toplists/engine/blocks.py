@@ -229,7 +229,7 @@ def all_ids(blocks: Sequence[BlockRef]) -> pa.StringArray:
 
 def all_flags(blocks: Sequence[BlockRef]) -> npt.NDArray[np.bool_]:
     """The flags of a whole side, in order of position: bool[rows]."""
-    return np.concatenate([block.open().flags for block in blocks])
+    return np.concatenate([open_array(block.path, "flags") for block in blocks])
 
 
 def tiles(rows: int, size: int) -> Iterator[slice]:

@@ -21,6 +21,7 @@ from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.factor_scan import select_by_factors
 from toplists.engine.kernels.least_squares import solve_exactly
 from toplists.engine.kernels.long_rows import sum_entries
+from toplists.engine.kernels.radix_sort import order_by
 from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
@@ -34,6 +35,7 @@ def load_kernels() -> None:
     solve_exactly(row, features, base)
     descend(row, features, base, features, 1)
     sum_entries(row, features, 0)
+    order_by(row.indices)
     _load_selections()
 
 

@@ -6,9 +6,9 @@ paths pass through the driver.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef, BlockSet
-from toplists.engine.storage import Array, save_part
+from toplists.engine.storage import Arrays, save_part
 from toplists.engine.tasks import Batches, map_batches, run_tasks
 
 T = TypeVar("T")
-Arrays: TypeAlias = Mapping[str, Array]
 
 _WRITTEN = "part int, path string"
 

@@ -18,13 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
 
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Side, tiles
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.shapes import open_vectors
-from toplists.engine.storage import open_array, save_arrays
+from toplists.engine.storage import create_array, open_array, save_arrays
 from toplists.lake.failpoints import written
 
 _ROWS_AT_A_TIME = 65_536
@@ -110,7 +109,7 @@ class FixedSide:
         basis = self.basis
         shape = (sum(map(len, opened)), len(basis))
         # Mapped, not held: one side may be larger than a task should be.
-        features = open_memmap(place / "features.npy", mode="w+", dtype=np.float32, shape=shape)
+        features = create_array(place, "features", shape)
         offsets = np.zeros(len(features), dtype=np.float32)
         first = 0
         for vectors in opened:

@@ -19,12 +19,13 @@ from pyspark.sql import SparkSession
 from toplists.engine.alone import ALONE_ENTRIES, fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockRef, BlockSet, Lesson, Part, Rows, Side, other_side
-from toplists.engine.exchange import Arrays, write_parts, write_parts_here
+from toplists.engine.exchange import write_parts, write_parts_here
 from toplists.engine.half import WriteParts, solve_side
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.side_sums import sum_given
+from toplists.engine.storage import Arrays
 from toplists.lake.failpoints import written
 
 

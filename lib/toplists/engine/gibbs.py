@@ -24,14 +24,13 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
 from toplists.engine.alone import ALONE_ENTRIES, fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, other_side, tiles
-from toplists.engine.exchange import Arrays, write_parts, write_parts_here
+from toplists.engine.exchange import write_parts, write_parts_here
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
 from toplists.engine.kernels.normal_wishart import (
     Moments,
@@ -42,7 +41,9 @@ from toplists.engine.kernels.normal_wishart import (
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import (
     Array,
+    Arrays,
     commit_manifest,
+    create_array,
     open_array,
     read_manifest,
     save_arrays,
@@ -207,7 +208,7 @@ def _fix(mean: float, parts: Sequence[str], folder: Path) -> None:
     opened = [open_array(part, "draws") for part in parts]
     shape = (sum(map(len, opened)), opened[0].shape[1])
     # Mapped, not held: one side may be larger than this process should be.
-    features = open_memmap(folder / "features.npy", mode="w+", dtype=np.float32, shape=shape)
+    features = create_array(folder, "features", shape)
     offsets = np.empty(len(features), dtype=np.float32)
     first = 0
     for draws in opened:

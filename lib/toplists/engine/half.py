@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -13,19 +14,20 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from toplists.engine.blocks import BlockRef, BlockSet, Side
-from toplists.engine.exchange import Arrays
 from toplists.engine.fixed_side import FixedSide
 from toplists.engine.kernels.equations import LONG, SPAN, Equations, Solved
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import open_vectors
 from toplists.engine.side_sums import read_sums, sum_block
-from toplists.engine.storage import open_array
+from toplists.engine.storage import Arrays, open_array
 
 Solver = Literal["exact", "cg"]
 WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
 
 _CG_STEPS = 3
+_LIMIT = Lock()
+"""Of two limits at a time, the first to end would lift the other's."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _fix(objective: Objective, side: Side, parts: tuple[str, ...], folder: Path)
         width = vectors.shape[1] - (0 if objective.biases is None else 1)
         base, basis = np.zeros(width), np.eye(width)
     else:
-        with threadpool_limits(limits=1):
+        with _LIMIT, threadpool_limits(limits=1):
             shared, basis = np.linalg.eigh(gram)
         base = objective.shared_weight * np.maximum(shared, 0.0)
     return FixedSide.plan(folder, parts, side, objective.biases, base=base, basis=basis)
@@ -138,6 +140,7 @@ def _solve(
     vectors = multiply_rows(solved.rows, np.ascontiguousarray(fixed.basis.T))
     if beyond:
         vectors += np.float32(beyond) * (vectors - _before(objective, fixed, piece))
+        vectors[~known] = 0
     penalties = rows.ridge * np.square(vectors, dtype=np.float64).sum(axis=1)
     if objective.biases is not None:
         vectors = objective.biases.store(vectors, fixed.side)

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import Block, BlockRef, BlockSet, Part, all_flags, tiles
-from toplists.engine.exchange import Arrays, write_parts
+from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
 from toplists.engine.kernels.factor_scan import select_by_factors
 from toplists.engine.kernels.vector_tiles import VectorTiles, unit_vectors
 from toplists.engine.selectors import open_selector
 from toplists.engine.shapes import Factors, ItemWeights, open_vectors
+from toplists.engine.storage import Arrays
 
 Measure = Literal["cosine", "dot"]
 

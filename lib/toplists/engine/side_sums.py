@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.blocks import BlockRef
-from toplists.engine.exchange import Arrays
 from toplists.engine.kernels.ordered_sums import Subtree, add_up, as_chunks, sum_rows
 from toplists.engine.kernels.products import chunk_grams
-from toplists.engine.storage import open_array
+from toplists.engine.storage import Arrays, open_array
 
 _FIGURES = 3
 

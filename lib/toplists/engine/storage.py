@@ -8,34 +8,38 @@ does not exist, so retried and speculative tasks leave nothing but unnamed files
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
-from pyspark import TaskContext
+from numpy.lib.format import open_memmap
 
 from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
 
 Array = npt.NDArray[Any]
+Arrays: TypeAlias = Mapping[str, Array]
 _SEAL = "seal.json"
 _BYTES_AT_A_TIME = 1 << 24
 
 
 def attempt_folder(folder: str, name: str) -> Path:
-    """A fresh folder for what this attempt of this task writes as `name`."""
-    context = TaskContext.get()
-    attempt = context.taskAttemptId() if context else 0
-    stage = context.stageId() if context else 0
-    path = Path(folder) / f"{name}-{stage}-{attempt}"
-    path.mkdir(parents=True, exist_ok=True)
+    """A fresh folder for what this attempt of this task writes as `name`.
+
+    Spark counts stages and attempts anew in every application, and a worker may outlive its own: only
+    what is random belongs to one attempt alone.
+    """
+    path = Path(folder) / f"{name}-{uuid4().hex[:16]}"
+    path.mkdir(parents=True)
     return path
 
 
-def save_part(folder: str, name: str, arrays: Mapping[str, Array], *, sealed: bool = False) -> str:
+def save_part(folder: str, name: str, arrays: Arrays, *, sealed: bool = False) -> str:
     """Write arrays under a name of this attempt's own, with checksums if asked for; where they lie."""
     path = attempt_folder(folder, name)
     with written(f"part {name}"):
@@ -45,10 +49,27 @@ def save_part(folder: str, name: str, arrays: Mapping[str, Array], *, sealed: bo
     return str(path)
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write each array as `<name>.npy` in the folder `path`."""
     for name, array in arrays.items():
         np.save(path / f"{name}.npy", array, allow_pickle=False)
+
+
+def create_array(
+    path: Path, name: str, shape: tuple[int, ...]
+) -> np.memmap[Any, np.dtype[np.float32]]:
+    """An array to be filled in the folder `path`: mapped, not held.
+
+    Raises:
+        OSError: there is no space for it. A mapped file that finds that out later kills its process.
+    """
+    file = path / f"{name}.npy"
+    array: np.memmap[Any, np.dtype[np.float32]] = open_memmap(
+        file, mode="w+", dtype=np.float32, shape=shape
+    )
+    with file.open("rb+") as opened:
+        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return array
 
 
 def seal(path: Path) -> None:

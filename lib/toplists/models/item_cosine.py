@@ -12,9 +12,10 @@ import scipy.sparse as sp
 
 from toplists.config.settings import ItemCosineSettings
 from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
-from toplists.engine.exchange import Arrays, write_parts
+from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours
 from toplists.engine.shapes import ItemWeights
+from toplists.engine.storage import Arrays
 from toplists.models.protocol import Fitted, TrainingData
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef
-from toplists.engine.exchange import Arrays, write_parts, write_scores
+from toplists.engine.exchange import write_parts, write_scores
 from toplists.engine.shapes import Ranking
+from toplists.engine.storage import Arrays
 from toplists.models.protocol import Fitted, TrainingData
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
-from toplists.engine.exchange import Arrays, write_parts
+from toplists.engine.exchange import write_parts
 from toplists.engine.lists import lists_of
 from toplists.engine.shapes import (
     EVERYBODY,
@@ -28,7 +28,7 @@ from toplists.engine.shapes import (
     Shape,
     open_vectors,
 )
-from toplists.engine.storage import open_array
+from toplists.engine.storage import Arrays, open_array
 from toplists.engine.tasks import at_once, run_tasks
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.frames import replace_part

@@ -13,7 +13,7 @@ from toplists.lake.failpoints import written
 from toplists.lake.schema import Json
 
 # What `engine.storage.attempt_folder` makes: <name>-<stage>-<attempt>.
-_ATTEMPT = re.compile(r".+-\d+-\d+")
+_ATTEMPT = re.compile(r".+-[0-9a-f]{16}")
 
 
 def find_drafts(dataset: Dataset) -> list[Path]:

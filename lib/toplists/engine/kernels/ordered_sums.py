@@ -101,7 +101,7 @@ def add_up(subtrees: Iterable[Subtree]) -> Doubles:
         levels[level][place] = total
     level, top = 0, max(levels)
     while True:
-        here = levels[level]
+        here = levels.pop(level, {})
         if level >= top and len(here) == 1 and 0 in here:
             return here[0]
         for place in here:
@@ -111,4 +111,4 @@ def add_up(subtrees: Iterable[Subtree]) -> Doubles:
                 total = here[place] if right is None else here[place] + right
                 levels[level + 1][place // 2] = total
         level += 1
-        top = max(levels)
+        top = max(levels, default=top)
