@@ -94,13 +94,15 @@ def main() -> None:
         users, items = build(spark, snapshot, out / "blocks")
         result[name] = perf_counter() - started
     warm = training_data(spark, users, items, _SEED, out / "warm-fit")
-    Als(settings_of({**fits[0], "iterations": 1})).fit(warm)
+    Als(settings_of({**fits[0], "iterations": 1}), 0).fit(warm)
     for fit in fits:
         folder = out / f"{fit['name']}-fit"
         data = training_data(spark, users, items, fit.get("seed", _SEED), folder)
-        shutil.rmtree(data.folder, ignore_errors=True)
+        # What is learnt from is picked out of the blocks once per snapshot; here, every time.
+        for kept in (out / "blocks").glob("*/train-*"):
+            shutil.rmtree(kept)
         started = perf_counter()
-        fitted = Als(settings_of(fit)).fit(data)
+        fitted = Als(settings_of(fit), 0).fit(data)
         seconds = perf_counter() - started
         save(fitted.shape, out / fit["name"])
         result["fits"][fit["name"]] = {"seconds": seconds, "report": dict(fitted.report)}

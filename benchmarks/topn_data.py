@@ -103,7 +103,7 @@ def main() -> None:
     )
     print(f"blocks, both sides: {perf_counter() - started:.1f} s")
     settings = AlsSettings(rank=RANK, iterations=ITERATIONS, solver="cg", feedback="implicit")
-    for name, model in (("als", Als(settings)), ("popularity", Popularity())):
+    for name, model in (("als", Als(settings, 0)), ("popularity", Popularity())):
         started = perf_counter()
         shape = model.fit(training_data(spark, users, items, folder / name))
         print(f"{name}: {perf_counter() - started:.1f} s")

@@ -137,6 +137,8 @@ def test_a_cluster_publishes_the_lists_of_one_machine(
         "nightly",
         *("--master", cluster.url, "--conf", "spark.executor.memory=768m"),
         *("--result-file", str(tmp_path / "result.json")),
+        # In tasks of both workers, which hand vectors to one another.
+        *("--set", "engine.single_task_entries=0", "--set", "engine.block_entries=200"),
         *executors(tmp_path / "dist"),
     )
     assert night.returncode == 0, night.stdout + night.stderr

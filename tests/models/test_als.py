@@ -27,6 +27,7 @@ from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.storage import read_manifest
 from toplists.errors import InputRefusedError
 from toplists.models.als import Als, Confidence, Explicit, Implicit, Penalty
+from toplists.models.mllib_als import MllibAls
 from toplists.models.protocol import TrainingData
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def fit(tmp_path: Path, results: dict[str, AlternationResult]) -> Callable[..., 
 def fit_on_spark(spark: SparkSession, tmp_path: Path) -> Callable[..., Vectors]:
     """The same by the model's own `fit`."""
 
-    def fit(weights: np.ndarray, settings: AlsSettings, **how: Any) -> Vectors:
+    def fit(
+        weights: np.ndarray, settings: AlsSettings, single_task_entries: int, **how: Any
+    ) -> Vectors:
         users, items = write_blocks(tmp_path / "spark" / "blocks", weights, **how)
         data = TrainingData(
             spark=spark,
@@ -119,7 +122,7 @@ def fit_on_spark(spark: SparkSession, tmp_path: Path) -> Callable[..., Vectors]:
             seed=42,
             folder=tmp_path / "spark" / "model",
         )
-        return stacked(Als(settings).fit(data).shape)
+        return stacked(Als(settings, single_task_entries).fit(data).shape)
 
     return fit
 
@@ -179,19 +182,17 @@ def test_blocks_change_nothing(fit: Callable[..., Vectors], feedback: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("feedback", "alone"), [("implicit", True), ("implicit", False), ("explicit", False)]
+    ("feedback", "single_task_entries"), [("implicit", 10_000), ("implicit", 0), ("explicit", 0)]
 )
 def test_spark_changes_nothing(
     fit: Callable[..., Vectors],
     fit_on_spark: Callable[..., Vectors],
-    monkeypatch: pytest.MonkeyPatch,
     feedback: str,
-    alone: bool,
+    single_task_entries: int,
 ) -> None:
     settings = SETTINGS.model_copy(update={"feedback": feedback, "iterations": 2})
-    if not alone:
-        monkeypatch.setattr(alternation, "ALONE_ENTRIES", 0)
-    here, there = fit(likings(), settings), fit_on_spark(likings(), settings, cuts=CUTS)
+    here = fit(likings(), settings)
+    there = fit_on_spark(likings(), settings, single_task_entries, cuts=CUTS)
     assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
 
 
@@ -525,6 +526,32 @@ def test_explicit_weighs_the_error_of_each_value(fit: Callable[..., Vectors]) ->
         assert loss(moved) > best
 
 
+def test_mllib_minimizes_the_same(
+    spark: SparkSession, fit: Callable[..., Vectors], tmp_path: Path
+) -> None:
+    weights = likings()
+    ours = fit(weights, SETTINGS.model_copy(update={"iterations": 15}))
+    users, items = write_blocks(tmp_path / "mllib" / "blocks", weights)
+    pairs = [(int(u), int(i), float(weights[u, i])) for u, i in np.argwhere(weights > 0)]
+    data = TrainingData(
+        spark=spark,
+        interactions=spark.createDataFrame(pairs, "user_pos int, item_pos int, weight double"),
+        users=users,
+        items=items,
+        part="all",
+        size=len(pairs),
+        end=datetime(2024, 1, 1, tzinfo=UTC),
+        segments=spark.range(0),
+        segment_names=(),
+        seed=42,
+        folder=tmp_path / "mllib" / "model",
+    )
+    settings = AlsSettings(engine="mllib", rank=4, iterations=15, regularization=0.1, alpha=5.0)
+    theirs = stacked(MllibAls(settings).fit(data).shape)
+    assert np.flatnonzero(~theirs[0].any(axis=1)).tolist() == [3]  # who liked nothing
+    assert implicit_loss(weights, *theirs) == pytest.approx(implicit_loss(weights, *ours), rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("feedback", "weights", "values", "sentence"),
     [
@@ -541,4 +568,4 @@ def test_nothing_to_learn_from_is_refused(
 ) -> None:
     settings = SETTINGS.model_copy(update={"feedback": feedback})
     with pytest.raises(InputRefusedError, match=sentence):
-        fit_on_spark(weights, settings, values=values)
+        fit_on_spark(weights, settings, 0, values=values)

@@ -167,18 +167,15 @@ def test_sampling_goes_on_where_it_was_interrupted(
     assert same(undisturbed, again)
 
 
-@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("single_task_entries", [100_000, 0])
 def test_spark_changes_nothing(
     fit: Callable[..., Vectors],
     data: Callable[..., TrainingData],
-    monkeypatch: pytest.MonkeyPatch,
-    alone: bool,
+    single_task_entries: int,
 ) -> None:
     rated, _ = ratings()
     rated = np.round(rated * 2) / 2
     settings = BayesianMfSettings(rank=3, burn_in=1, rounds=1, keep_every=1)
-    if not alone:
-        monkeypatch.setattr(gibbs, "ALONE_ENTRIES", 0)
     training = data(rated, cuts=CUTS)
     mean = training.mean_value()
     here = sample_here(
@@ -191,10 +188,12 @@ def test_spark_changes_nothing(
         ),
         training.folder.parent / "here",
     )
-    assert same(stacked(here), stacked(BayesianMf(settings).fit(training).shape))
+    assert same(
+        stacked(here), stacked(BayesianMf(settings, single_task_entries).fit(training).shape)
+    )
 
 
 def test_feedback_without_values_is_refused(data: Callable[..., TrainingData]) -> None:
     nothing = np.full((3, 2), np.nan)
     with pytest.raises(InputRefusedError, match=r"model\.name=als"):
-        BayesianMf(SETTINGS).fit(data(np.ones((3, 2)), values=nothing))
+        BayesianMf(SETTINGS, 0).fit(data(np.ones((3, 2)), values=nothing))

@@ -140,7 +140,7 @@ def test_neither_partitions_nor_blocks_nor_order_of_rows_and_columns_change_a_li
     world.spark.conf.set("spark.sql.shuffle.partitions", "32")
     try:
         feed = world.feed(shuffled, header=",".join(reversed(HEADER.split(","))))
-        world.night(feed, engine={"block_entries": 100})  # seven blocks instead of one
+        world.night(feed, engine={"block_entries": 100, "single_task_entries": 0})
     finally:
         world.spark.conf.set("spark.sql.shuffle.partitions", partitions)
     assert_identical(world.lists(), first_night.lists())

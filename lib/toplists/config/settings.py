@@ -541,6 +541,11 @@ class EngineSettings(Section):
     block_entries: int = Field(
         1_000_000, ge=1, description="Interactions in one block of users or items."
     )
+    single_task_entries: int = Field(
+        400_000,
+        ge=0,
+        description="A fit to at most so many interactions is one task, instead of a job per half.",
+    )
     tile_mb: int = Field(
         32,
         ge=1,

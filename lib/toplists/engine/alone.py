@@ -12,9 +12,6 @@ from toplists.engine.shapes import Factors, commit_shape, open_shape
 from toplists.engine.storage import attempt_folder
 from toplists.engine.tasks import run_tasks
 
-ALONE_ENTRIES = 400_000
-"""Up to so many entries, a Spark job per half would cost more than its arithmetic."""
-
 
 def run_alone(spark: SparkSession, work: Callable[[Path], object], folder: Path) -> Path:
     """Do all the work in one task, in a folder of that attempt's own under `folder`; that folder.

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
-from toplists.engine.alone import ALONE_ENTRIES, run_alone
+from toplists.engine.alone import run_alone
 from toplists.engine.blocks import BlockRef, BlockSet, Side, all_ids, other_side
 from toplists.engine.exchange import write_parts, write_parts_here
 from toplists.engine.half import Solver, WriteParts, solve_side
@@ -78,11 +78,6 @@ class Alternation:
     over_relaxation: bool = True
 
     @property
-    def entries(self) -> int:
-        """Entries of one side's blocks, at most so many of which are fitted to."""
-        return sum(ref.entries for ref in self.blocks["users"].blocks)
-
-    @property
     def fingerprint(self) -> str:
         """Tells fits apart whose halves are not one another's."""
         blocks = [(side, of.rows, of.starts()) for side, of in sorted(self.blocks.items())]
@@ -123,13 +118,15 @@ class AlternationResult:
     singular_rows: int
 
 
-def alternate(spark: SparkSession, fit: Alternation, folder: Path) -> AlternationResult:
+def alternate(
+    spark: SparkSession, fit: Alternation, folder: Path, single_task_entries: int
+) -> AlternationResult:
     """Fit, and leave the factors under `folder`, which every executor sees.
 
     It goes on after the last half that an earlier attempt completed. The result depends neither on
-    the blocks nor on where they are solved.
+    the blocks nor on where they are solved; with at most `single_task_entries` that is one task.
     """
-    if fit.entries > ALONE_ENTRIES:
+    if fit.blocks["users"].entries > single_task_entries:
         return _alternate(fit, folder, partial(write_parts, spark))
     return alternate_here(fit, run_alone(spark, partial(alternate_here, fit), folder))
 

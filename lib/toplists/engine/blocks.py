@@ -79,6 +79,11 @@ class BlockSet:
     rows: int
     columns: int
 
+    @property
+    def entries(self) -> int:
+        """Number of entries."""
+        return sum(ref.entries for ref in self.blocks)
+
     def starts(self) -> list[int]:
         """The position of each block's first row."""
         return [block.first for block in self.blocks]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pyspark.sql import SparkSession
 
-from toplists.engine.alone import ALONE_ENTRIES, fit_alone
+from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockRef, BlockSet, Lesson, Part, Rows, Side, other_side
 from toplists.engine.exchange import write_parts, write_parts_here
@@ -41,19 +41,15 @@ class FoldIn:
     objective: Objective
     factors: Factors
 
-    @property
-    def entries(self) -> int:
-        """Entries of one side's blocks, at most so many of which count."""
-        return sum(ref.entries for ref in self.blocks["users"].blocks)
 
-
-def fold_in(spark: SparkSession, fold: FoldIn, folder: Path) -> Factors:
+def fold_in(spark: SparkSession, fold: FoldIn, folder: Path, single_task_entries: int) -> Factors:
     """Fold everybody in, and leave the factors under `folder`, which every executor sees.
 
     Items without a vector get one from the users, then every user gets a new one from all items.
-    The result depends neither on the blocks nor on where they are solved.
+    The result depends neither on the blocks nor on where they are solved; with at most
+    `single_task_entries` that is one task.
     """
-    if fold.entries > ALONE_ENTRIES:
+    if fold.blocks["users"].entries > single_task_entries:
         return _fold_in(fold, folder, partial(write_parts, spark))
     return fit_alone(spark, partial(fold_in_here, fold), folder)
 

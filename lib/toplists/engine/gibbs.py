@@ -27,7 +27,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
-from toplists.engine.alone import ALONE_ENTRIES, fit_alone
+from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, other_side, tiles
 from toplists.engine.exchange import write_parts, write_parts_here
@@ -75,11 +75,6 @@ class Chain:
     seed: int
 
     @property
-    def entries(self) -> int:
-        """Entries of one side's blocks, at most so many of which are learnt from."""
-        return sum(ref.entries for ref in self.blocks["users"].blocks)
-
-    @property
     def expected_side(self) -> Side:
         """The side whose expectation is taken: the larger, whose rows have fewer entries to go by."""
         users, items = self.blocks["users"].rows, self.blocks["items"].rows
@@ -90,12 +85,13 @@ class Chain:
         return number > self.burn_in and (number - self.burn_in) % self.keep_every == 0
 
 
-def sample(spark: SparkSession, chain: Chain, folder: Path) -> Factors:
+def sample(spark: SparkSession, chain: Chain, folder: Path, single_task_entries: int) -> Factors:
     """Sample, and leave the factors under `folder`, which every executor sees.
 
-    It goes on after the last half that an earlier attempt completed.
+    It goes on after the last half that an earlier attempt completed. With at most
+    `single_task_entries` all is done in one task.
     """
-    if chain.entries > ALONE_ENTRIES:
+    if chain.blocks["users"].entries > single_task_entries:
         return _sample(chain, folder, partial(write_parts, spark))
     return fit_alone(spark, partial(sample_here, chain), folder)
 

@@ -34,9 +34,9 @@ class Als:
 
     name = "als"
 
-    def __init__(self, settings: AlsSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
+    def __init__(self, settings: AlsSettings, single_task_entries: int) -> None:
+        """Take the parameters from `settings`; a fit to at most so many entries is one task."""
+        self._settings, self._single_task_entries = settings, single_task_entries
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -61,7 +61,7 @@ class Als:
             tolerance=settings.tolerance,
             over_relaxation=settings.over_relaxation,
         )
-        fitted = alternate(data.spark, fit, data.folder)
+        fitted = alternate(data.spark, fit, data.folder, self._single_task_entries)
         if fitted.singular_rows:
             _LOG.warning(
                 "%d rows had no unique solution, and got the smallest: raise "
@@ -79,7 +79,8 @@ class Als:
         """The vectors of the evaluation fit, with everything since that it was not told."""
         blocks: Mapping[Side, BlockSet] = {"users": data.users, "items": data.items}
         fold = FoldIn(blocks, self._objective(data), evaluated)
-        return Fitted(fold_in(data.spark, fold, data.folder), {"folded_in": True})
+        factors = fold_in(data.spark, fold, data.folder, self._single_task_entries)
+        return Fitted(factors, {"folded_in": True})
 
     def _objective(self, data: TrainingData) -> Objective:
         settings = self._settings

@@ -16,9 +16,9 @@ class BayesianMf:
 
     name = "bayesian_mf"
 
-    def __init__(self, settings: BayesianMfSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
+    def __init__(self, settings: BayesianMfSettings, single_task_entries: int) -> None:
+        """Take the parameters from `settings`; sampling from at most so many entries is one task."""
+        self._settings, self._single_task_entries = settings, single_task_entries
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -48,4 +48,4 @@ class BayesianMf:
             keep_every=settings.keep_every,
             seed=data.seed,
         )
-        return Fitted(sample(data.spark, chain, data.folder))
+        return Fitted(sample(data.spark, chain, data.folder, self._single_task_entries))

@@ -26,8 +26,8 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
         KeyError: there is no such model (settings are validated before).
     """
     makers: dict[str, Callable[[], Model]] = {
-        "als": lambda: _make_als(settings.als),
-        "bayesian_mf": lambda: BayesianMf(settings.bayesian_mf),
+        "als": lambda: _make_als(settings.als, engine),
+        "bayesian_mf": lambda: BayesianMf(settings.bayesian_mf, engine.single_task_entries),
         "item_cosine": lambda: ItemCosine(settings.item_cosine, engine.tile_bytes),
         "popularity": Popularity,
     }
@@ -79,9 +79,9 @@ def make_fallback(name: FallbackName, settings: RecommendSettings) -> Model:
             return Popularity()
 
 
-def _make_als(settings: AlsSettings) -> Model:
+def _make_als(settings: AlsSettings, engine: EngineSettings) -> Model:
     if settings.engine == "kernels":
-        return Als(settings)
+        return Als(settings, engine.single_task_entries)
     # Not before it is asked for: MLlib's Python side brings pandas, and takes two seconds to load.
     from toplists.models.mllib_als import MllibAls
 

@@ -12,6 +12,7 @@ from toplists.config.settings import Settings
 from toplists.lake.dataset import Dataset
 from toplists.lake.lease import Lease
 from toplists.lake.ledger import Clock, Ledger
+from toplists.pipeline.shared_folder import require_shared_folder
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,15 @@ class Workplace:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The session."""
-        return self.start_session()
+        """The session.
+
+        Raises:
+            ConfigurationError: its executors do not see the lake.
+        """
+        session = self.start_session()
+        if not (session.sparkContext.master or "").startswith("local"):
+            require_shared_folder(session, self.dataset.work)
+        return session
 
     @cached_property
     def ledger(self) -> Ledger:
