@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from loading import counts, events, take_in
 
 from toplists.config.settings import IngestSettings
-from toplists.errors import InputRefusedError
+from toplists.errors import InputRefusedError, ToplistsError
 from toplists.ingest import commit, load
 from toplists.ingest.event_files import Stored, stored_files
 from toplists.ingest.staging import NO_DAY, Bucket
@@ -137,6 +137,15 @@ def test_a_catalogue_that_changes_while_it_is_written_completes_no_load(
     monkeypatch.undo()
     assert counts(take_in(None, dataset, source, settings)) == (1, 1, 0, 0, 0)
     assert len(read_rows(dataset, ITEMS)) == 2
+
+
+def test_events_whose_commit_is_not_found_complete_no_load(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DeltaTable, "history", lambda self: [])
+    with pytest.raises(ToplistsError, match=r"1 new events .* its history does not show load"):
+        take_in(None, dataset, feed(tmp_path, "a", [0]))
+    assert read_rows(dataset, LOADS) == []
 
 
 def test_a_file_without_statistics_may_hold_anything(dataset: Dataset, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.engine.tasks import run_tasks
+from toplists.errors import ToplistsError
 from toplists.ingest.event_files import NEW_FILES, event_rows, stored_files, write_new_events
 from toplists.ingest.source import SourceKind
 from toplists.ingest.staging import Bucket, StagedFile, as_time, cut_buckets, newest_of
@@ -60,10 +61,14 @@ def write_events(
 
     Returns:
         The effect of this load, also where an earlier attempt at it had it and then died.
+
+    Raises:
+        ToplistsError: what was written is not found again.
     """
     files = [one for one in staged if one.rows]
     newest = newest_of(files)
     buckets = cut_buckets(files, _ROWS_PER_FILE)
+    added = 0
     if buckets and given_ids:
         if spark is None:
             raise ValueError("events with given ids may replace others, which takes a session")
@@ -77,8 +82,14 @@ def write_events(
             else:
                 _merge(events, dataset)
     elif buckets:
-        _add(spark, buckets, files, dataset, load_id, source)
-    return replace(_effect(dataset, load_id), newest_event_time=as_time(newest))
+        added = _add(spark, buckets, files, dataset, load_id, source)
+    effect = _effect(dataset, load_id)
+    if effect.inserted < added:
+        raise ToplistsError(
+            f"{added:,} new events were added to {dataset.path(EVENTS)}, but its history does not show "
+            f"load {load_id}: the load was not completed. Look at the log of that table."
+        )
+    return replace(effect, newest_event_time=as_time(newest))
 
 
 def write_rejected(
@@ -117,8 +128,8 @@ def _add(
     dataset: Dataset,
     load_id: str,
     source: SourceKind,
-) -> None:
-    """Add the events that are not there yet, in files of disjoint ranges of days.
+) -> int:
+    """Add the events that are not there yet, in files of disjoint ranges of days; how many they are.
 
     An id is made of the time too, so only files of a bucket's days can hold one of its events.
     """
@@ -134,8 +145,10 @@ def _add(
         rows = [row for piece in pieces for batch in write(piece) for row in batch.to_pylist()]
     else:
         rows = [row.asDict() for row in run_tasks(spark, pieces, write, NEW_FILES).collect()]
-    if rows:
-        add_files(dataset, EVENTS, [NewFile(**row) for row in rows], note=load_id)
+    files = [NewFile(**row) for row in rows]
+    if files:
+        add_files(dataset, EVENTS, files, note=load_id)
+    return sum(one.rows for one in files)
 
 
 def _read_events(

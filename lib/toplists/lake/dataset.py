@@ -20,6 +20,8 @@ from toplists.lake.tables import RUNS, TABLES
 from toplists.lake.version import mark_present
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+# delta-rs loses or escapes them on the way from a path to a URL and back.
+_SPECIAL = "%#?[]^|\\"
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,18 @@ class Dataset:
                 f"lake.root = {lake_root} is not a folder: this release keeps a lake on a local disk "
                 "or a mount that all machines share. Set lake.root to such a folder."
             )
-        if "%" in lake_root:
+        folder = _folder(lake_root)
+        if odd := set(_SPECIAL) & set(str(folder)):
             raise ConfigurationError(
-                f"lake.root = {lake_root} contains a %, which Delta readers take for an escape. "
-                "Choose a folder without one."
+                f"lake.root = {lake_root} is the folder {folder}, which contains {' and '.join(sorted(odd))}: "
+                f"Delta readers take that for part of a URL. Choose one without any of {' '.join(_SPECIAL)}"
             )
         if not _NAME.fullmatch(name):
             raise ConfigurationError(
                 f"{name!r} is not a dataset name: use lower-case letters, digits, '.', '_' and '-', "
                 "beginning with a letter or digit."
             )
-        return cls(_folder(lake_root) / name)
+        return cls(folder / name)
 
     @property
     def name(self) -> str:
