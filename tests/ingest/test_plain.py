@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from calendar import isleap
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -90,6 +92,34 @@ def test_one_row_that_is_left_does_not_take_others_along() -> None:
     assert [row["user_id"] for row in taken(rows)] == ["a", "b"]
 
 
+def test_an_impossible_time_does_not_take_others_along() -> None:
+    times = ["2001-02-30", "2001-09-09", "2001-09-09 25:00:00", "2001-09-09 01:46:40"]
+    assert len(taken([{"time": time} for time in times])) == 2
+
+
+def test_exactly_the_days_that_there_are_are_plain() -> None:
+    texts = [
+        f"{year:04}-{month:02}-{day:02}"
+        for year in (1972, 1973, 1999, 2000, 2001, 2023, 2024)
+        for month in range(14)
+        for day in range(33)
+    ]
+    there_are = []
+    for text in texts:
+        with suppress(ValueError):
+            there_are.append(date.fromisoformat(text))
+    found = [row["event_time"].date() for row in taken([{"time": text} for text in texts])]
+    assert found == [day for day in there_are if day <= NOW.date() + timedelta(days=1)]
+
+
+def test_years_divisible_by_100_are_leap_years_where_by_400() -> None:
+    # Beyond the present, so as versions, which may be.
+    rules = RowRules(frozenset({"user", "item", "updated_at"}), "auto", "auto", (None, None))
+    texts = [f"{year}-02-29" for year in range(1970, 2500)]
+    found = [row["updated_at"].year for row in taken([{"updated_at": one} for one in texts], rules)]
+    assert found == [year for year in range(1970, 2500) if isleap(year)]
+
+
 TEXTS: dict[Role, list[str | None]] = {
     "user": ["u", "7", "-7", " u ", "", None, " ", "a\0", "x" * 512, "é" * 513, "-1", "7\n"],
     "item": ["i", "j", "12", "", None, "NULL"],
@@ -101,6 +131,7 @@ TEXTS: dict[Role, list[str | None]] = {
         *("0", "1000000000", "99999999999", "100000000000", "1000000000000", "1.5", "", None),
         *("1000000000000000", "99999999999999999", "2001-09-09", "2001-09-09 01:46:40", "-5"),
         *("2001-09-09T01:46:40Z", "2001-09-09 01:46:40.123456Z", "2001-09-09 1:46", "1969-12-31"),
+        *("2001-02-30", "2000-02-29", "2001-02-29", "2001-09-09 24:00:00", "2001-09-09 23:59:60"),
         *("2024-05-02T12:00:00Z", "2024-05-02T12:00:00.000001Z", "2001-09-09T01:46:40+02:00"),
         *("0001-01-01", "2001-09-09 01:46:40.1", "9999-12-31", "2001-09-09\n", "1000000000\n"),
     ],
@@ -145,18 +176,9 @@ def test_the_judge_says_the_same(spark: SparkSession, case: str) -> None:
     mixed = [{role: draw.choice(texts) for role, texts in TEXTS.items()} for _ in range(300)]
     everything = [*usual, *single, *mixed]
     rows = [{name: row[name] for name in rules.roles} for row in everything]
-    # A day that there is not makes all of its batch be judged, so each row is a batch of its own.
-    batches = [
-        scanned([row]).set_column(1, SCANNED.field(1), pa.array([line]))
-        for line, row in enumerate(rows)
-    ]
-    plain = [
-        row
-        for batch in batches
-        for row in take_plain(batch, rules, latest_time(NOW))[0].to_pylist()
-    ]
-    table = pa.Table.from_batches(batches).to_pylist()
-    frame = spark.createDataFrame([tuple(row.values()) for row in table], SCANNED_DDL)
+    batch = scanned(rows)
+    plain = take_plain(batch, rules, latest_time(NOW))[0].to_pylist()
+    frame = spark.createDataFrame([tuple(row.values()) for row in batch.to_pylist()], SCANNED_DDL)
     times = ("event_time", "updated_at")
     # As numbers: Python knows no year after 9999.
     verdicts = judge(frame, rules, NOW).withColumns({name: F.unix_micros(name) for name in times})

@@ -40,8 +40,18 @@ _Mask: TypeAlias = pa.BooleanArray
 _NUMBER = r"^-?\d{1,18}(\.\d{1,18})?$"
 _WHOLE = r"^-?\d+$"
 _COUNTED = r"^\d{1,17}$"
-_ISO = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2}(\.\d{1,6})?)?$"
-_ISO_UTC = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$"
+# Only days and times of day that there are: Arrow casts all of a batch or nothing.
+_LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_DAY = (
+    r"(?:\d{4}-(?:"
+    r"(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    r"|02-(?:0[1-9]|1\d|2[0-8])"
+    rf")|{_LEAP_YEAR}-02-29)"
+)
+_CLOCK = r"[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+_ISO = rf"^{_DAY}(?:{_CLOCK})?$"
+_ISO_UTC = rf"^{_DAY}{_CLOCK}Z$"
 # Up to here a number of microseconds is exact as a double, which others are read as.
 _EXACT = 2**53
 _MICROS: dict[TimeFormat, int] = {"seconds": 1_000_000, "millis": 1_000, "micros": 1}
@@ -180,12 +190,7 @@ def _iso(text: pa.StringArray, zone: str) -> pa.Int64Array:
     if not pc.any(plain).as_py():
         return pa.nulls(len(text), pa.int64())
     shown = pc.utf8_rtrim(pc.if_else(plain, text, None), "Z")
-    try:
-        micros = shown.cast(pa.timestamp("us")).cast(pa.int64())
-    except (
-        pa.ArrowInvalid
-    ):  # 30 February, 25 o'clock: some row of the batch is not what it looks like
-        return pa.nulls(len(text), pa.int64())
+    micros = shown.cast(pa.timestamp("us")).cast(pa.int64())
     return pc.if_else(pc.greater_equal(micros, 0), micros, None)
 
 

@@ -151,17 +151,18 @@ def cut_buckets(files: Sequence[StagedFile], rows_per_bucket: int) -> list[Bucke
         days.update(dict(one.days))
     buckets: list[Bucket] = []
     open_days: list[int] = []
+    held = 0
     for day, rows in sorted(days.items()):
         alone = day == NO_DAY or rows > rows_per_bucket
-        held = sum(days[one] for one in open_days)
         if open_days and (alone or held + rows > rows_per_bucket):
             buckets.append(Bucket(open_days[0], open_days[-1]))
-            open_days = []
+            open_days, held = [], 0
         if alone:
             parts = -(-rows // rows_per_bucket)
             buckets += [Bucket(day, day, part, parts) for part in range(parts)]
         else:
             open_days.append(day)
+            held += rows
     if open_days:
         buckets.append(Bucket(open_days[0], open_days[-1]))
     return buckets
