@@ -6,7 +6,7 @@ paths pass through the driver.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef, BlockSet
-from toplists.engine.storage import Arrays, save_part
+from toplists.engine.storage import Arrays, is_intact, save_part
 from toplists.engine.tasks import Batches, map_batches, run_tasks
 
 T = TypeVar("T")
@@ -61,6 +61,19 @@ def write_parts_here(
     return tuple(
         _save(str(folder), name, number, compute(piece)) for number, piece in enumerate(pieces)
     )
+
+
+def damaged_parts(spark: SparkSession, parts: Sequence[str]) -> tuple[str, ...]:
+    """Those of the parts that are not as they were written, or gone; looked at in tasks."""
+
+    def look(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        damaged = [path for path in paths if not is_intact(path)]
+        yield pa.RecordBatch.from_arrays([pa.array(damaged, pa.string())], names=["path"])
+
+    # A task each would cost more than most parts take to read.
+    tasks = spark.sparkContext.defaultParallelism
+    pieces = [parts[first::tasks] for first in range(min(tasks, len(parts)))]
+    return tuple(row["path"] for row in run_tasks(spark, pieces, look, "path string").collect())
 
 
 def write_vectors(

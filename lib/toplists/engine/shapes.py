@@ -74,6 +74,12 @@ class Ranking:
 
 Shape: TypeAlias = Factors | ItemWeights | Ranking
 
+
+def parts_of(shape: Shape) -> tuple[str, ...]:
+    """Where everything lies that a shape consists of."""
+    return (*shape.users, *shape.items) if isinstance(shape, Factors) else shape.items
+
+
 _KINDS: dict[str, type[Shape]] = {
     kind.kind: kind for kind in (Factors, InexactFactors, ItemWeights, Ranking)
 }

@@ -15,6 +15,7 @@ from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import Factors, open_shape
+from toplists.engine.storage import is_intact
 from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
@@ -64,12 +65,12 @@ def _can_be_parent(place: Workplace, parent: Run, run: Run) -> bool:
 
 
 def start_from(place: Workplace, parent: Run) -> Start | None:
-    """The item vectors of a run's evaluation fit; `None` where its files are gone."""
+    """The item vectors of a run's evaluation fit; `None` where its files are gone or damaged."""
     items = open_blocks(block_folder(place.dataset, parent.run_id), "items")
     fit = plan_fits(place, parent).candidate
     shape = open_shape(model_folder(place.dataset, parent, fit))
     if items is None or not isinstance(shape, Factors):
         return None
     start = Start(items.blocks, shape.items)
-    folders = [*start.parts, *(block.path for block in start.blocks)]
-    return start if all(Path(folder).is_dir() for folder in folders) else None
+    blocks_are_there = all(Path(block.path).is_dir() for block in start.blocks)
+    return start if blocks_are_there and all(map(is_intact, start.parts)) else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -21,7 +22,8 @@ class Workplace:
 
     `start_session` starts Spark. It is called on first use of `spark` only, so that a command which
     finds nothing to do ends without it. `accept_input`: the person says that an unusual input is right.
-    `surroundings` says what the command runs on, for the ledger.
+    `surroundings` says what the command runs on, for the ledger. `intact` are the folders of fits that
+    the command made, or has looked through.
     """
 
     settings: Settings
@@ -31,6 +33,7 @@ class Workplace:
     start_session: Callable[[], SparkSession]
     accept_input: bool = False
     surroundings: Callable[[], Mapping[str, object]] = dict
+    intact: set[Path] = field(default_factory=set, compare=False)
 
     @cached_property
     def spark(self) -> SparkSession:

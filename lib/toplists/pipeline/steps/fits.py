@@ -19,7 +19,16 @@ from pydantic import ValidationError
 from toplists.config.settings import ModelSettings, PrepareSettings, RecommendSettings
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.blocks import Part
-from toplists.engine.shapes import Factors, ItemWeights, Ranking, Shape, commit_shape, open_shape
+from toplists.engine.exchange import damaged_parts
+from toplists.engine.shapes import (
+    Factors,
+    ItemWeights,
+    Ranking,
+    Shape,
+    commit_shape,
+    open_shape,
+    parts_of,
+)
 from toplists.errors import ConfigurationError
 from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import read_rows
@@ -192,20 +201,34 @@ def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape 
     """The content of a fit as files that tasks open, or `None` where it has to be made.
 
     Publication fits are stored in tables. Evaluation fits, which nobody needs after the run, are kept
-    in files only, and made again where those are gone.
+    in files only, and made again where those are gone or damaged.
     """
     model_id = fit.model_id(run)
     registered = read_rows(place.dataset, MODELS, model_id=model_id)
     if not registered:
         return None
     folder = model_folder(place.dataset, run, fit)
-    shape = open_shape(folder)
+    shape = open_intact_shape(place, folder)
     if shape is None and fit.part == "all":
         kind, blocks = registered[0]["shape"], snapshot.blocks(place.settings.engine.block_entries)
         shape = load_shape(
             place.spark, place.dataset, kind, model_id, blocks.users, blocks.items, folder
         )
         commit_shape(folder, shape)
+        place.intact.add(folder)
+    return shape
+
+
+def open_intact_shape(place: Workplace, folder: Path) -> Shape | None:
+    """The shape in the folder, or `None` where there is none or its files are damaged."""
+    shape = open_shape(folder)
+    if shape is None or folder in place.intact:
+        return shape
+    damaged = damaged_parts(place.spark, parts_of(shape))
+    if damaged:
+        _LOG.warning("files of the fit in %s are damaged or gone, as %s", folder, damaged[0])
+        return None
+    place.intact.add(folder)
     return shape
 
 

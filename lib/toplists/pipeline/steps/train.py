@@ -159,6 +159,7 @@ def _fit_and_save(
     fitted = fit.model.fit(data)
     shape = fitted.shape
     commit_shape(data.folder, shape)
+    place.intact.add(data.folder)
     if fit.part == "all":
         save_shape(place.spark, shape, place.dataset, model_id, blocks.users, blocks.items)
     ended = place.clock()
