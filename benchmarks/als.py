@@ -8,7 +8,8 @@
     .venv/bin/python benchmarks/als.py cores       # one and two cores, a standalone cluster
     .venv/bin/python benchmarks/als.py agreement   # the same results as MLlib
 
-Every command writes results/als-NAME.json and .md beside this file. Data are kept in --folder.
+Every command writes results/als-NAME.json and .md beside this file; with fewer ratings or contenders than
+usual, NAME says so. Data are kept in --folder.
 """
 
 from __future__ import annotations
@@ -38,21 +39,23 @@ def main() -> int:
     parser.add_argument("--ratings", type=float, help="instead of the usual number")
     parser.add_argument("--without", nargs="*", default=[], choices=("mllib", "implicit"))
     arguments = parser.parse_args()
-    root, name = arguments.folder.resolve(), arguments.name
+    root, command = arguments.folder.resolve(), arguments.name
+    unusual = [f"{arguments.ratings / 1e6:g}m"] if arguments.ratings else []
+    name = "-".join([command, *unusual, *(f"without-{who}" for who in arguments.without)])
 
     def made_up(ratings: float) -> Bench:
         snapshot = generated(arguments.ratings or ratings, root, ROOT / "spark-submit.sh")
         return Bench(snapshot, root / "work" / name)
 
     others = [who for who in ("implicit", "mllib") if who not in arguments.without]
-    match name:
+    match command:
         case "implicit":
             implicit(made_up(20e6), name, 64, others)
         case "wide":
             implicit(made_up(5e6), name, 128, others)
         case "books" | "agreement":
             bench = Bench(goodbooks(arguments.real, root), root / "work" / name)
-            if name == "books":
+            if command == "books":
                 implicit(bench, name, 64, others)
             else:
                 agreement(bench, name)

@@ -19,6 +19,6 @@ def write(name: str, title: str, said: Sequence[str], content: dict[str, Any]) -
     text = json.dumps({"machine": machine, **content}, indent=2)
     (_RESULTS / f"als-{name}.json").write_text(text + "\n")
     about = ", ".join(f"{key} {value}" for key, value in machine.items())
-    lines = [f"# {title}", "", f"{about}. Made by `benchmarks/als.py {name}`.", "", *said]
+    lines = [f"# {title}", "", f"{about}. Made by `benchmarks/als.py`.", "", *said]
     (_RESULTS / f"als-{name}.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

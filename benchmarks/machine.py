@@ -24,7 +24,7 @@ def describe_machine() -> dict[str, str]:
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
+        ["git", "describe", "--always", "--exclude=*", "--dirty=, changed since"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,9 +1,9 @@
 """How long the ten best items for all users take, seen ones left out, beside MLlib and `implicit`.
 
-    .venv/bin/python benchmarks/topn.py [--folder /tmp/generated]
+    .venv/bin/python benchmarks/topn.py [--folder /tmp/bench] [--ratings 20e6]
 
 All contenders score with the same factors of rank 64, fitted once to 20 million generated ratings of
-140,000 users and 25,000 items; what is missing in the folder is made. Each runs in a process of its own, one
+140,000 users and 25,000 items, which benchmarks/als.py shares; what is missing in the folder is made. Each runs in a process of its own, one
 after the other. Writes results/topn.json and results/topn.md beside this file.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from als_data import Snapshot, generated
 from environment import run_among_rivals, run_here, run_on_spark
 from machine import ROOT, describe_machine
 
@@ -37,14 +37,10 @@ NAMES = {
 }
 
 
-def make_data(events: Path) -> None:
-    """Generate the events, fit the factors: whatever is not there."""
-    if not (events / "last-day" / "_SUCCESS").exists():
-        generate = [str(ROOT / "spark-submit.sh"), "generate", "--out", str(events)]
-        subprocess.run(generate, check=True)
-    folder = events / "topn"
+def make_data(snapshot: Snapshot, folder: Path) -> None:
+    """Fit the factors, and write what MLlib reads: whatever is not there."""
     if not (folder / "ready").exists():
-        run_on_spark(HERE / "topn_data.py", str(events))
+        run_on_spark(HERE / "topn_data.py", str(snapshot.folder), str(folder))
     for side in ("users", "items"):
         path = folder / "mllib" / side / "factors.parquet"
         if not path.exists():
@@ -56,26 +52,27 @@ def make_data(events: Path) -> None:
             pq.write_table(pa.table({"id": ids, "features": features}), path, row_group_size=16_384)
 
 
-def run_contenders(events: Path) -> dict[str, dict[str, Any]]:
+def run_contenders(snapshot: Snapshot, folder: Path) -> dict[str, dict[str, Any]]:
     """Run each by itself; what each says of its run."""
-    results = events / "topn" / "results"
+    results = folder / "results"
     results.mkdir(exist_ok=True)
 
     def result(name: str) -> str:
         return str(results / f"{name}.json")
 
-    run_here(HERE / "topn_kernel.py", str(events), result("kernel"))
-    run_on_spark(HERE / "topn_spark.py", "toplists", str(events), result("toplists"))
+    run_here(HERE / "topn_kernel.py", str(folder), result("kernel"))
+    places = str(snapshot.folder), str(folder)
+    run_on_spark(HERE / "topn_spark.py", "toplists", *places, result("toplists"))
     # As many threads of linear algebra as `implicit` has itself, or one, as it advises: the faster counts.
     for threads in ("1", "2"):
         name = f"implicit-{threads}"
         run_among_rivals(
-            HERE / "topn_implicit.py", str(events), result(name), OPENBLAS_NUM_THREADS=threads
+            HERE / "topn_implicit.py", str(folder), result(name), OPENBLAS_NUM_THREADS=threads
         )
     for name in ("mllib", "mllib_filtered"):
         run_on_spark(
             HERE / "topn_spark.py",
-            *(name, str(events), result(name)),
+            *(name, *places, result(name)),
             compiled_jvm=True,
             spark_driver_memory="8g",
             spark_sql_objectHashAggregate_sortBased_fallbackThreshold="1000000",
@@ -83,14 +80,15 @@ def run_contenders(events: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
 
 
-def lists_of(events: Path, contenders: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
+def lists_of(
+    snapshot: Snapshot, folder: Path, contenders: dict[str, dict[str, Any]]
+) -> dict[str, np.ndarray]:
     """int32[users, 10] of those whose lists leave out what was seen, -1 behind the end."""
-    folder = events / "topn"
     kernel = np.load(folder / "results" / "kernel.npy")
     fastest = min(("implicit-1", "implicit-2"), key=lambda name: min(contenders[name]["seconds"]))
     contenders["implicit"] = contenders[fastest]
-    ids = pq.read_table(folder / "snapshot" / "items.parquet")["item_id"].combine_chunks()
-    owners = pq.read_table(folder / "snapshot" / "users.parquet")["user_id"].combine_chunks()
+    ids = pq.read_table(snapshot.folder / "items.parquet")["item_id"].combine_chunks()
+    owners = pq.read_table(snapshot.folder / "users.parquet")["user_id"].combine_chunks()
     written = pq.ParquetDataset(
         folder / "lake" / "topn" / "recommendations", filters=[("run_id", "=", "r0")]
     ).read(columns=["user_id", "items"])
@@ -162,23 +160,23 @@ def report(content: dict[str, Any]) -> list[str]:
 def main() -> int:
     """Run all, write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/generated"))
-    events = parser.parse_args().folder.resolve()
-    make_data(events)
-    contenders = run_contenders(events)
-    quality = judge(lists_of(events, contenders), np.load(events / "topn" / "users.npy"))
-    sizes = {
-        side: np.load(events / "topn" / f"{side}.npy", mmap_mode="r").shape
-        for side in ("users", "items")
-    }
-    ratings = len(np.load(events / "topn" / "indices.npy", mmap_mode="r"))
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/bench"))
+    parser.add_argument("--ratings", type=float, default=20e6)
+    arguments = parser.parse_args()
+    root = arguments.folder.resolve()
+    snapshot = generated(arguments.ratings, root, ROOT / "spark-submit.sh")
+    folder = snapshot.folder.parent / "topn"
+    make_data(snapshot, folder)
+    contenders = run_contenders(snapshot, folder)
+    vectors = np.load(folder / "users.npy", mmap_mode="r")
+    quality = judge(lists_of(snapshot, folder, contenders), vectors)
     content = {
         "machine": describe_machine(),
         "data": {
-            "ratings": ratings,
-            "users": sizes["users"][0],
-            "items": sizes["items"][0],
-            "rank": sizes["users"][1],
+            "ratings": snapshot.ratings,
+            "users": snapshot.users,
+            "items": snapshot.items,
+            "rank": vectors.shape[1],
         },
         "contenders": contenders,
         "quality": quality,

@@ -1,4 +1,4 @@
-"""The contender `implicit` of the top-N benchmark: EVENTS RESULT."""
+"""The contender `implicit` of the top-N benchmark: FOLDER RESULT."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import implicit
 import numpy as np
 import scipy.sparse as sp
 
-N, THREADS, ROUNDS = 10, 2, 3
+N, THREADS, ROUNDS = 10, 2, 2
 
 
 def main() -> None:
     """Lists for all users without what was seen, kept in memory."""
-    folder, result = Path(sys.argv[1]) / "topn", Path(sys.argv[2])
+    folder, result = Path(sys.argv[1]), Path(sys.argv[2])
     users, items = (np.load(folder / f"{side}.npy") for side in ("users", "items"))
     indptr, indices = (np.load(folder / f"{name}.npy") for name in ("indptr", "indices"))
     shape = (len(users), len(items))

@@ -1,4 +1,4 @@
-"""The top-N kernel without Spark, and the bare matrix product, in turns: EVENTS RESULT."""
+"""The top-N kernel without Spark, and the bare matrix product, in turns: FOLDER RESULT."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TILE_BYTES = 32 << 20
 
 def main() -> None:
     """One thread per core, each with its share of the users."""
-    folder, result = Path(sys.argv[1]) / "topn", Path(sys.argv[2])
+    folder, result = Path(sys.argv[1]), Path(sys.argv[2])
     users, items = (np.load(folder / f"{side}.npy") for side in ("users", "items"))
     seen = ItemSets(*(np.load(folder / f"{name}.npy") for name in ("indptr", "indices")))
     transposed = np.ascontiguousarray(items.T)
