@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/als.py implicit    # rank 64 on 20 million; blocks; cost of Spark
     .venv/bin/python benchmarks/als.py wide        # rank 128 on 5 million
+    .venv/bin/python benchmarks/als.py widest      # rank 256 on 5 million
     .venv/bin/python benchmarks/als.py books       # goodbooks
     .venv/bin/python benchmarks/als.py explicit    # rank 32 and 64
     .venv/bin/python benchmarks/als.py growth      # 5 to 50 million
@@ -32,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ("implicit", "wide", "books", "explicit", "growth", "cores", "agreement")
+    names = ("implicit", "wide", "widest", "books", "explicit", "growth", "cores", "agreement")
     parser.add_argument("name", choices=names)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/bench"))
     parser.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data")
@@ -53,6 +54,8 @@ def main() -> int:
             implicit(made_up(20e6), name, 64, others)
         case "wide":
             implicit(made_up(5e6), name, 128, others)
+        case "widest":
+            implicit(made_up(5e6), name, 256, others)
         case "books" | "agreement":
             bench = Bench(goodbooks(arguments.real, root), root / "work" / name)
             if command == "books":

@@ -104,6 +104,11 @@ def test_a_value_out_of_range_names_key_value_origin_and_range(conf: Path, argum
     assert text.endswith("allowed: whole number, at least 1, at most 1024.")
 
 
+@pytest.mark.parametrize("value", [".inf", ".nan", "-1"])
+def test_a_number_is_finite_and_in_its_range(conf: Path, value: str) -> None:
+    assert "model.als.alpha = " in message(conf, f"model.als.alpha={value}")
+
+
 def test_lists_mappings_and_days_are_settings_too(conf: Path) -> None:
     write_local(
         conf,

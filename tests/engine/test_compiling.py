@@ -50,3 +50,31 @@ def test_a_change_in_another_file_compiles_its_callers_anew(package: Path) -> No
     assert ask() == ["1", "1"]  # one hit
     (package / "saying.py").write_text(_CALLED.format(2))
     assert ask() == ["2"]
+
+
+_LOAD = """
+import sys
+from toplists.engine.daemon import load_kernels
+load_kernels()
+kernels = {
+    value
+    for name, module in list(sys.modules.items()) if name.startswith("toplists.engine.kernels")
+    for value in list(vars(module).values()) if hasattr(value, "stats") and hasattr(value, "signatures")
+}
+print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))
+print(sum(sum(kernel.stats.cache_hits.values()) for kernel in kernels))
+"""
+
+
+@pytest.mark.process
+def test_the_second_application_compiles_nothing() -> None:
+    def load() -> list[int]:
+        environment = {**os.environ, "PYTHONPATH": str(FOLDER.parents[2])}
+        command = [sys.executable, "-c", _LOAD]
+        said = subprocess.check_output(command, env=environment, text=True).split()
+        return list(map(int, said))
+
+    load()
+    misses, hits = load()
+    assert misses == 0
+    assert hits >= 8  # what fits and lists begin with

@@ -33,9 +33,9 @@ TIME_DIRECTIVES = frozenset(
 
 
 class Section(BaseModel):
-    """A group of settings: immutable, and closed against unknown keys."""
+    """A group of settings: immutable, closed against unknown keys, and of finite numbers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LakeSettings(Section):
