@@ -4,6 +4,13 @@ The message is one paragraph: what is wrong, where, and what to do about it. Any
 `ToplistsError` is a defect of ours; it ends in exit code 1 and its stack trace goes to the log file.
 """
 
+_LONGEST_EXCERPT = 200
+
+
+def excerpt(text: str) -> str:
+    """What a message shows of a text from the input, which may have any length: how it begins."""
+    return text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "…"
+
 
 class ToplistsError(Exception):
     """Something failed that running again may cure (exit code 1)."""

@@ -155,6 +155,19 @@ def test_given_ids_types_and_versions(spark: SparkSession) -> None:
     assert rows[1].event_type == "rating"  # none given
 
 
+def test_a_blank_type_is_none_given(spark: SparkSession) -> None:
+    rows: list[dict[str, Any]] = [{"event_type": " "}, {"event_type": "click"}, {}]
+    roles: tuple[Role, ...] = ("user", "item", "value", "time", "event_type")
+    allowed = judged(spark, rows, roles, event_types=("click", "rating"))
+    assert [(row.reasons, row.event_type) for row in allowed] == [
+        ([], "rating"),
+        ([], "click"),
+        ([], "rating"),
+    ]
+    clicks = judged(spark, rows, roles, event_types=("click",))
+    assert [codes(row) for row in clicks] == [["event_type_unknown"], [], ["event_type_unknown"]]
+
+
 def test_a_pattern_does_not_concern_times_of_a_type(spark: SparkSession) -> None:
     roles: tuple[Role, ...] = ("user", "item", "value", "time", "updated_at")
     rows = judged(

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from email.message import Message
 from functools import partial
+from http.client import BadStatusLine, IncompleteRead
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -140,6 +141,45 @@ def test_other_schemes_are_refused(tmp_path: Path) -> None:
     environ = {"XDG_CACHE_HOME": str(tmp_path), "MOVIELENS_URL": "ftp://example.org"}
     with pytest.raises(ConfigurationError, match="expected a URL"):
         provide(named(environ), environ)
+
+
+def test_secrets_in_the_url_are_used_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(url: str, **_: Any) -> Any:
+        asked.append(url)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "MOVIELENS_URL": "https://a.b/c/?token=s3cret"}
+    with pytest.raises(ToplistsError, match=r"https://a\.b/c/ml-1m\.zip cannot") as failed:
+        provide(named(environ, "1m"), environ)
+    assert asked == ["https://a.b/c/ml-1m.zip?token=s3cret"]
+    assert "s3cret" not in str(failed.value)
+
+
+@pytest.mark.parametrize("url", ["https://bob:s3cret@a.b/c", "ftp://bob:s3cret@a.b/c"])
+def test_a_password_in_the_url_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "MOVIELENS_URL": url}
+    with pytest.raises(ConfigurationError, match="MOVIELENS_URL is") as failed:
+        provide(named(environ, "1m"), environ)
+    assert "s3cret" not in str(failed.value)
+
+
+@pytest.mark.parametrize("failure", [BadStatusLine("SSH-2.0 s3cret"), IncompleteRead(b"s3cret")])
+def test_what_is_no_answer_in_http_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise failure
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "MOVIELENS_URL": "http://a.b/c"}
+    with pytest.raises(ToplistsError, match=r"ml-1m\.zip cannot be fetched \(no answer") as failed:
+        provide(named(environ, "1m"), environ)
+    assert "s3cret" not in str(failed.value)
 
 
 def test_half_an_archive_is_not_kept(environ: dict[str, str], offered: Path) -> None:

@@ -112,6 +112,29 @@ def test_json_and_parquet_keep_types(tmp_path: Path) -> None:
     assert list(found) == [expected]
 
 
+def test_ids_in_json_are_as_they_are_written(tmp_path: Path) -> None:
+    content = b'{"item": 1.0, "price": 1.50}\n{"item": 1e3}\n{"item": 1}\n'
+    found = entries(tmp_path / "i.jsonl", content)
+    assert [one["item_id"] for one in found] == ["1.0", "1e3", "1"]
+    assert found[0]["numbers"] == {"price": 1.5}
+
+
+def test_a_number_that_no_column_holds_is_text(tmp_path: Path) -> None:
+    (found,) = entries(
+        tmp_path / "i.jsonl", b'{"item": 1, "pages": 1%s, "x": 1e999}' % (b"0" * 400)
+    )
+    assert (found["attributes"], found["numbers"]) == ({"pages": "1" + "0" * 400}, None)
+
+
+def test_what_spark_writes_of_times_is_in_utc(tmp_path: Path) -> None:
+    table = pa.table({"item": ["1"], "available_from": pa.array([MOMENT.replace(tzinfo=None)])})
+    path = tmp_path / "i.parquet"
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    settings = IngestSettings(time_zone="Europe/Berlin")
+    (found,) = read_typed(InputFile(path), "items", settings)
+    assert found["available_from"] == MOMENT
+
+
 def test_the_id_column_may_be_named(tmp_path: Path) -> None:
     chosen = ColumnSettings(item="article")
     (found,) = entries(tmp_path / "i.csv", b"article,item_id\na,b\n", columns=chosen)
@@ -129,6 +152,11 @@ def test_the_id_column_may_be_named(tmp_path: Path) -> None:
         ("a.item", b"item_id:token\tp:float\n1\tx\n", "line 2: p: 'x' is declared a float"),
         ("a.item", b"item_id:token\n1\t2\n", "line 2: expected 1 fields, found 2"),
         ("a.jsonl", b'{"item_id": 1}\n{"item_id": \n', "line 2 is not JSON"),
+        (
+            "a.jsonl",
+            b'{"item_id": 1, "title": "\\ud83d"}\n',
+            "line 1: a text holds half a character",
+        ),
         ("a.csv", b"item_id,title\n1,caf\xe9\n", "line 2: byte 0xe9 is not UTF-8"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet"),
         ("a.csv", b'item_id,title\n1,"' + b"x" * 200_000, "line 2: field larger than"),

@@ -127,3 +127,9 @@ def test_a_chosen_column_that_is_missing_is_refused() -> None:
 def test_a_name_that_occurs_twice_is_ambiguous() -> None:
     with pytest.raises(InputRefusedError, match="user and user could all be"):
         find_columns(["user", "user", "item"], ColumnSettings(), "feed.csv, line 1")
+
+
+def test_of_a_line_without_end_a_message_shows_the_beginning(tmp_path: Path) -> None:
+    with pytest.raises(InputRefusedError, match="but the columns are x") as refused:
+        layout(tmp_path, b"x" * 100_000)
+    assert len(str(refused.value)) < 700

@@ -319,7 +319,7 @@ def test_damage_in_a_later_piece_leaves_nothing(
 def test_too_many_refused_rows_refuse_the_input(
     take: Take, dataset: Dataset, tmp_path: Path
 ) -> None:
-    rows = ["u,i,4"] * 95 + [",i,4", "u,,x", "u,i,x", "u", "u,i,"]
+    rows = ["u,i,4"] * 95 + [",i,4", "u,,x", "u,i,x" + "y" * 9999, "u", "u,i,"]
     (tmp_path / "feed.csv").write_text("user,item,rating\n" + "\n".join(rows) + "\n")
     source = f"csv:{tmp_path}/feed.csv"
     with pytest.raises(InputRefusedError) as refused:
@@ -331,6 +331,7 @@ def test_too_many_refused_rows_refuse_the_input(
     )
     assert "feed.csv line 97: ',i,4' (user_missing: the user id is empty)" in message
     assert "line 99" in message
+    assert len(message) < 1200
     assert "line 100" not in message  # three examples
     assert refused.value.exit_code == 5
     assert not dataset.root.exists()

@@ -68,7 +68,6 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
         ).alias("version"),
     )
     judged = read.withColumn("reasons", _reasons(rules, loaded_at))
-    given_type = F.when(~_is_missing(F.col("event_type")), F.col("event_type"))
     return judged.select(
         "file",
         "line",
@@ -78,7 +77,7 @@ def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
         "reasons",
         F.col("user").alias("user_id"),
         F.col("item").alias("item_id"),
-        F.coalesce(given_type, F.lit(DEFAULT_EVENT_TYPE)).alias("event_type"),
+        _event_type().alias("event_type"),
         _scaled(rules).alias("value"),
         "event_time",
         F.col("version").alias("updated_at"),
@@ -120,8 +119,7 @@ def _id_checks(rules: RowRules) -> list[tuple[str, Column]]:
         for role in sorted(rules.whole)
     ]
     if rules.event_types is not None:
-        kind = F.coalesce(F.col("event_type"), F.lit(DEFAULT_EVENT_TYPE))
-        unknown = ~kind.isin(list(rules.event_types))
+        unknown = ~_event_type().isin(list(rules.event_types))
         checks.append(("event_type_unknown: it is none of ingest.event_types", unknown))
     return checks
 
@@ -195,6 +193,11 @@ def _unless_missing(role: str, rules: RowRules) -> Column:
     text = F.col(role)
     told = F.btrim(text, F.lit(WHITESPACE)).isin(list(rules.missing))
     return F.when(~told, text)
+
+
+def _event_type() -> Column:
+    given = F.when(~_is_missing(F.col("event_type")), F.col("event_type"))
+    return F.coalesce(given, F.lit(DEFAULT_EVENT_TYPE))
 
 
 def _is_missing(text: Column) -> Column:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 from toplists.config.settings import ColumnSettings
-from toplists.errors import InputRefusedError
+from toplists.errors import InputRefusedError, excerpt
 
 Role: TypeAlias = Literal["user", "item", "value", "time", "event_type", "event_id", "updated_at"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -48,7 +48,7 @@ def find_columns(header: Sequence[str], chosen: ColumnSettings, where: str) -> d
         if len(positions) > 1:
             names = " and ".join(header[at] for at in positions)
             raise InputRefusedError(
-                f"{where}: columns {names} could all be the {_title(role)}. Say which is with "
+                f"{where}: columns {excerpt(names)} could all be the {_title(role)}. Say which is with "
                 f"--set ingest.columns.{role}=COLUMN."
             )
         if positions:
@@ -56,7 +56,7 @@ def find_columns(header: Sequence[str], chosen: ColumnSettings, where: str) -> d
         elif name is not None or role in REQUIRED:
             expected = f"a column {name}" if name else f"a column with the {_title(role)}"
             raise InputRefusedError(
-                f"{where}: expected {expected}, but the columns are {', '.join(header)}. If another "
+                f"{where}: expected {expected}, but the columns are {excerpt(', '.join(header))}. If another "
                 f"column is meant, name it with --set ingest.columns.{role}=COLUMN."
             )
     return found
@@ -102,7 +102,7 @@ def find_id_column(header: Sequence[str], role: Role, chosen: str | None, where:
     if len(found) != 1:
         raise InputRefusedError(
             f"{where}: expected one column with the {_title(role)}, such as {role}_id, but the columns "
-            f"are {', '.join(header)}."
+            f"are {excerpt(', '.join(header))}."
         )
     return found[0]
 

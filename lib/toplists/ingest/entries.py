@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from toplists.config.settings import IngestSettings
-from toplists.errors import InputRefusedError
+from toplists.errors import InputRefusedError, excerpt
 from toplists.ingest.columns import Role, find_id_column
 from toplists.ingest.files import InputFile
 from toplists.ingest.layout import atomic_field
@@ -61,7 +62,7 @@ def read_typed(file: InputFile, table: EntryTable, settings: IngestSettings) -> 
         if id_column is None or id_column not in fields:
             id_column = find_id_column(list(fields), role, chosen, where)
         rest = dict(fields)
-        entry_id = _text(rest.pop(id_column))
+        entry_id = _written(rest.pop(id_column))
         if entry_id is None or not entry_id.strip():
             raise InputRefusedError(f"{where}: the {role} id is empty. Every entry needs one.")
         yield _item(entry_id, rest, zone, where) if table == "items" else _user(entry_id, rest)
@@ -97,16 +98,15 @@ def _user(user_id: str, fields: dict[str, Value]) -> Row:
 
 
 def _attributes(fields: Fields) -> Row:
-    numbers = {
-        name: float(value)
-        for name, value in sorted(fields.items())
-        if isinstance(value, int | float) and math.isfinite(value)
-    }
-    texts = {
-        name: text
-        for name, value in sorted(fields.items())
-        if not isinstance(value, int | float) and (text := _text(value))
-    }
+    numbers: dict[str, float] = {}
+    texts: dict[str, str] = {}
+    for name, value in sorted(fields.items()):
+        if isinstance(value, float) and not math.isfinite(value):
+            continue
+        if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
+            numbers[name] = float(value)
+        elif text := _text(value):
+            texts[name] = text
     return {"attributes": texts, "numbers": numbers or None}
 
 
@@ -153,7 +153,9 @@ def _atomic(text: str, kind: str, where: str) -> Value:
     try:
         return float(text)
     except ValueError as error:
-        raise InputRefusedError(f"{where}: {text!r} is declared a float and is none.") from error
+        raise InputRefusedError(
+            f"{where}: {excerpt(text)!r} is declared a float and is none."
+        ) from error
 
 
 def _delimited_rows(
@@ -182,14 +184,41 @@ def _json_rows(file: InputFile) -> Iterator[tuple[int, Fields]]:
         if not line.strip():
             continue
         try:
-            parsed = json.loads(line)
+            parsed = json.loads(line, parse_float=_Number)
         except (ValueError, RecursionError) as error:
             raise InputRefusedError(
                 f"{file}, line {number} is not JSON: {error}. Expected one object per line."
             ) from error
         if not isinstance(parsed, dict):
             raise InputRefusedError(f"{file}, line {number}: expected a JSON object.")
+        if "\\u" in line:
+            _require_unicode(parsed, f"{file}, line {number}")
         yield number, {name: _value(value) for name, value in parsed.items()}
+
+
+class _Number(float):
+    """A number of JSON with the text that it was written as."""
+
+    text: str
+
+    def __new__(cls, text: str) -> _Number:
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+def _written(value: Value) -> str | None:
+    """The text of an id, which is that in files with events: 1.0 is another id than 1."""
+    return value.text if isinstance(value, _Number) else _text(value)
+
+
+def _require_unicode(parsed: Mapping[str, Any], where: str) -> None:
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputRefusedError(
+            f"{where}: a text holds half a character (one \\u escape of two). Correct the catalogue."
+        ) from error
 
 
 def _parquet_rows(file: InputFile) -> Iterator[tuple[int, Fields]]:
@@ -256,7 +285,7 @@ def _moment(value: Value, zone: ZoneInfo, where: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise InputRefusedError(
-            f"{where}: {text!r} is no time. Expected ISO 8601 or seconds since 1970."
+            f"{where}: {excerpt(text)!r} is no time. Expected ISO 8601 or seconds since 1970."
         ) from error
 
 

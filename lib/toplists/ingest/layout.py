@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from toplists.config.settings import ColumnSettings, IngestSettings
-from toplists.errors import InputRefusedError
+from toplists.errors import InputRefusedError, excerpt
 from toplists.ingest.columns import MOVIELENS_COLUMNS, Role, find_columns
 from toplists.ingest.files import InputFile
 from toplists.ingest.source import SourceKind
@@ -160,7 +160,7 @@ def atomic_field(text: str, where: str) -> tuple[str, str]:
     name, _, kind = text.rpartition(":")
     if not name or kind not in _ATOMIC_TYPES:
         raise InputRefusedError(
-            f"{where}: {text!r} is not a field of an atomic file. Expected NAME:TYPE, separated by tabs; "
+            f"{where}: {excerpt(text)!r} is not a field of an atomic file. Expected NAME:TYPE, separated by tabs; "
             f"types are {', '.join(sorted(_ATOMIC_TYPES))}."
         )
     return name, kind
@@ -189,7 +189,7 @@ def _netflix_layout(line: str, file: InputFile, mark: int) -> TextLayout | Secti
         return _without_header("\t", _RATING_FIELDS[:fields], mark)
     raise InputRefusedError(
         f"{file}, line 1: expected the id of a movie and a colon, or user, item and rating separated "
-        f"by tabs, but found {line[:80]!r}."
+        f"by tabs, but found {excerpt(line)!r}."
     )
 
 

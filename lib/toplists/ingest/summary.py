@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from toplists.errors import InputRefusedError
+from toplists.errors import InputRefusedError, excerpt
 from toplists.ingest.batch import Batch
 from toplists.ingest.digests import looks_of
 from toplists.ingest.recognition import Part
 from toplists.ingest.staging import StagedFile
 
 _EXAMPLES = 3
+# Characters of an example that come to the driver; more than a message shows.
+_SHIPPED = 1000
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,12 @@ def require_enough(
         .orderBy(F.desc("count"), "code")
         .collect()
     )
-    examples = refused.orderBy("file", "line").limit(_EXAMPLES).collect()
+    first = refused.orderBy("file", "line").limit(_EXAMPLES)
+    examples = first.withColumn("raw", F.substring("raw", 1, _SHIPPED)).collect()
     counts = ", ".join(f"{row.code} ({row['count']:,})" for row in by_code)
     shown = "; ".join(
-        f"{batch.events[row.file].file} line {row.line}: {row.raw!r} ({', '.join(row.reasons)})"
+        f"{batch.events[row.file].file} line {row.line}: {excerpt(row.raw)!r} "
+        f"({excerpt(', '.join(row.reasons))})"
         for row in examples
     )
     raise InputRefusedError(
