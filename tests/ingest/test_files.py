@@ -102,6 +102,31 @@ def test_part_files_come_in_order_without_a_writers_own(tmp_path: Path) -> None:
     assert [file.path.name for file in found.events] == ["part-0.csv.gz", "part-1.csv"]
 
 
+def test_names_may_be_in_capitals(tmp_path: Path) -> None:
+    make(tmp_path, "B.CSV", "a.csv")
+    (tmp_path / "c.csv.GZ").write_bytes(gzip.compress(b"x"))
+    found = find_files(Source("csv", str(tmp_path)))
+    assert [file.name for file in found.events] == ["B.CSV", "a.csv", "c.csv.GZ"]
+    make(tmp_path, "RATINGS.CSV")
+    assert [file.name for file in find_files(movielens(tmp_path)).events] == ["RATINGS.CSV"]
+
+
+def test_files_in_folders_inside_are_not_left_out_silently(tmp_path: Path) -> None:
+    make(tmp_path, "a.csv")
+    for folder in ("day=2", "_old", ".trash", "notes"):
+        (tmp_path / folder).mkdir()
+    make(tmp_path / "_old", "b.csv")
+    make(tmp_path / ".trash", "b.csv")
+    make(tmp_path / "notes", "b.pdf")
+    assert len(find_files(Source("csv", str(tmp_path))).events) == 1
+    make(tmp_path / "day=2", "d.csv")
+    with pytest.raises(InputRefusedError, match=r"such as .*/day=2/d\.csv, .*'csv:.*/\*/\*\.csv'"):
+        find_files(Source("csv", str(tmp_path)))
+    for glob, names in (("*.csv", ["a.csv"]), ("d*/*.csv", ["d.csv"])):
+        found = find_files(Source("csv", str(tmp_path / glob)))
+        assert [file.name for file in found.events] == names
+
+
 def test_a_glob_gives_what_it_matches(tmp_path: Path) -> None:
     make(tmp_path, "a-1.csv", "a-2.csv", "b-1.csv")
     found = find_files(Source("csv", str(tmp_path / "a-*.csv")))

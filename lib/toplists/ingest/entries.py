@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -111,9 +112,7 @@ def _attributes(fields: Fields) -> Row:
 
 
 def _rows(file: InputFile, settings: IngestSettings) -> Iterator[tuple[int, Fields]]:
-    suffix = next((s for s in reversed(file.path.suffixes) if s != ".gz"), "").lower()
-    if file.member is not None:
-        suffix = "." + file.name.removesuffix(".gz").rpartition(".")[2].lower()
+    suffix = PurePosixPath(file.name.lower().removesuffix(".gz")).suffix
     if suffix in (".item", ".user"):
         return _atomic_rows(file)
     if suffix in _DELIMITERS:

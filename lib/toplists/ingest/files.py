@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,18 +14,18 @@ from toplists.errors import InputRefusedError
 from toplists.ingest.archives import safe_members
 from toplists.ingest.source import Source, SourceKind
 
-_RATINGS = re.compile(r"(ratings\.(csv|dat|txt)|u\.data)(\.gz)?")
-_MOVIES = re.compile(r"(movies\.(csv|dat|txt)|u\.item)(\.gz)?")
-_NETFLIX_RATINGS = re.compile(r"(mv_\d+|combined_data_\d+)\.txt(\.gz)?")
-_NETFLIX_TITLES = re.compile(r"movie_titles\.(txt|csv)(\.gz)?")
+_RATINGS = re.compile(r"(ratings\.(csv|dat|txt)|u\.data)(\.gz)?", re.IGNORECASE)
+_MOVIES = re.compile(r"(movies\.(csv|dat|txt)|u\.item)(\.gz)?", re.IGNORECASE)
+_NETFLIX_RATINGS = re.compile(r"(mv_\d+|combined_data_\d+)\.txt(\.gz)?", re.IGNORECASE)
+_NETFLIX_TITLES = re.compile(r"movie_titles\.(txt|csv)(\.gz)?", re.IGNORECASE)
 _ATOMIC = {
     kind: re.compile(rf".+\.{kind}(\.gz)?", re.IGNORECASE) for kind in ("inter", "item", "user")
 }
 _PART_FILES: dict[SourceKind, re.Pattern[str]] = {
-    "csv": re.compile(r".*\.(csv|tsv|txt)(\.gz)?"),
-    "tsv": re.compile(r".*\.(tsv|tab|txt)(\.gz)?"),
-    "jsonl": re.compile(r".*\.(jsonl|ndjson|json)(\.gz)?"),
-    "parquet": re.compile(r".*\.parquet"),
+    "csv": re.compile(r".*\.(csv|tsv|txt)(\.gz)?", re.IGNORECASE),
+    "tsv": re.compile(r".*\.(tsv|tab|txt)(\.gz)?", re.IGNORECASE),
+    "jsonl": re.compile(r".*\.(jsonl|ndjson|json)(\.gz)?", re.IGNORECASE),
+    "parquet": re.compile(r".*\.parquet", re.IGNORECASE),
 }
 _WITH_ARCHIVES: tuple[SourceKind, ...] = ("movielens", "netflix", "recbole")
 _GZIP = b"\x1f\x8b"
@@ -90,10 +91,10 @@ def _find_known_names(source: Source) -> SourceFiles:
     path = Path(source.path)
     if path.is_dir():
         entries = sorted(entry for entry in path.iterdir() if entry.is_file())
-        candidates = [InputFile(entry, gzipped=entry.suffix == ".gz") for entry in entries]
+        candidates = [InputFile(entry, gzipped=_named_gzip(entry.name)) for entry in entries]
     elif path.exists() and _starts_with(path, _ZIP):
         members = safe_members(path)
-        candidates = [InputFile(path, name, gzipped=name.endswith(".gz")) for name in members]
+        candidates = [InputFile(path, name, gzipped=_named_gzip(name)) for name in members]
     elif glob.has_magic(source.path) and not path.exists():
         candidates = [plain_file(one) for one in _globbed(source)]
         return SourceFiles(tuple(candidates))
@@ -160,12 +161,27 @@ def _matching_paths(source: Source) -> list[Path]:
                 f"Name it as delta:{path}."
             )
         pattern = _PART_FILES[source.kind]
+        _refuse_nested(path, pattern, source)
         found = [one for one in path.iterdir() if pattern.fullmatch(one.name)]
     elif path.exists():
         return [path]
     else:
         return _globbed(source)
     return _of_data(found, source)
+
+
+def _refuse_nested(folder: Path, pattern: re.Pattern[str], source: Source) -> None:
+    """Refuse a folder of which files in sub-folders would be left out, as those of a partitioned table."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(one for one in folders if not one.startswith(("_", ".")))
+        nested = [one for one in names if pattern.fullmatch(one) and not one.startswith(("_", "."))]
+        if nested and Path(place) != folder:
+            raise InputRefusedError(
+                f"{folder} has files in folders inside, such as {Path(place) / min(nested)}, and only a "
+                "folder's own files are taken in. Say with a glob which are meant: "
+                f"'{source.kind}:{folder}/*.{source.kind}' for its own, "
+                f"'{source.kind}:{folder}/*/*.{source.kind}' for those inside."
+            )
 
 
 def _globbed(source: Source) -> list[Path]:
@@ -194,7 +210,11 @@ def plain_file(path: Path) -> InputFile:
             f"{path} is a zip archive; only {', '.join(f'{kind}:' for kind in _WITH_ARCHIVES)} read "
             "those. Unpack it and name the file."
         )
-    return InputFile(path, gzipped=_starts_with(path, _GZIP) or path.suffix == ".gz")
+    return InputFile(path, gzipped=_starts_with(path, _GZIP) or _named_gzip(path.name))
+
+
+def _named_gzip(name: str) -> bool:
+    return name.lower().endswith(".gz")
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:
