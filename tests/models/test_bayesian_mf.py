@@ -144,27 +144,61 @@ def test_the_holdout_is_not_learnt_from(fit: Callable[..., Vectors]) -> None:
     assert same(held_out, fit(np.where(holdout, np.nan, rated), name="without"))
 
 
+def interrupted(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
+    """Halves that are begun; the one called `number` is interrupted when it is first."""
+    halves: list[int] = []
+    fix = gibbs._fix
+
+    def dies(mean: float, parts: tuple[str, ...], folder: Path) -> None:
+        halves.append(int(folder.name.removeprefix("fixed-")))
+        if halves.count(number) == 1 and halves[-1] == number:
+            raise KeyboardInterrupt
+        fix(mean, parts, folder)
+
+    monkeypatch.setattr(gibbs, "_fix", dies)
+    return halves
+
+
 def test_sampling_goes_on_where_it_was_interrupted(
     fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     rated, _ = ratings()
     undisturbed = fit(rated, name="undisturbed")
-    fixed: list[int] = []
-    fix = gibbs._fix
-
-    def dies(mean: float, parts: tuple[str, ...], folder: Path) -> None:
-        fixed.append(int(folder.name.removeprefix("fixed-")))
-        if len(fixed) == 5:
-            raise KeyboardInterrupt
-        fix(mean, parts, folder)
-
-    monkeypatch.setattr(gibbs, "_fix", dies)
+    halves = interrupted(monkeypatch, 4)
     with pytest.raises(KeyboardInterrupt):
         fit(rated, name="killed")
     shutil.rmtree(tmp_path / "killed" / "blocks")
     again = fit(rated, name="killed")
-    assert fixed == [*range(5), 4, 5, 6]
+    assert halves == [*range(5), 4, 5, 6]
     assert same(undisturbed, again)
+
+
+def test_a_damaged_file_costs_one_half(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rated, _ = ratings()
+    undisturbed = fit(rated, name="undisturbed")
+    halves = interrupted(monkeypatch, 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(rated, name="killed")
+    (newest,) = (tmp_path / "killed" / "model").glob("items-0004-*/draws.npy")
+    newest.write_bytes(newest.read_bytes()[:-8])
+    again = fit(rated, name="killed")
+    assert halves == [*range(5), *range(3, 7)]
+    assert same(undisturbed, again)
+
+
+def test_a_chain_with_other_settings_does_not_go_on(
+    fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rated, _ = ratings()
+    other = SETTINGS.model_copy(update={"rank": 2})
+    expected = fit(rated, other, name="expected")
+    halves = interrupted(monkeypatch, 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(rated, name="shared")
+    assert same(fit(rated, other, name="shared"), expected)
+    assert halves == [*range(5), *range(7)]
 
 
 @pytest.mark.parametrize("single_task_entries", [100_000, 0])

@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +24,11 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from toplists.engine.alone import run_alone
-from toplists.engine.blocks import BlockRef, BlockSet, Side, all_ids, other_side
+from toplists.engine.blocks import SIDES, BlockRef, BlockSet, Side, all_ids, other_side
 from toplists.engine.exchange import write_parts, write_parts_here
 from toplists.engine.half import Solver, WriteParts, solve_side
 from toplists.engine.objective import Objective
-from toplists.engine.progress import Progress, State
+from toplists.engine.progress import Progress
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.side_sums import read_sums, sum_given
 from toplists.engine.storage import Arrays
@@ -106,6 +107,32 @@ class Alternation:
 
 
 @dataclass(frozen=True)
+class _State:
+    """What is known after a half.
+
+    `parts` are the vectors of each side, `objective` is what was minimized after each iteration,
+    `singular` how many rows of each side had no unique solution when they were solved last.
+    """
+
+    halves: int
+    parts: Mapping[Side, tuple[str, ...]]
+    objective: tuple[float, ...] = ()
+    singular: Mapping[Side, int] | None = None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return (*self.parts["users"], *self.parts["items"])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "singular": dict(self.singular or {})}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> _State:
+        parts = {side: tuple(content["parts"].get(side, ())) for side in SIDES}
+        return cls(content["halves"], parts, tuple(content["objective"]), content["singular"])
+
+
+@dataclass(frozen=True)
 class AlternationResult:
     """Where the factors are, and how the fit went.
 
@@ -137,12 +164,12 @@ def alternate_here(fit: Alternation, folder: Path) -> AlternationResult:
 
 
 def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> AlternationResult:
-    progress = Progress(folder, fit.fingerprint)
+    progress = Progress(folder, fit.fingerprint, _State.from_json)
     state = progress.resume()
     if state is None:
         begin = partial(_begin, fit.objective, fit.start)
         items = write(fit.blocks["items"].blocks, begin, folder, "items-000")
-        state = State(0, {"users": (), "items": items})
+        state = _State(0, {"users": (), "items": items})
         progress.commit(state)
     while not fit.is_done(state.objective):
         state = _next(fit, state, folder, write)
@@ -151,7 +178,7 @@ def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> Alternation
     return AlternationResult(factors, state.objective, sum((state.singular or {}).values()))
 
 
-def _next(fit: Alternation, state: State, folder: Path, write: WriteParts) -> State:
+def _next(fit: Alternation, state: _State, folder: Path, write: WriteParts) -> _State:
     """Do one half."""
     number = state.halves
     side: Side = "items" if number % 2 else "users"
@@ -175,7 +202,7 @@ def _next(fit: Alternation, state: State, folder: Path, write: WriteParts) -> St
     with written(f"removal of what half {number} needed"):
         for needless in (*folder.glob("fixed-*"), *folder.glob("spans-*")):
             rmtree(needless, ignore_errors=True)
-    return State(
+    return _State(
         halves=number + 1,
         parts={**state.parts, side: new},
         objective=objective,

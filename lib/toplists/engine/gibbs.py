@@ -16,6 +16,7 @@ result depends neither on the blocks nor on where or how often they are drawn.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -38,14 +39,13 @@ from toplists.engine.kernels.normal_wishart import (
     draw_noise_precision,
     draw_prior,
 )
+from toplists.engine.progress import Progress
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import (
     Array,
     Arrays,
-    commit_manifest,
     create_array,
     open_array,
-    read_manifest,
     save_arrays,
 )
 from toplists.lake.failpoints import written
@@ -75,6 +75,14 @@ class Chain:
     seed: int
 
     @property
+    def fingerprint(self) -> str:
+        """Tells chains apart whose halves are not one another's."""
+        blocks = [(side, of.rows, of.starts()) for side, of in sorted(self.blocks.items())]
+        length = (self.burn_in, self.rounds, self.keep_every)
+        said = repr((blocks, self.part, self.mean, self.rank, self.seed, length))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @property
     def expected_side(self) -> Side:
         """The side whose expectation is taken: the larger, whose rows have fewer entries to go by."""
         users, items = self.blocks["users"].rows, self.blocks["items"].rows
@@ -102,60 +110,56 @@ def sample_here(chain: Chain, folder: Path) -> Factors:
 
 
 @dataclass(frozen=True)
-class _Progress:
-    """How many halves are done, the parts of each side's last half, `(users, items)` of kept rounds."""
+class _State:
+    """The parts of each side's last half, and `(users, items)` of the rounds that count."""
 
-    halves: int = 0
-    users: tuple[str, ...] = ()
-    items: tuple[str, ...] = ()
+    halves: int
+    users: tuple[str, ...]
+    items: tuple[str, ...]
     kept: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> _Progress:
-        manifest = read_manifest(folder / "chain.json")
-        if manifest is None:
-            return cls()
-        kept = ((tuple(users), tuple(items)) for users, items in manifest["kept"])
-        return cls(
-            manifest["halves"], tuple(manifest["users"]), tuple(manifest["items"]), tuple(kept)
-        )
+    def from_json(cls, content: Mapping[str, Any]) -> _State:
+        kept = ((tuple(users), tuple(items)) for users, items in content["kept"])
+        return cls(content["halves"], tuple(content["users"]), tuple(content["items"]), tuple(kept))
 
-    def commit(self, folder: Path) -> None:
-        commit_manifest(folder / "chain.json", asdict(self))
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
     def parts(self, side: Side) -> tuple[str, ...]:
         return self.users if side == "users" else self.items
 
-    def needed(self) -> set[str]:
-        """The parts that later halves or the result are made of."""
+    @property
+    def named(self) -> set[str]:
         return {*self.users, *self.items, *(part for both in self.kept for part in sum(both, ()))}
 
 
 def _sample(chain: Chain, folder: Path, write: WriteParts) -> Factors:
-    progress = _Progress.read(folder)
-    if not progress.items:
+    progress = Progress(folder, chain.fingerprint, _State.from_json)
+    state = progress.resume()
+    if state is None:
         items = write(chain.blocks["items"].blocks, partial(_start, chain), folder, "items-0000")
-        progress = _Progress(items=items)
-        progress.commit(folder)
+        state = _State(0, (), items)
+        progress.commit(state)
     # The users once from the first items, then in every round the items and after them the users.
-    for half in range(progress.halves, 2 * (chain.burn_in + chain.rounds) + 1):
-        progress = _draw_half(chain, progress, half, folder, write)
+    while state.halves <= 2 * (chain.burn_in + chain.rounds):
+        state = _draw_half(chain, state, folder, write)
+        progress.commit(state)
 
     def join(side: Side, kept: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
         blocks = list(zip(*kept, strict=True))
         return write(blocks, partial(_join, chain, side), folder, f"{side}-mean")
 
     return Factors(
-        users=join("users", [users for users, _ in progress.kept]),
-        items=join("items", [items for _, items in progress.kept]),
+        users=join("users", [users for users, _ in state.kept]),
+        items=join("items", [items for _, items in state.kept]),
     )
 
 
-def _draw_half(
-    chain: Chain, progress: _Progress, half: int, folder: Path, write: WriteParts
-) -> _Progress:
+def _draw_half(chain: Chain, state: _State, folder: Path, write: WriteParts) -> _State:
+    half = state.halves
     side: Side = "items" if half % 2 else "users"
-    given, old = progress.parts(other_side(side)), progress.parts(side)
+    given, old = state.parts(other_side(side)), state.parts(side)
     number = (half + 1) // 2
     fixed = folder / f"fixed-{half:04d}"
     with written(f"fixed side of half {half}"):
@@ -169,16 +173,13 @@ def _draw_half(
     seed = derive_seed(chain.seed, number, side, "rows")
     draw = partial(_draw, chain, str(fixed), prior, precision, seed)
     new = write(chain.blocks[side].blocks, draw, folder, f"{side}-{half + 1:04d}")
-    drawn = {"users": progress.users, "items": progress.items, side: new}
-    kept = progress.kept
+    with written(f"removal of what half {half} needed"):
+        rmtree(fixed, ignore_errors=True)
+    drawn = {"users": state.users, "items": state.items, side: new}
+    kept = state.kept
     if side == chain.expected_side and chain.counts(number):
         kept = (*kept, (drawn["users"], drawn["items"]))
-    progress = _Progress(half + 1, drawn["users"], drawn["items"], kept)
-    progress.commit(folder)
-    with written(f"removal after half {half}"):
-        for replaced in {*old, str(fixed)} - progress.needed():
-            rmtree(replaced, ignore_errors=True)
-    return progress
+    return _State(half + 1, drawn["users"], drawn["items"], kept)
 
 
 def _start(chain: Chain, ref: BlockRef) -> Arrays:
