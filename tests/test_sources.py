@@ -52,6 +52,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("engine/block_builder.py", "_assemble"): Allowed(
         1, "one description per block: its path and five numbers"
     ),
+    ("engine/exchange.py", "damaged_parts"): Allowed(1, "the path of each damaged part"),
     ("engine/exchange.py", "_collect"): Allowed(1, "one path per part that a task wrote"),
     ("evaluation/measure.py", "judge"): Allowed(
         1, "partial sums per block: resamples times figures, whatever the number of users"
@@ -66,11 +67,14 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("ingest/scan.py", "_survey"): Allowed(
         1, "one number of lines and one name per piece of a file"
     ),
-    ("ingest/summary.py", "summarise"): Allowed(
+    ("ingest/summary.py", "tally"): Allowed(
         1, "one row: counts, and per task the name of its file and a count per day"
     ),
     ("ingest/summary.py", "require_enough"): Allowed(
         2, "a count per reason code, of which there is a fixed list; and a few examples by limit"
+    ),
+    ("pipeline/shared_folder.py", "require_shared_folder"): Allowed(
+        1, "a number and a host name per task that was asked"
     ),
 }
 

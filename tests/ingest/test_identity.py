@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from toplists.ingest.identity import resolve
 from toplists.ingest.plain import ACCEPTED
 from toplists.ingest.source import SourceKind
-from toplists.ingest.staging import Stage, StagedFile, cut_buckets, gather
+from toplists.ingest.staging import Stage, StagedFile, cut_buckets, gather, paths_of
+from toplists.lake.failpoints import FAIL_AT
 
 Row = dict[str, Any]
 Identify = Callable[..., list[Row]]
@@ -47,7 +48,9 @@ def stage(folder: Path, parts: list[list[Row]], source: SourceKind = "csv") -> l
 
 def events(staged: list[StagedFile], rows_per_bucket: int = 1000) -> list[Row]:
     files = [one for one in staged if one.rows]
-    found = [resolve(gather(one, files))[0] for one in cut_buckets(files, rows_per_bucket)]
+    found = [
+        resolve(gather(one, paths_of(one, files)))[0] for one in cut_buckets(files, rows_per_bucket)
+    ]
     return sorted(
         (row for table in found for row in table.to_pylist()),
         key=lambda row: (row["file"], row["line"]),
@@ -173,6 +176,15 @@ def test_ids_depend_neither_on_lines_nor_on_tasks_nor_on_buckets(
     }
 
 
+def test_every_write_of_a_stage_is_a_failpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FAIL_AT, f">{tmp_path / 'moments'}")
+    stage(tmp_path, [[{"line": 1}, {"line": 2}]])
+    moments = (tmp_path / "moments").read_text().splitlines()
+    assert moments == ["before staged rows", "after staged rows"] * 3  # two batches, the footer
+
+
 def test_buckets_are_whole_days_and_large_days_are_parted(tmp_path: Path) -> None:
     days = [0, 1, 1, 2, 2, 2, 2, 2, 3]
     rows = [
@@ -189,5 +201,5 @@ def test_buckets_are_whole_days_and_large_days_are_parted(tmp_path: Path) -> Non
         (3, 3, 1),
     ]
     assert sorted(
-        line for one in buckets for line in gather(one, staged)["line"].to_pylist()
+        line for one in buckets for line in gather(one, paths_of(one, staged))["line"].to_pylist()
     ) == list(range(9))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from toplists.ingest.columns import ROLES, Role
 from toplists.ingest.rules import RowRules
-from toplists.ingest.times import read_time
+from toplists.ingest.times import EPOCH, read_time
 from toplists.lake.tables import VALUE_BELOW
 
 LONGEST_ID = 512
@@ -17,10 +17,9 @@ DEFAULT_EVENT_TYPE = "rating"
 _FUTURE_TOLERANCE = timedelta(days=1)
 WHITESPACE = " \t\r\n\v\f"
 NUL = "\0"
+WHOLE = r"^-?\d+$"
 # Spark's own cast also takes Java's "4d" and "0x1p3".
 _NUMBER = r"^\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*$"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WHOLE = r"^-?\d+$"
 _DAY = r"^\d{4}-\d{2}-\d{2}"
 _DAY_LENGTH = 10
 _NOT_FINITE = r"(?i)^\s*[+-]?(nan|inf|infinity)\s*$"
@@ -28,7 +27,7 @@ _NOT_FINITE = r"(?i)^\s*[+-]?(nan|inf|infinity)\s*$"
 
 def latest_time(loaded_at: datetime) -> int:
     """The latest time that an event may have, in microseconds since 1970."""
-    return (loaded_at + _FUTURE_TOLERANCE - _EPOCH) // timedelta(microseconds=1)
+    return (loaded_at + _FUTURE_TOLERANCE - EPOCH) // timedelta(microseconds=1)
 
 
 def judge(rows: DataFrame, rules: RowRules, loaded_at: datetime) -> DataFrame:
@@ -114,7 +113,7 @@ def _id_checks(rules: RowRules) -> list[tuple[str, Column]]:
     checks += [
         (
             f"{role}_not_whole: it is declared a whole number and is none",
-            ~_is_missing(F.col(role)) & ~F.col(role).rlike(_WHOLE),
+            ~_is_missing(F.col(role)) & ~F.col(role).rlike(WHOLE),
         )
         for role in sorted(rules.whole)
     ]

@@ -19,7 +19,7 @@ from toplists.engine.tasks import run_tasks
 from toplists.errors import ToplistsError
 from toplists.ingest.event_files import NEW_FILES, event_rows, stored_files, write_new_events
 from toplists.ingest.source import SourceKind
-from toplists.ingest.staging import Bucket, StagedFile, as_time, cut_buckets, newest_of
+from toplists.ingest.staging import Bucket, StagedFile, as_time, cut_buckets, newest_of, paths_of
 from toplists.lake.adding import NewFile, add_files
 from toplists.lake.bookkeeping import delete_rows
 from toplists.lake.dataset import Dataset
@@ -72,8 +72,9 @@ def write_events(
     if buckets and given_ids:
         if spark is None:
             raise ValueError("events with given ids may replace others, which takes a session")
-        read = partial(_read_events, staged=files, load_id=load_id, source=source)
-        events = run_tasks(spark, buckets, read, spark_schema(EVENTS).simpleString())
+        read = partial(_read_events, load_id=load_id, source=source)
+        pieces = [(bucket, paths_of(bucket, files)) for bucket in buckets]
+        events = run_tasks(spark, pieces, read, spark_schema(EVENTS).simpleString())
         # A version that does not count may be of a later time.
         newest = events.agg(F.max(F.unix_micros("event_time"))).collect()[0][0]
         with _named_commits(spark, load_id):
@@ -92,9 +93,7 @@ def write_events(
     return replace(effect, newest_event_time=as_time(newest))
 
 
-def write_rejected(
-    rows: DataFrame, dataset: Dataset, load_id: str, names: Sequence[str], rejected: int
-) -> None:
+def write_rejected(rows: DataFrame, dataset: Dataset, load_id: str, names: Sequence[str]) -> None:
     """Make the refused rows of a load its part of `rejected_events`.
 
     Args:
@@ -103,17 +102,13 @@ def write_rejected(
         dataset: Where `rejected_events` lies.
         load_id: The load.
         names: Names of its files.
-        rejected: How many rows it has.
     """
-    if rejected:
-        # One literal, however many files there are.
-        file_names = F.from_json(F.lit(json.dumps(names)), "array<string>")
-        refused = rows.where(F.size("reasons") > 0).withColumns(
-            {"file": file_names[F.col("file")], "redriven_by": F.lit(None).cast("string")}
-        )
-        replace_part(refused, dataset, REJECTED_EVENTS, load_id=load_id)
-    else:
-        remove_rejected(dataset, load_id)
+    # One literal, however many files there are.
+    file_names = F.from_json(F.lit(json.dumps(names)), "array<string>")
+    refused = rows.where(F.size("reasons") > 0).withColumns(
+        {"file": file_names[F.col("file")], "redriven_by": F.lit(None).cast("string")}
+    )
+    replace_part(refused, dataset, REJECTED_EVENTS, load_id=load_id)
 
 
 def remove_rejected(dataset: Dataset, load_id: str) -> None:
@@ -124,7 +119,7 @@ def remove_rejected(dataset: Dataset, load_id: str) -> None:
 def _add(
     spark: SparkSession | None,
     buckets: Sequence[Bucket],
-    staged: Sequence[StagedFile],
+    files: Sequence[StagedFile],
     dataset: Dataset,
     load_id: str,
     source: SourceKind,
@@ -134,26 +129,30 @@ def _add(
     An id is made of the time too, so only files of a bucket's days can hold one of its events.
     """
     stored = stored_files(deltalake.DeltaTable(dataset.path(EVENTS)))
-    pieces = [(bucket, [one.path for one in stored if one.may_hold(bucket)]) for bucket in buckets]
+    pieces = [
+        (bucket, paths_of(bucket, files), [one.path for one in stored if one.may_hold(bucket)])
+        for bucket in buckets
+    ]
     folder = dataset.path(EVENTS)
 
-    def write(piece: tuple[Bucket, list[str]]) -> Iterator[pa.RecordBatch]:
-        bucket, known = piece
+    def write(piece: tuple[Bucket, list[str], list[str]]) -> Iterator[pa.RecordBatch]:
+        bucket, staged, known = piece
         return write_new_events(bucket, staged, known, folder, load_id, source)
 
     if spark is None:
         rows = [row for piece in pieces for batch in write(piece) for row in batch.to_pylist()]
     else:
         rows = [row.asDict() for row in run_tasks(spark, pieces, write, NEW_FILES).collect()]
-    files = [NewFile(**row) for row in rows]
-    if files:
-        add_files(dataset, EVENTS, files, note=load_id)
-    return sum(one.rows for one in files)
+    new = [NewFile(**row) for row in rows]
+    if new:
+        add_files(dataset, EVENTS, new, note=load_id)
+    return sum(one.rows for one in new)
 
 
 def _read_events(
-    bucket: Bucket, staged: Sequence[StagedFile], load_id: str, source: SourceKind
+    piece: tuple[Bucket, list[str]], load_id: str, source: SourceKind
 ) -> Iterator[pa.RecordBatch]:
+    bucket, staged = piece
     rows, _ = event_rows(bucket, staged, load_id, source)
     return iter(rows.to_batches())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -20,7 +19,8 @@ from deltalake import DeltaTable
 
 from toplists.ingest.identity import resolve
 from toplists.ingest.source import SourceKind
-from toplists.ingest.staging import NO_DAY, Bucket, StagedFile, gather
+from toplists.ingest.staging import NO_DAY, Bucket, gather
+from toplists.ingest.times import EPOCH
 from toplists.lake.failpoints import written
 from toplists.lake.statistics import file_statistics
 from toplists.lake.tables import EVENTS, VALUE_BELOW
@@ -28,7 +28,6 @@ from toplists.lake.tables import EVENTS, VALUE_BELOW
 _ROW_GROUP = 131_072
 # Those whose values repeat; ids and hashes do not, and trying costs.
 _DICTIONARIES = ["source", "load_id", "user_id", "item_id", "event_type", "value"]
-_EPOCH = date(1970, 1, 1)
 
 NEW_FILES = "path string, size long, rows long, stats string"
 """What a task returns of the files it wrote."""
@@ -68,11 +67,12 @@ def _stored(root: Path, added: dict[str, Any]) -> Stored:
         return Stored(path, NO_DAY, np.iinfo(np.int32).max, untimed=True)
     if low is None or high is None:
         return Stored(path, 0, NO_DAY, untimed=True)
-    return Stored(path, (low - _EPOCH).days, (high - _EPOCH).days, untimed=nulls > 0)
+    first = EPOCH.date()
+    return Stored(path, (low - first).days, (high - first).days, untimed=nulls > 0)
 
 
 def event_rows(
-    bucket: Bucket, staged: Sequence[StagedFile], load_id: str, source: SourceKind
+    bucket: Bucket, staged: Sequence[str], load_id: str, source: SourceKind
 ) -> tuple[pa.Table, npt.NDArray[np.uint64]]:
     """The events of a bucket with the columns of `events`, each once; and the hashes of their ids."""
     found, hashes = resolve(gather(bucket, staged))
@@ -85,7 +85,7 @@ def event_rows(
 
 def write_new_events(
     bucket: Bucket,
-    staged: Sequence[StagedFile],
+    staged: Sequence[str],
     stored: Sequence[str],
     folder: str,
     load_id: str,
@@ -95,7 +95,7 @@ def write_new_events(
 
     Args:
         bucket: Of events that are known by their content.
-        staged: Where its rows are.
+        staged: The files that hold its rows, among others.
         stored: Files of `events` that may hold some of them.
         folder: The folder of `events`.
         load_id: The load, noted on every row.

@@ -71,32 +71,12 @@ def resolve(rows: pa.Table) -> tuple[pa.Table, npt.NDArray[np.uint64]]:
         `rows` with `event_id` filled and `content_hash: string`, without `key`, `content` and `day`; and
         uint64[rows], the beginning of each id's hash, by which ids are in about the order of their text.
     """
-    keys = _as_digests(rows["key"])
+    keys = as_digests(rows["key"])
     given = rows["event_id"].is_valid().to_numpy()
-    several = ~given & rows["event_time"].is_null().to_numpy()
-    first, second = keys.view(">u8").astype(np.uint64).T
-    order = np.argsort(first, kind="stable")
-    repeated = np.zeros(len(rows), dtype=np.bool_)
-    same = first[order[1:]] == first[order[:-1]]
-    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
-    at = np.flatnonzero(repeated)
-    ordinals = np.ones(len(rows), dtype=np.int64)
-    kept = np.ones(len(rows), dtype=np.bool_)
-    if len(at):
-        few = rows.take(pa.array(at))
-        ordinals[at] = np.where(several[at], _ordinals(few, first[at], second[at]), 0)
-        kept[at] = _counting(few, first[at], second[at], ordinals[at])
+    untimed = ~given & rows["event_time"].is_null().to_numpy()
+    ordinals, counting = _told_apart(rows, keys, untimed)
     contents = _contents(rows, keys)
-    untimed = np.flatnonzero(several)
-    if len(untimed):
-        told_apart = _digest(
-            pc.binary_join_element_wise(
-                _hex(keys[untimed]), pa.array(ordinals[untimed]).cast(pa.string()), "\0"
-            )
-        )
-        keys = keys.copy()
-        keys[untimed] = told_apart
-        first = keys.view(">u8")[:, 0].astype(np.uint64)
+    keys = _with_ordinals(keys, ordinals, untimed)
     ids = _hex(keys)
     if given.any():
         ids = pc.if_else(pa.array(given), rows["event_id"].combine_chunks(), ids)
@@ -105,9 +85,47 @@ def resolve(rows: pa.Table) -> tuple[pa.Table, npt.NDArray[np.uint64]]:
         .append_column("event_id", ids)
         .append_column("content_hash", _hex(contents))
     )
-    if kept.all():
+    first = keys.view(">u8")[:, 0].astype(np.uint64)
+    if counting.all():
         return found, first
-    return found.filter(pa.array(kept)), first[kept]
+    return found.filter(pa.array(counting)), first[counting]
+
+
+def _told_apart(
+    rows: pa.Table, keys: Digests, untimed: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Of every row its ordinal among those with its key, where these are several events; whether it counts."""
+    first, second = keys.view(">u8").astype(np.uint64).T
+    ordinals = np.ones(len(rows), dtype=np.int64)
+    counting = np.ones(len(rows), dtype=np.bool_)
+    at = _repeated(first)
+    if len(at):  # most rows have no other with their key
+        few = rows.take(pa.array(at))
+        ordinals[at] = np.where(untimed[at], _ordinals(few, first[at], second[at]), 0)
+        counting[at] = _counting(few, first[at], second[at], ordinals[at])
+    return ordinals, counting
+
+
+def _repeated(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """The positions of the values that occur more than once."""
+    order = np.argsort(values, kind="stable")
+    same = values[order[1:]] == values[order[:-1]]
+    repeated = np.zeros(len(values), dtype=np.bool_)
+    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
+    return np.flatnonzero(repeated)
+
+
+def _with_ordinals(
+    keys: Digests, ordinals: npt.NDArray[np.int64], untimed: npt.NDArray[np.bool_]
+) -> Digests:
+    """The keys, those of rows without a time hashed with their ordinals."""
+    at = np.flatnonzero(untimed)
+    if not len(at):
+        return keys
+    numbers = pa.array(ordinals[at]).cast(pa.string())
+    keys = keys.copy()
+    keys[at] = _digest(pc.binary_join_element_wise(_hex(keys[at]), numbers, "\0"))
+    return keys
 
 
 def _ordinals(
@@ -128,7 +146,7 @@ def _counting(
 ) -> npt.NDArray[np.bool_]:
     """Which of the rows counts, of those with one key and ordinal."""
     file, line, element = _places(rows)
-    contents = _contents(rows, _as_digests(rows["key"])).view(">u8").astype(np.uint64)
+    contents = _contents(rows, as_digests(rows["key"])).view(">u8").astype(np.uint64)
     version = rows["updated_at"].cast(pa.int64()).fill_null(_ABSENT).to_numpy()
     order = np.lexsort(
         (element, line, file, ~contents[:, 1], ~contents[:, 0], ~version, ordinals, second, first)
@@ -169,10 +187,11 @@ def _contents(rows: pa.Table, keys: Digests) -> Digests:
     """The hashes of the contents, which are the keys where no id is given."""
     if rows["content"].null_count == len(rows):
         return keys
-    return _as_digests(rows["content"])
+    return as_digests(rows["content"])
 
 
-def _as_digests(column: pa.ChunkedArray) -> Digests:
+def as_digests(column: pa.FixedSizeBinaryArray | pa.ChunkedArray) -> Digests:
+    """Hashes of an Arrow column; the inverse of `as_column`."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     whole = np.frombuffer(array.buffers()[1], dtype=np.uint8)
     start = array.offset * _BYTES

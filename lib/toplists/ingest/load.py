@@ -25,7 +25,7 @@ from toplists.ingest.summary import (
     require_enough,
     require_rows,
     require_unchanged,
-    summarise,
+    tally,
 )
 from toplists.ingest.upsert import upsert
 from toplists.lake.bookkeeping import Row, append_rows
@@ -95,8 +95,8 @@ def ingest(
             return _take_in(None, None, dataset, batch, few, settings, loaded_at)
         spark = start_session()
         with ExitStack() as kept:
-            left, summary = _read(spark, batch, piece_bytes, loaded_at, folder, kept)
-            return _take_in(spark, left, dataset, batch, summary, settings, loaded_at)
+            refused, summary = _read(spark, batch, piece_bytes, loaded_at, folder, kept)
+            return _take_in(spark, refused, dataset, batch, summary, settings, loaded_at)
 
 
 def _read(
@@ -106,24 +106,25 @@ def _read(
     loaded_at: datetime,
     folder: Path,
     kept: ExitStack,
-) -> tuple[DataFrame, Summary]:
-    """Stage all rows that are right; the refused ones, persisted until `kept` is closed, and counts."""
+) -> tuple[DataFrame | None, Summary]:
+    """Stage all rows that are right; the refused ones, if any, persisted until `kept` is closed, and counts."""
     # Where a whole feed is not plain, this is large.
     others = scan(spark, batch, piece_bytes, loaded_at, folder).persist(StorageLevel.DISK_ONLY)
     kept.callback(others.unpersist)
-    plain = summarise(others)
-    if not plain.rejected:
-        return others, plain
+    plain = tally(others)
+    if not plain.left:
+        return None, Summary(0, plain.staged)
     judged = judge(others.where("staged IS NULL"), batch.row_rules, loaded_at)
     refused = stage_accepted(judged, batch.source.kind, folder).persist()
     kept.callback(refused.unpersist)
-    rest = summarise(refused)
-    return refused, Summary(rest.rejected, (*plain.staged, *rest.staged))
+    rest = tally(refused)
+    summary = Summary(rest.left, (*plain.staged, *rest.staged))
+    return (refused if rest.left else None), summary
 
 
 @contextmanager
 def _staging_folder(dataset: Dataset, batch: Batch) -> Iterator[Path]:
-    """A folder for the rows of a load, gone afterwards; a refused load leaves no trace."""
+    """A folder for the rows of a load, gone afterwards, and so are those around it if nothing else is there."""
     folder = dataset.work / f"load-{batch.load_id}"
     try:
         yield folder
@@ -137,17 +138,17 @@ def _staging_folder(dataset: Dataset, batch: Batch) -> Iterator[Path]:
 
 def _take_in(
     spark: SparkSession | None,
-    left: DataFrame | None,
+    refused: DataFrame | None,
     dataset: Dataset,
     batch: Batch,
     summary: Summary,
     settings: IngestSettings,
     loaded_at: datetime,
 ) -> LoadReport:
-    """Write what was staged, and what is `left` of the rows: the refused ones."""
+    """Write what was staged, and the refused rows, if there are any."""
     require_rows(summary, batch)
-    if left is not None:
-        require_enough(summary, left, batch, settings.max_rejected_share)
+    if refused is not None:
+        require_enough(summary, refused, batch, settings.max_rejected_share)
     entries = _count_entries(batch, settings)
     require_unchanged(batch.parts)
     dataset.create_tables()
@@ -160,11 +161,11 @@ def _take_in(
         batch.source.kind,
         given_ids="event_id" in batch.row_rules.roles,
     )
-    if left is None:
+    if refused is None:
         remove_rejected(dataset, batch.load_id)
     else:
         names = [str(one.file) for one in batch.events]
-        write_rejected(left, dataset, batch.load_id, names, summary.rejected)
+        write_rejected(refused, dataset, batch.load_id, names)
     # Last: until they are taken back, entries of a dead load are not hidden as its events are.
     _write_entries(dataset, batch, settings)
     return _complete(dataset, batch, summary, effect, entries, loaded_at)

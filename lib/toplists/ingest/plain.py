@@ -13,10 +13,10 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toplists.ingest.checks import DEFAULT_EVENT_TYPE, LONGEST_ID, NUL, WHITESPACE
+from toplists.ingest.checks import DEFAULT_EVENT_TYPE, LONGEST_ID, NUL, WHITESPACE, WHOLE
 from toplists.ingest.columns import Role
 from toplists.ingest.rules import RowRules, TimeFormat
-from toplists.ingest.times import MILLIS_BELOW, SECONDS_BELOW
+from toplists.ingest.times import MICROS, MILLIS_BELOW, SECONDS_BELOW
 from toplists.lake.tables import VALUE_BELOW
 
 # Rows that are accepted, each with what its text means. `event_id` is null where the source gives none.
@@ -38,7 +38,6 @@ ACCEPTED = pa.schema(
 _Mask: TypeAlias = pa.BooleanArray
 
 _NUMBER = r"^-?\d{1,18}(\.\d{1,18})?$"
-_WHOLE = r"^-?\d+$"
 _COUNTED = r"^\d{1,17}$"
 # Only days and times of day that there are: Arrow casts all of a batch or nothing.
 _LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
@@ -54,7 +53,6 @@ _ISO = rf"^{_DAY}(?:{_CLOCK})?$"
 _ISO_UTC = rf"^{_DAY}{_CLOCK}Z$"
 # Up to here a number of microseconds is exact as a double, which others are read as.
 _EXACT = 2**53
-_MICROS: dict[TimeFormat, int] = {"seconds": 1_000_000, "millis": 1_000, "micros": 1}
 
 
 def take_plain(
@@ -119,7 +117,7 @@ def _plain_ids(rows: pa.RecordBatch, rules: RowRules) -> _Mask:
         text = rows[role]
         plain = pc.and_(plain, pc.and_(_given(text), _storable(text)))
         if role in rules.whole:
-            plain = pc.and_(plain, _matches(text, _WHOLE))
+            plain = pc.and_(plain, _matches(text, WHOLE))
     return plain
 
 
@@ -174,10 +172,10 @@ def _counted(text: pa.StringArray, time_format: TimeFormat) -> pa.Int64Array:
     """Microseconds of the numbers that count something since 1970; null where it is not plain."""
     number = pc.if_else(_matches(text, _COUNTED), text, None).cast(pa.int64())
     if time_format == "auto":
-        of_millis = pc.if_else(pc.less(number, int(MILLIS_BELOW)), _MICROS["millis"], 1)
-        factor = pc.if_else(pc.less(number, int(SECONDS_BELOW)), _MICROS["seconds"], of_millis)
+        of_millis = pc.if_else(pc.less(number, int(MILLIS_BELOW)), MICROS["millis"], 1)
+        factor = pc.if_else(pc.less(number, int(SECONDS_BELOW)), MICROS["seconds"], of_millis)
     else:
-        factor = pa.scalar(_MICROS[time_format])
+        factor = pa.scalar(MICROS[time_format])
     exact = pc.less_equal(number, pc.divide(pa.scalar(_EXACT), factor))
     return pc.multiply(pc.if_else(exact, number, None), factor)
 

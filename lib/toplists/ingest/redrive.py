@@ -35,7 +35,7 @@ from toplists.ingest.json_lines import names_in_row
 from toplists.ingest.recovery import complete_loads, take_back_unfinished
 from toplists.ingest.rereading import Rereading, reread, reread_as
 from toplists.ingest.scan import SCANNED_DDL, stage_accepted
-from toplists.ingest.summary import summarise
+from toplists.ingest.summary import Summary, tally
 from toplists.lake.bookkeeping import Row, delete_rows, read_rows, replace_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
@@ -132,7 +132,8 @@ def redrive(
     judged = judge(scanned, rules, loaded_at).persist()
     folder = dataset.work / f"redrive-{load_id}"
     try:
-        summary = summarise(stage_accepted(judged, load["source"], folder))
+        found = tally(stage_accepted(judged, load["source"], folder))
+        summary = Summary(found.left, found.staged)
         if not summary.accepted:
             return RedriveReport(load_id, summary.rows, 0, None)
         accepted = judged.where(F.size("reasons") == 0)

@@ -85,16 +85,16 @@ def scan(
     rules, source = batch.row_rules, batch.source.kind
 
     def read(share: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
-        stage = Stage(target, "plain", source)
-        for piece in share:
-            try:
-                for rows in read_piece(piece):
-                    plain, others = take_plain(rows, rules, latest)
-                    stage.add(plain)
-                    if len(others):
-                        yield others
-            except InputRefusedError as refused:
-                yield refusal_batch(piece.file_number, piece.first_line, str(refused))
+        with Stage(target, "plain", source) as stage:
+            for piece in share:
+                try:
+                    for rows in read_piece(piece):
+                        plain, others = take_plain(rows, rules, latest)
+                        stage.add(plain)
+                        if len(others):
+                            yield others
+                except InputRefusedError as refused:
+                    yield refusal_batch(piece.file_number, piece.first_line, str(refused))
         yield note_batch(stage.close().to_json())
 
     return run_tasks(spark, shares, read, SCANNED_DDL)
@@ -109,17 +109,14 @@ def scan_here(
         InputRefusedError: a file is damaged.
     """
     latest, rules = latest_time(loaded_at), batch.row_rules
-    stage = Stage(str(folder), "here", batch.source.kind)
-    try:
+    with Stage(str(folder), "here", batch.source.kind) as stage:
         for piece in plan_pieces(batch.events, _survey_here, piece_bytes):
             for rows in read_piece(piece):
                 plain, others = take_plain(rows, rules, latest)
                 if len(others):
                     return None
                 stage.add(plain)
-    finally:
-        staged = stage.close()
-    return staged
+    return stage.close()
 
 
 def stage_accepted(judged: DataFrame, source: SourceKind, folder: Path) -> DataFrame:
@@ -137,14 +134,14 @@ def stage_accepted(judged: DataFrame, source: SourceKind, folder: Path) -> DataF
     target = str(folder)
 
     def part(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        stage = Stage(target, "judged", source)
-        for batch in batches:
-            wrong = pc.greater(pc.list_value_length(batch["reasons"]), 0)
-            accepted = batch.filter(pc.invert(wrong)).select(ACCEPTED.names)
-            stage.add(accepted.cast(ACCEPTED))
-            refused = batch.filter(wrong)
-            if len(refused):
-                yield refused.select(_LEFT.names).cast(_LEFT)
+        with Stage(target, "judged", source) as stage:
+            for batch in batches:
+                wrong = pc.greater(pc.list_value_length(batch["reasons"]), 0)
+                accepted = batch.filter(pc.invert(wrong)).select(ACCEPTED.names)
+                stage.add(accepted.cast(ACCEPTED))
+                refused = batch.filter(wrong)
+                if len(refused):
+                    yield refused.select(_LEFT.names).cast(_LEFT)
         note = {"file": -1, "line": 0, "reasons": [], "staged": stage.close().to_json()}
         yield pa.RecordBatch.from_pylist([note], schema=_LEFT)
 

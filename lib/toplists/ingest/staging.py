@@ -10,11 +10,14 @@ through the driver.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +25,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toplists.engine.storage import attempt_folder
-from toplists.ingest.identity import as_column, hash_content, hash_ids
+from toplists.ingest.identity import as_column, as_digests, hash_content, hash_ids
 from toplists.ingest.plain import ACCEPTED
 from toplists.ingest.source import SourceKind
+from toplists.ingest.times import EPOCH
 from toplists.lake.failpoints import written
 
 NO_DAY = -1
@@ -42,7 +46,6 @@ STAGED = pa.schema(
 )
 
 _FILE = "rows.arrow"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,11 @@ def newest_of(files: Iterable[StagedFile]) -> int | None:
 
 def as_time(micros: int | None) -> datetime | None:
     """The instant that is so many microseconds after 1970."""
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
 
 
 class Stage:
-    """Writes the accepted rows of one task."""
+    """Writes the accepted rows of one task; as a context, it is closed at its end."""
 
     def __init__(self, folder: str, name: str, source: SourceKind) -> None:
         """A stage in `folder`, which every executor sees; a task with several gives each a name."""
@@ -104,17 +107,22 @@ class Stage:
         self._newest: int | None = None
         self._days: Counter[int] = Counter()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def add(self, rows: pa.RecordBatch) -> None:
         """Write a batch of `ACCEPTED`."""
         if not len(rows):
             return
         staged = _staged(rows, self._source)
-        if self._writer is None:
-            path = attempt_folder(self._folder, self._name) / _FILE
-            with written("staged rows"):
-                self._writer = pa.ipc.new_file(str(path), STAGED)
-            self._path = str(path)
-        self._writer.write_batch(staged)
+        with written("staged rows"):
+            if self._writer is None:
+                self._path = str(attempt_folder(self._folder, self._name) / _FILE)
+                self._writer = pa.ipc.new_file(self._path, STAGED)
+            self._writer.write_batch(staged)
         self._rows += len(staged)
         days, counts = np.unique(staged["day"].to_numpy(), return_counts=True)
         self._days.update(dict(zip(days.tolist(), counts.tolist(), strict=True)))
@@ -123,9 +131,11 @@ class Stage:
             self._newest = max(newest, self._newest or newest)
 
     def close(self) -> StagedFile:
-        """Complete the file; what is in it."""
+        """Complete the file, if it is not yet; what is in it."""
         if self._writer is not None:
-            self._writer.close()
+            with written("staged rows"):
+                self._writer.close()
+            self._writer = None
         days = tuple(sorted(self._days.items()))
         return StagedFile(self._path, self._rows, self._newest, days)
 
@@ -168,14 +178,19 @@ def cut_buckets(files: Sequence[StagedFile], rows_per_bucket: int) -> list[Bucke
     return buckets
 
 
-def gather(bucket: Bucket, files: Sequence[StagedFile]) -> pa.Table:
-    """The rows of a bucket, as `STAGED`."""
-    found = [
-        batch
-        for one in files
-        if any(bucket.first <= day <= bucket.last for day, _ in one.days)
-        for batch in _within(bucket, Path(one.path))
-    ]
+def paths_of(bucket: Bucket, files: Sequence[StagedFile]) -> list[str]:
+    """Where the rows of a bucket lie: the files with rows of one of its days."""
+    return [one.path for one in files if _has_day(one, bucket)]
+
+
+def _has_day(file: StagedFile, bucket: Bucket) -> bool:
+    at = bisect_left(file.days, bucket.first, key=itemgetter(0))
+    return at < len(file.days) and file.days[at][0] <= bucket.last
+
+
+def gather(bucket: Bucket, paths: Sequence[str]) -> pa.Table:
+    """The rows of a bucket, as `STAGED`; `paths` are those of `paths_of`, or more."""
+    found = [batch for path in paths for batch in _within(bucket, Path(path))]
     return pa.Table.from_batches(found, STAGED)
 
 
@@ -196,8 +211,6 @@ def _within(bucket: Bucket, path: Path) -> Iterator[pa.RecordBatch]:
 
 def _part_of(keys: pa.FixedSizeBinaryArray, parts: int) -> npt.NDArray[np.int64]:
     """Which of `parts` equal ranges of keys each key is in."""
-    start, width = keys.offset * 16, len(keys) * 16
-    leading = np.frombuffer(keys.buffers()[1], np.uint8)[start : start + width].reshape(-1, 16)
-    number = leading[:, :4].copy().view(">u4")[:, 0].astype(np.int64)
+    number = as_digests(keys)[:, :4].copy().view(">u4")[:, 0].astype(np.int64)
     part: npt.NDArray[np.int64] = number * parts >> 32
     return part

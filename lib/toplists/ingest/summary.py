@@ -37,25 +37,33 @@ class Summary:
         return self.accepted + self.rejected
 
 
-def summarise(rows: DataFrame) -> Summary:
+@dataclass(frozen=True)
+class Tally:
+    """What a pass over rows comes to: how many are `left`, and the files in which the others are staged."""
+
+    left: int
+    staged: tuple[StagedFile, ...]
+
+
+def tally(rows: DataFrame) -> Tally:
     """Count what a scan or the judgement has left, in one pass.
 
     Args:
-        rows: `[file: int, line: long, refusal, staged: string, …]`. Of a scan, all that is not staged
-            counts as rejected: it is not judged yet.
+        rows: `[file: int, line: long, refusal, staged: string, …]`. What a scan leaves is to be judged;
+            what the judgement leaves is refused.
 
     Raises:
         InputRefusedError: a file turned out to be damaged.
     """
     refusal, staged = F.col("refusal"), F.col("staged")
     found = rows.agg(
-        F.count_if(refusal.isNull() & staged.isNull()).alias("rejected"),
+        F.count_if(refusal.isNull() & staged.isNull()).alias("left"),
         F.collect_list("staged").alias("staged"),
         F.min(F.when(refusal.isNotNull(), F.struct("file", "line", "refusal"))).alias("refused"),
     ).collect()[0]
     if found.refused is not None:
         raise InputRefusedError(found.refused.refusal)
-    return Summary(found.rejected, tuple(map(StagedFile.from_json, found.staged)))
+    return Tally(found.left, tuple(map(StagedFile.from_json, found.staged)))
 
 
 def require_rows(summary: Summary, batch: Batch) -> None:
@@ -89,8 +97,8 @@ def require_enough(
     """Refuse an input with too many refused rows; show what is wrong with them.
 
     Args:
-        summary: The counts of `rows`.
-        rows: What `summary` was made of.
+        summary: The counts.
+        rows: The refused rows, and notes without reasons.
         batch: Where the rows came from.
         max_rejected_share: Share of refused rows that is still allowed.
 

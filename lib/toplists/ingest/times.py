@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -14,7 +16,10 @@ from toplists.ingest.rules import TimeFormat
 SECONDS_BELOW = 1e11
 MILLIS_BELOW = 1e14
 _MICROS_BELOW = 1e17
-_UNITS: dict[TimeFormat, float] = {"seconds": 1e6, "millis": 1e3, "micros": 1.0}
+MICROS: Mapping[TimeFormat, int] = {"seconds": 1_000_000, "millis": 1_000, "micros": 1}
+"""Microseconds of one of each unit."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Spark also reads "10:30", as a time of the current day, and "2019", as its first second.
 _ISO_DATE = r"^\s*\d{4}-\d{2}-\d{2}"
 _NO_ZONE = _ISO_DATE + r"([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d*)?)?)?\s*$"
@@ -58,12 +63,12 @@ def read_time(
     if time_format == "iso":
         return iso
     if time_format != "auto":
-        return _since_1970(number, _UNITS[time_format])
+        return _since_1970(number, MICROS[time_format])
     size = F.abs(number)
     return (
-        F.when(size < SECONDS_BELOW, _since_1970(number, _UNITS["seconds"]))
-        .when(size < MILLIS_BELOW, _since_1970(number, _UNITS["millis"]))
-        .when(size < _MICROS_BELOW, _since_1970(number, _UNITS["micros"]))
+        F.when(size < SECONDS_BELOW, _since_1970(number, MICROS["seconds"]))
+        .when(size < MILLIS_BELOW, _since_1970(number, MICROS["millis"]))
+        .when(size < _MICROS_BELOW, _since_1970(number, MICROS["micros"]))
         .when(number.isNull(), iso)
     )
 
@@ -88,5 +93,5 @@ def _of_zone(moment: Column, zone: str) -> Column:
     return moment if zone == "UTC" else F.to_utc_timestamp(moment, zone)
 
 
-def _since_1970(number: Column, micros: float) -> Column:
+def _since_1970(number: Column, micros: int) -> Column:
     return F.timestamp_micros(F.round(number * micros).try_cast("bigint"))
