@@ -91,8 +91,6 @@ def stage_package(folder: Path) -> None:
         copy = folder / path.relative_to(LIB)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-        # Whole seconds, as tar keeps them: numba knows a source by its time.
-        os.utime(copy, (_EPOCH_SECONDS, _EPOCH_SECONDS))
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     environment.pop("NUMBA_CACHE_DIR", None)
     subprocess.run([sys.executable, "-c", _COMPILE_KERNELS], check=True, env=environment)  # noqa: S603 - our own

@@ -69,10 +69,10 @@ USE_IT = """
 import sys
 import numba, pyarrow, toplists
 from toplists.engine.daemon import load_kernels
-from toplists.engine.kernels import least_squares
+from toplists.engine.kernels import exact_rows
 load_kernels()
 print(sys.prefix, numba.__file__, pyarrow.__file__, toplists.__file__, sep="\\n")
-print(dict(least_squares._solve_rows.stats.cache_misses))
+print(dict(exact_rows.solve_rows.stats.cache_misses))
 """
 
 

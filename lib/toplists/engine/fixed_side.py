@@ -86,7 +86,7 @@ class FixedSide:
             place.mkdir(parents=True, exist_ok=True)
             with _locked(place / "lock"):
                 if not ready.exists():
-                    with written(f"features {place.name}"):
+                    with written(f"features of {Path(self.folder).name}"):
                         self._lay_out(place)
                         ready.touch()
         return Features(open_array(place, "features"), open_array(place, "offsets"))
