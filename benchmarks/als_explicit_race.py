@@ -12,6 +12,7 @@ from als_quality import Task
 from als_report import write
 
 _SEEDS = (1, 2, 3)
+_PENALTY = 0.1
 
 
 def explicit(bench: Bench, name: str) -> None:
@@ -19,7 +20,7 @@ def explicit(bench: Bench, name: str) -> None:
     held_out = bench.snapshot.matrix("holdout")
     own, theirs = [], []
     for rank in (32, 64):
-        task = Task("explicit", rank, BY_COUNT, by_count=True)
+        task = Task("explicit", rank, _PENALTY, by_count=True)
         own.append(fit(f"auto-{rank}", task, "auto", 5))
         theirs += [fit(f"mllib-{rank}-{n}", task, "mllib", n) for n in (0, 3)]
     engine, mllib = bench.engine("engine", own), bench.mllib("mllib", theirs)
@@ -62,7 +63,7 @@ def agreement(bench: Bench, name: str) -> None:
     """The same penalty, seed after seed: the same objective, error and lists as MLlib."""
     train, held_out = bench.snapshot.matrix("train"), bench.snapshot.matrix("holdout")
     implicit_task = Task("implicit", 32, BY_COUNT, by_count=True)
-    explicit_task = Task("explicit", 16, 0.1, by_count=True)
+    explicit_task = Task("explicit", 16, _PENALTY, by_count=True)
     own, theirs = [], []
     for seed in _SEEDS:
         for task in (implicit_task, explicit_task):
