@@ -81,8 +81,8 @@ def mllib_model(spark: SparkSession, folder: Path) -> ALSModel:
         sides.append(factors)
     rank = len(sides[1].first()["features"])
     java = spark.sparkContext._jvm.org.apache.spark.ml.recommendation.ALSModel
-    model = ALSModel(java("als", rank, *(factors._jdf for factors in sides)))
-    model.setUserCol("user").setItemCol("item")
+    fitted = java("als", rank, *(factors._jdf for factors in sides))
+    model = ALSModel(fitted.setUserCol("user").setItemCol("item"))
     # Compiles what the measured call runs.
     some = spark.range(2_000).select(F.col("id").cast("int").alias("user"))
     discard(model.recommendForUserSubset(some, N))
