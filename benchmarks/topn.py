@@ -89,9 +89,8 @@ def lists_of(
     contenders["implicit"] = contenders[fastest]
     ids = pq.read_table(snapshot.folder / "items.parquet")["item_id"].combine_chunks()
     owners = pq.read_table(snapshot.folder / "users.parquet")["user_id"].combine_chunks()
-    written = pq.ParquetDataset(
-        folder / "lake" / "topn" / "recommendations", filters=[("run_id", "=", "r0")]
-    ).read(columns=["user_id", "items"])
+    of_run = folder / "lake" / "topn" / "recommendations" / "run_id=r0"
+    written = pq.read_table(of_run, columns=["user_id", "items"], partitioning=None)
     users = pc.index_in(written["user_id"].combine_chunks(), owners).to_numpy()
     lists = written["items"].combine_chunks()
     ours = np.full_like(kernel, -1)
