@@ -4,6 +4,7 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.table import Table
 
 from toplists.pipeline.screen import age_text, open_console, printable, seconds_text, time_text
 
@@ -82,3 +83,14 @@ def test_a_stream_without_unicode_is_no_reason_to_fail():
     console.print("Amélie")
     console.file.flush()
     assert raw.getvalue() == b"Am\\xe9lie\n"
+
+
+def test_lines_of_a_piped_table_end_where_their_text_does():
+    out = io.StringIO()
+    table = Table("user", "why")
+    table.add_row("u1", "short")
+    table.add_row("u2", "a reason that is longer")
+    open_console(out, {}).print(table)
+    lines = out.getvalue().splitlines()
+    assert len(lines) > 3
+    assert all(line == line.rstrip() for line in lines)

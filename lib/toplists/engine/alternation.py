@@ -26,11 +26,12 @@ from pyspark.sql import SparkSession
 from toplists.engine.alone import run_alone
 from toplists.engine.blocks import SIDES, BlockRef, BlockSet, Side, all_ids, other_side
 from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import Solver, WriteParts, solve_side
+from toplists.engine.half import WriteParts, solve_side
 from toplists.engine.objective import Objective
 from toplists.engine.progress import Progress
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.side_sums import read_sums, sum_given
+from toplists.engine.solvers import Solver
 from toplists.engine.storage import Arrays
 from toplists.lake.failpoints import written
 

@@ -17,7 +17,7 @@ result depends neither on the blocks nor on where or how often they are drawn.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, other_side, tiles
 from toplists.engine.exchange import write_parts, write_parts_here
+from toplists.engine.half import WriteParts
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
 from toplists.engine.kernels.normal_wishart import (
     Moments,
@@ -54,8 +55,6 @@ _ROWS_AT_A_TIME = 8_192
 _SUM_ROWS = 4_096  # sums are taken in chunks of so many positions, wherever blocks are cut
 _START_SCALE = 0.1
 _FIRST_PRECISION = 2.0
-
-WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)

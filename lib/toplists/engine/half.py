@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,11 @@ from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import open_vectors
 from toplists.engine.side_sums import read_sums, sum_block
+from toplists.engine.solvers import CG_STEPS, Solver
 from toplists.engine.storage import Arrays, open_array
 
-Solver = Literal["exact", "cg"]
 WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
 
-_CG_STEPS = 3
 _LIMIT = Lock()
 """Of two limits at a time, the first to end would lift the other's."""
 
@@ -179,7 +178,7 @@ def _solved(
     if solver == "exact":
         return solve_exactly(rows, features, fixed.base, long_rows, LONG)
     begin = multiply_rows(_before(objective, fixed, piece), fixed.basis)
-    return descend(rows, features, fixed.base, begin, _CG_STEPS, long_rows, LONG)
+    return descend(rows, features, fixed.base, begin, CG_STEPS, long_rows, LONG)
 
 
 def _before(objective: Objective, fixed: FixedSide, piece: _Piece) -> npt.NDArray[np.float32]:

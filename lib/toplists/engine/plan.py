@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Solver = Literal["exact", "cg"]
+from toplists.engine.solvers import CG_STEPS, Solver
 
 GIB = 2**30
 
 _FLOAT = 4
-_CG_STEPS = 3
 _MOST_POSITIONS = 2**31 - 1  # positions are int32
 _FIXED_SHARE = 0.5  # of a node's memory, for the vectors of the side that is held fixed
 
@@ -144,7 +142,7 @@ def _arithmetic(fit: Fit, rows: int, solver: Solver, rates: Rates) -> float:
     k = fit.rank
     turning = rows * k**2 * rates.turning
     if solver == "cg":
-        return fit.events * k * (_CG_STEPS + 1) * rates.descending + turning
+        return fit.events * k * (CG_STEPS + 1) * rates.descending + turning
     # A row with fewer entries than factors needs only a system of its entries.
     size = min(k, fit.events / max(1, rows))
     return fit.events * k * size * rates.adding + rows * size**3 * rates.factorizing + turning

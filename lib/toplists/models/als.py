@@ -15,11 +15,11 @@ from toplists.engine.alternation import Alternation, alternate
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockSet, Lesson, Part, Rows, Side
 from toplists.engine.fold_in import FoldIn, fold_in
-from toplists.engine.half import Solver
 from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.kernels.equations import Equations, Floats
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors
+from toplists.engine.solvers import Solver
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import Fitted, TrainingData
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
 
 _PLAIN_WIDTH = 80
+_PADDING = re.compile(r" +\n")
 _JOINER = "\u200d"  # holds the parts of one emoji together
 _AGES = (
     (timedelta(days=1), "day"),
@@ -36,7 +38,7 @@ def open_console(
     columns = environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and int(columns) > 0 else None
     return Console(
-        file=stream,
+        file=stream if terminal else cast("TextIO", _WithoutPadding(stream)),
         force_terminal=terminal,
         width=width or (None if terminal else plain_width),
         markup=False,
@@ -44,6 +46,24 @@ def open_console(
         highlight=False,
         _environ=environ,
     )
+
+
+class _WithoutPadding(io.TextIOBase):
+    """Lines without the spaces at their ends, which fill a table's last column."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # rich reads it: what cannot be shown is replaced
+        return self._stream.encoding
+
+    def write(self, text: str) -> int:
+        self._stream.write(_PADDING.sub("\n", text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def printable(text: str) -> str:
