@@ -25,6 +25,9 @@ from toplists.models.protocol import Fitted, TrainingData
 
 _LOG = logging.getLogger(__name__)
 
+_START_LENGTH = 0.1
+"""Of first vectors. Longer ones are noise that the first iterations have to unlearn."""
+
 _LARGEST_EXACT_RANK = 48
 """Up to this rank `auto` solves exactly: it costs little more than conjugate gradients there."""
 
@@ -182,7 +185,7 @@ class Implicit:
         return self.unobserved_weight
 
     def start(self, block: Block) -> Floats:
-        """Normal draws of about unit length, by the hash of the item's id."""
+        """Small normal draws by the hash of the item's id."""
         return _draw(block, self.rank, self.seed)
 
     def equations(self, rows: Rows, offsets: Floats) -> Equations:
@@ -218,7 +221,7 @@ class Explicit:
 
     def start(self, block: Block) -> Floats:
         """Small normal draws by the hash of the item's id, and no bias."""
-        draws = np.float32(0.1) * _draw(block, self.rank, self.seed)
+        draws = _draw(block, self.rank, self.seed)
         return np.column_stack((draws, np.zeros(len(draws), dtype=np.float32)))
 
     def equations(self, rows: Rows, offsets: Floats) -> Equations:
@@ -230,8 +233,9 @@ class Explicit:
 
 
 def _draw(block: Block, rank: int, seed: int) -> Floats:
+    """Normal draws of about the same short length."""
     draws = random_normals(hash_ids(block.ids.to_pylist()), rank, seed)
-    first: Floats = (draws / np.sqrt(rank)).astype(np.float32)
+    first: Floats = (_START_LENGTH * draws / np.sqrt(rank)).astype(np.float32)
     return first
 
 
