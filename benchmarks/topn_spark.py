@@ -21,12 +21,12 @@ from toplists.config.settings import EngineSettings
 from toplists.dataset.segments import Segments
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import EVERYBODY, Ranking, open_shape
+from toplists.engine.table_files import replace_part_by_tasks
 from toplists.lake.dataset import Dataset
-from toplists.lake.frames import replace_part
 from toplists.lake.session import open_session
 from toplists.lake.tables import RECOMMENDATIONS
 from toplists.ranking.fallback import Fallback
-from toplists.ranking.lists import personal_lists, published
+from toplists.ranking.lists import personal_lists
 
 N = 10
 OVER_FETCH = 100
@@ -59,16 +59,15 @@ def by_toplists(spark: SparkSession, _: Path, folder: Path) -> dict[str, Any]:
     dataset = Dataset(folder / "lake" / "topn")
     dataset.create_tables()
 
-    def lists() -> DataFrame:
-        tile_bytes = EngineSettings().tile_bytes
-        return personal_lists(spark, users, items, model, fallback, N, tile_bytes, "personal")
+    tile_bytes = EngineSettings().tile_bytes
+    lists = personal_lists(users, items, model, fallback, N, tile_bytes, "personal")
 
     def write(number: int) -> None:
-        replace_part(published(lists()), dataset, RECOMMENDATIONS, run_id=f"r{number}")
+        replace_part_by_tasks(spark, lists, dataset, RECOMMENDATIONS, run_id=f"r{number}")
 
     return {
         "seconds": [timed(lambda number=number: write(number)) for number in range(ROUNDS)],
-        "not_written": [timed(lambda: discard(lists())) for _ in range(ROUNDS)],
+        "not_written": [timed(lambda: discard(lists.frame(spark))) for _ in range(ROUNDS)],
     }
 
 

@@ -54,6 +54,9 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ),
     ("engine/exchange.py", "damaged_parts"): Allowed(1, "the path of each damaged part"),
     ("engine/exchange.py", "_collect"): Allowed(1, "one path per part that a task wrote"),
+    ("engine/table_files.py", "replace_part_by_tasks"): Allowed(
+        1, "name, size and statistics of each file written"
+    ),
     ("evaluation/measure.py", "judge"): Allowed(
         1, "partial sums per block: resamples times figures, whatever the number of users"
     ),

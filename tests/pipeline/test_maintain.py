@@ -336,14 +336,17 @@ def part(folder: Path, name: str) -> Path:
 def test_work_files_of_the_live_run_stay_but_for_what_nothing_names(dataset: Dataset) -> None:
     blocks = dataset.work / LIVE / "blocks"
     model = dataset.work / LIVE / "models" / f"{LIVE}.personal.all"
-    named, chunk = part(blocks, "users-00000-3-7"), part(blocks, "chunk-users-00000-2-5")
-    inner = part(model / "fit-8-20", "users-001-00000-8-20")
-    dead = part(model / "fit-8-19", "users-001-00000-8-19")
+    named, chunk = (
+        part(blocks, "users-00000-00000000000000a1"),
+        part(blocks, "chunks-users-00000000000000a2"),
+    )
+    inner = part(model / "fit-00000000000000a3", "users-001-00000-00000000000000a4")
+    dead = part(model / "fit-00000000000000a5", "users-001-00000-00000000000000a6")
     # Manifests: of blocks, of a shape inside an attempt's folder, and of an attempt that died.
     (blocks / "users.json").write_text(json.dumps({"rows": 1, "blocks": [{"path": str(named)}]}))
     (model / "shape.json").write_text(json.dumps({"parts": {"users": [str(inner)]}}))
     (dead.parent / "progress.json").write_text(json.dumps({"users": [str(dead)]}))
-    other = part(dataset.work / OLD / "blocks", "users-00000-1-1")
+    other = part(dataset.work / OLD / "blocks", "users-00000-00000000000000a7")
     gone = part(dataset.work / "2020-01-01-12345678", "blocks")
     _, _, cleared = maintain(dataset)
     assert named.exists()

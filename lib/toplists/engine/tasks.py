@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -12,6 +13,23 @@ from threadpoolctl import threadpool_limits
 
 Batches: TypeAlias = Iterator[pa.RecordBatch]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tasks(Generic[T]):
+    """Work that is cut into pieces; what is made of one does not depend on the others.
+
+    `function` is picklable, runs in the executors, and yields record batches of the columns that the
+    DDL `schema` names.
+    """
+
+    pieces: Sequence[T]
+    function: Callable[[T], Iterable[pa.RecordBatch]]
+    schema: str
+
+    def frame(self, spark: SparkSession) -> DataFrame:
+        """The rows, in a partition for each piece."""
+        return run_tasks(spark, self.pieces, self.function, self.schema)
 
 
 def run_tasks(

@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 
 from toplists.engine.tasks import run_tasks
 from toplists.errors import ToplistsError
-from toplists.ingest.event_files import NEW_FILES, event_rows, stored_files, write_new_events
+from toplists.ingest.event_files import event_rows, stored_files, write_new_events
 from toplists.ingest.source import SourceKind
 from toplists.ingest.staging import Bucket, StagedFile, as_time, cut_buckets, newest_of, paths_of
-from toplists.lake.adding import NewFile, add_files
+from toplists.lake.adding import NEW_FILES, NewFile, add_files
 from toplists.lake.bookkeeping import delete_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written

@@ -21,6 +21,7 @@ from toplists.ingest.identity import resolve
 from toplists.ingest.source import SourceKind
 from toplists.ingest.staging import NO_DAY, Bucket, gather
 from toplists.ingest.times import EPOCH
+from toplists.lake.adding import NewFile
 from toplists.lake.failpoints import written
 from toplists.lake.statistics import file_statistics
 from toplists.lake.tables import EVENTS, VALUE_BELOW
@@ -28,9 +29,6 @@ from toplists.lake.tables import EVENTS, VALUE_BELOW
 _ROW_GROUP = 131_072
 # Those whose values repeat; ids and hashes do not, and trying costs.
 _DICTIONARIES = ["source", "load_id", "user_id", "item_id", "event_type", "value"]
-
-NEW_FILES = "path string, size long, rows long, stats string"
-"""What a task returns of the files it wrote."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def write_new_events(
         source: Kind of the source.
 
     Returns:
-        A row of `NEW_FILES`; none where all events are there.
+        A row of `lake.adding.NEW_FILES`; none where all events are there.
 
     Raises:
         ValueError: a row breaks a constraint of `events`, which no judged row does.
@@ -129,15 +127,8 @@ def write_new_events(
             use_dictionary=_DICTIONARIES,
             compression="snappy",
         )
-    yield pa.RecordBatch.from_arrays(
-        [
-            pa.array([name]),
-            pa.array([path.stat().st_size]),
-            pa.array([len(rows)]),
-            pa.array([json.dumps(file_statistics(rows), allow_nan=False)]),
-        ],
-        names=["path", "size", "rows", "stats"],
-    )
+    stats = json.dumps(file_statistics(rows), allow_nan=False)
+    yield NewFile(name, path.stat().st_size, len(rows), stats).to_batch()
 
 
 def _require_constraints(rows: pa.Table) -> None:

@@ -1,11 +1,12 @@
-"""Adding files that tasks have written to a table, in one commit."""
+"""Bringing files that tasks have written into a table, in one commit."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
+import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -13,13 +14,16 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 
+NEW_FILES = "path string, size long, rows long, stats string"
+"""What a task returns of the files it wrote."""
+
 
 @dataclass(frozen=True)
 class NewFile:
     """A Parquet file in the folder of a table.
 
     Attributes:
-        path: Its name in that folder.
+        path: Where it lies in that folder.
         size: Bytes.
         rows: How many it has.
         stats: What Delta's log says of its columns, as JSON.
@@ -29,6 +33,10 @@ class NewFile:
     size: int
     rows: int
     stats: str
+
+    def to_batch(self) -> pa.RecordBatch:
+        """As a row of `NEW_FILES`."""
+        return pa.RecordBatch.from_pylist([asdict(self)])
 
 
 def add_files(dataset: Dataset, table: Table, files: Sequence[NewFile], note: str) -> None:
@@ -43,17 +51,45 @@ def add_files(dataset: Dataset, table: Table, files: Sequence[NewFile], note: st
         note: Kept with the commit as its `userMetadata`.
     """
     opened = DeltaTable(dataset.path(table))
-    now = int(time.time() * 1000)
-    actions: list[AddAction | RemoveAction] = [
-        AddAction(one.path, one.size, {}, now, True, one.stats) for one in files
-    ]
-    metrics = {"numFiles": str(len(files)), "numOutputRows": str(sum(one.rows for one in files))}
+    noted = {"userMetadata": note, "operationMetrics": _metrics(files)}
     with written(f"append {table.name}"):
         opened.create_write_transaction(
-            actions,
+            _added(files, {}),
             "append",
             opened.schema(),
+            commit_properties=CommitProperties(custom_metadata=noted),
+        )
+
+
+def replace_files(dataset: Dataset, table: Table, files: Sequence[NewFile], **equals: str) -> None:
+    """Make `files` all that there is of one partition of `table`.
+
+    Args:
+        dataset: The dataset.
+        table: A table partitioned by the columns of `equals`.
+        files: Files with the other columns of the table.
+        equals: The partition.
+    """
+    opened = DeltaTable(dataset.path(table))
+    with written(f"replace {table.name}"):
+        opened.create_write_transaction(
+            _added(files, equals),
+            "overwrite",
+            opened.schema(),
+            partition_by=list(equals),
+            partition_filters=[(column, "=", value) for column, value in equals.items()],
             commit_properties=CommitProperties(
-                custom_metadata={"userMetadata": note, "operationMetrics": metrics}
+                custom_metadata={"operationMetrics": _metrics(files)}
             ),
         )
+
+
+def _added(
+    files: Sequence[NewFile], partition: Mapping[str, str]
+) -> list[AddAction | RemoveAction]:
+    now = int(time.time() * 1000)
+    return [AddAction(one.path, one.size, partition, now, True, one.stats) for one in files]
+
+
+def _metrics(files: Sequence[NewFile]) -> dict[str, str]:
+    return {"numFiles": str(len(files)), "numOutputRows": str(sum(one.rows for one in files))}

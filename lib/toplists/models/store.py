@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
 from toplists.engine.exchange import write_parts
@@ -29,13 +30,14 @@ from toplists.engine.shapes import (
     open_vectors,
 )
 from toplists.engine.storage import Arrays, open_array
-from toplists.engine.tasks import at_once, run_tasks
+from toplists.engine.table_files import replace_part_by_tasks
+from toplists.engine.tasks import T, Tasks, at_once
 from toplists.lake.dataset import Dataset, partition_files
-from toplists.lake.frames import replace_part
 from toplists.lake.schema import Table
 from toplists.lake.tables import ITEM_FACTORS, ITEM_WEIGHTS, RANKINGS, USER_FACTORS
 
 _ROWS_PER_BATCH = 8_192
+_Piece: TypeAlias = tuple[BlockRef, str]
 
 
 def save_shape(
@@ -48,19 +50,19 @@ def save_shape(
 ) -> None:
     """Write the content of a model, replacing what an earlier attempt wrote for `model_id`."""
 
-    def write(rows: DataFrame, table: Table) -> None:
-        replace_part(rows, dataset, table, model_id=model_id)
+    def write(rows: Tasks[T], table: Table) -> None:
+        replace_part_by_tasks(spark, rows, dataset, table, model_id=model_id)
 
     match shape:
         case Factors():
             at_once(
-                lambda: write(_vector_rows(spark, users, shape.users), USER_FACTORS),
-                lambda: write(_vector_rows(spark, items, shape.items), ITEM_FACTORS),
+                lambda: write(_vector_rows(users, shape.users), USER_FACTORS),
+                lambda: write(_vector_rows(items, shape.items), ITEM_FACTORS),
             )
         case ItemWeights():
-            write(_neighbour_rows(spark, items, shape.items), ITEM_WEIGHTS)
+            write(_neighbour_rows(items, shape.items), ITEM_WEIGHTS)
         case Ranking():
-            write(_score_rows(spark, items, shape), RANKINGS)
+            write(_score_rows(items, shape), RANKINGS)
 
 
 def load_shape(
@@ -94,11 +96,11 @@ def load_shape(
     raise ValueError(f"model {model_id} has an unknown shape: {kind}")
 
 
-def _pieces(side: BlockSet, parts: Sequence[str]) -> list[tuple[BlockRef, str]]:
+def _pieces(side: BlockSet, parts: Sequence[str]) -> list[_Piece]:
     return list(zip(side.blocks, parts, strict=True))
 
 
-def _vector_rows(spark: SparkSession, side: BlockSet, parts: Sequence[str]) -> DataFrame:
+def _vector_rows(side: BlockSet, parts: Sequence[str]) -> Tasks[_Piece]:
     """`[id: string, vector: array<float>]` of those who have one."""
 
     def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
@@ -114,10 +116,10 @@ def _vector_rows(spark: SparkSession, side: BlockSet, parts: Sequence[str]) -> D
                 names=["id", "vector"],
             )
 
-    return run_tasks(spark, _pieces(side, parts), rows, "id string, vector array<float>")
+    return Tasks(_pieces(side, parts), rows, "id string, vector array<float>")
 
 
-def _neighbour_rows(spark: SparkSession, items: BlockSet, parts: Sequence[str]) -> DataFrame:
+def _neighbour_rows(items: BlockSet, parts: Sequence[str]) -> Tasks[_Piece]:
     """`[id: string, neighbours: array<string>, weights: array<float>]` of every item."""
     blocks = items.blocks
 
@@ -138,10 +140,10 @@ def _neighbour_rows(spark: SparkSession, items: BlockSet, parts: Sequence[str]) 
             )
 
     schema = "id string, neighbours array<string>, weights array<float>"
-    return run_tasks(spark, _pieces(items, parts), rows, schema)
+    return Tasks(_pieces(items, parts), rows, schema)
 
 
-def _score_rows(spark: SparkSession, items: BlockSet, ranking: Ranking) -> DataFrame:
+def _score_rows(items: BlockSet, ranking: Ranking) -> Tasks[_Piece]:
     """`[segment: string, id: string, score: double]` of the items in each segment's list."""
     names = ranking.segments
 
@@ -159,7 +161,7 @@ def _score_rows(spark: SparkSession, items: BlockSet, ranking: Ranking) -> DataF
             )
 
     schema = "segment string, id string, score double"
-    return run_tasks(spark, _pieces(items, ranking.items), rows, schema)
+    return Tasks(_pieces(items, ranking.items), rows, schema)
 
 
 def _stored(

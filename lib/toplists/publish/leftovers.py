@@ -12,7 +12,7 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Json
 
-# What `engine.storage.attempt_folder` makes: <name>-<stage>-<attempt>.
+# What `engine.storage.attempt_folder` makes.
 _ATTEMPT = re.compile(r".+-[0-9a-f]{16}")
 
 

@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_flags, all_ids, tiles
 from toplists.engine.lists import lists_of
 from toplists.engine.shapes import ItemWeights, Shape
 from toplists.engine.storage import open_array
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import Tasks
 from toplists.ranking.fallback import Fallback, Filler
 from toplists.ranking.reasons import FEW_ITEMS, FEW_NEIGHBOURS, SEEN_EVERYTHING_ELSE
 from toplists.ranking.scoring import PERSONAL, ListTile, list_tiles
@@ -23,12 +21,14 @@ from toplists.ranking.scoring import PERSONAL, ListTile, list_tiles
 PLACEMENT = "default"
 SCHEMA_VERSION = 1
 
-_LIST = "items array<struct<item_id: string, score: double, source: string>>, short_reason string"
+_LIST = (
+    "items array<struct<item_id: string, score: double, source: string>>, short_reason string, "
+    "placement string, schema_version int"
+)
 _ROWS_PER_BATCH = 8_192
 
 
 def personal_lists(
-    spark: SparkSession,
     users: BlockSet,
     items: BlockSet,
     model: Shape,
@@ -36,13 +36,12 @@ def personal_lists(
     n: int,
     tile_bytes: int,
     source: str,
-) -> DataFrame:
+) -> Tasks[BlockRef]:
     """One list for every user whose block flag says so, everything seen left out.
 
     So is every item whose block flag says that it may not be recommended.
 
     Args:
-        spark: The session.
         users: User blocks; their flag says who gets a list.
         items: Item blocks, for the items' ids and flags.
         model: Who scores first.
@@ -52,8 +51,8 @@ def personal_lists(
         source: What the model's items are marked with.
 
     Returns:
-        `[user_id: string, items: array<struct<item_id, score, source>>, short_reason: string]`; one
-        partition per block, in order of user id.
+        `[user_id: string, items: array<struct<item_id, score, source>>, short_reason: string]` and the
+        columns that every published table carries; a task per block, in order of user id.
     """
     item_blocks, sources = items.blocks, (source, *fallback.sources)
 
@@ -77,7 +76,7 @@ def personal_lists(
                 reason=SEEN_EVERYTHING_ELSE,
             )
 
-    return run_tasks(spark, users.blocks, score, f"user_id string, {_LIST}")
+    return Tasks(users.blocks, score, f"user_id string, {_LIST}")
 
 
 def _listed(
@@ -112,22 +111,28 @@ def _batch(
     """Lists of `owners` (a column's name and values); one that is shorter than `n` has the reason."""
     name, ids = owners
     short = pc.if_else(pa.array(lengths < n), reason, pa.scalar(None, pa.string()))
-    return pa.RecordBatch.from_arrays(
-        [ids, lists_of(lengths, entries), short], names=[name, "items", "short_reason"]
+    return pa.RecordBatch.from_pydict(
+        {
+            name: ids,
+            "items": lists_of(lengths, entries),
+            "short_reason": short,
+            "placement": pa.repeat(PLACEMENT, len(ids)),
+            "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), len(ids)),
+        }
     )
 
 
-def similar_lists(spark: SparkSession, items: BlockSet, similar: ItemWeights, n: int) -> DataFrame:
+def similar_lists(items: BlockSet, similar: ItemWeights, n: int) -> Tasks[tuple[BlockRef, str]]:
     """For every item of the snapshot, the items most like it.
 
     Args:
-        spark: The session.
         items: Item blocks, for the items' ids.
         similar: Each item's neighbours.
         n: Length of the lists.
 
     Returns:
-        `[item_id: string, items: array<struct<item_id, score, source>>, short_reason: string]`.
+        `[item_id: string, items: array<struct<item_id, score, source>>, short_reason: string]` and the
+        columns that every published table carries.
     """
     blocks = items.blocks
 
@@ -154,21 +159,21 @@ def similar_lists(spark: SparkSession, items: BlockSet, similar: ItemWeights, n:
             )
 
     pieces = list(zip(blocks, similar.items, strict=True))
-    return run_tasks(spark, pieces, look_up, f"item_id string, {_LIST}")
+    return Tasks(pieces, look_up, f"item_id string, {_LIST}")
 
 
-def popular_lists(spark: SparkSession, items: BlockSet, fallback: Fallback, n: int) -> DataFrame:
+def popular_lists(items: BlockSet, fallback: Fallback, n: int) -> Tasks[int]:
     """The lists for those of whom nothing is known but the segment: the fallback by itself.
 
     Args:
-        spark: The session.
         items: Item blocks, for the items' ids and flags.
         fallback: The rankings.
         n: Length of the lists.
 
     Returns:
-        `[segment: string, items: array<struct<item_id, score, source>>, short_reason: string]`, one
-        row per segment; none where no item is in a ranking.
+        `[segment: string, items: array<struct<item_id, score, source>>, short_reason: string]` and the
+        columns that every published table carries, one row per segment; none where no item is in a
+        ranking.
     """
     blocks, names, sources = items.blocks, fallback.segments.names, (PERSONAL, *fallback.sources)
 
@@ -182,7 +187,7 @@ def popular_lists(spark: SparkSession, items: BlockSet, fallback: Fallback, n: i
             owner = ("segment", pa.array([names[segment]]))
             yield _batch(owner, lengths, entries, n=n, reason=FEW_ITEMS)
 
-    return run_tasks(spark, range(len(names)), best, f"segment string, {_LIST}")
+    return Tasks(range(len(names)), best, f"segment string, {_LIST}")
 
 
 def _empty_lists(users: int, n: int) -> ListTile:
@@ -191,11 +196,4 @@ def _empty_lists(users: int, n: int) -> ListTile:
         items=np.full((users, n), -1, dtype=np.int32),
         scores=np.full((users, n), np.nan),
         sources=np.zeros((users, n), dtype=np.int8),
-    )
-
-
-def published(lists: DataFrame) -> DataFrame:
-    """Add the columns that every published table carries."""
-    return lists.withColumns(
-        {"placement": F.lit(PLACEMENT), "schema_version": F.lit(SCHEMA_VERSION)}
     )

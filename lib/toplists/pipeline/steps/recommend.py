@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.neighbours import nearest_items
 from toplists.engine.shapes import Factors, ItemWeights
-from toplists.engine.tasks import at_once
-from toplists.lake.frames import replace_part
+from toplists.engine.table_files import replace_part_by_tasks
+from toplists.engine.tasks import T, Tasks, at_once
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.schema import Table
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
@@ -21,7 +19,7 @@ from toplists.pipeline.steps.fits import (
 )
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.workplace import Workplace
-from toplists.ranking.lists import personal_lists, popular_lists, published, similar_lists
+from toplists.ranking.lists import personal_lists, popular_lists, similar_lists
 
 
 def recommend(place: Workplace, run: Run) -> Outcome:
@@ -30,7 +28,7 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     Raises:
         ConfigurationError: a model is not fitted yet.
     """
-    spark, settings = place.spark, place.settings.recommend
+    settings = place.settings.recommend
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
     blocks = snapshot.blocks(place.settings.engine.block_entries)
@@ -38,7 +36,6 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     fallback = open_fallback(place, run, snapshot, plan.fallback)
     similar = _similar_items(place, run, snapshot, plan)
     lists = personal_lists(
-        spark,
         blocks.users,
         blocks.items,
         model,
@@ -47,11 +44,11 @@ def recommend(place: Workplace, run: Run) -> Outcome:
         place.settings.engine.tile_bytes,
         plan.published.source,
     )
-    alike = similar_lists(spark, blocks.items, similar, settings.similar_n)
-    popular = popular_lists(spark, blocks.items, fallback, settings.n)
+    alike = similar_lists(blocks.items, similar, settings.similar_n)
+    popular = popular_lists(blocks.items, fallback, settings.n)
 
-    def write(lists: DataFrame, table: Table) -> None:
-        replace_part(published(lists), place.dataset, table, run_id=run.run_id)
+    def write(lists: Tasks[T], table: Table) -> None:
+        replace_part_by_tasks(place.spark, lists, place.dataset, table, run_id=run.run_id)
 
     at_once(
         lambda: write(lists, RECOMMENDATIONS),
