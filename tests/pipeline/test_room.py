@@ -12,7 +12,7 @@ from toplists.config.settings import (
 )
 from toplists.engine.plan import GIB, Cluster
 from toplists.errors import ConfigurationError
-from toplists.pipeline.steps.room import require_room
+from toplists.pipeline.steps.room import require_room, share_out
 
 CLUSTER = Cluster(nodes=1, cores=2, memory=8 * GIB)
 AMOUNTS = {"users": 20_000_000, "items": 100_000, "interactions": 500_000_000}
@@ -53,3 +53,18 @@ def test_kept_rounds_count_where_lists_are_made() -> None:
 def test_a_rank_above_the_smaller_side_is_warned_of() -> None:
     (warning,) = room(ModelSettings(als=AlsSettings(rank=32)), items=20)
     assert "32 numbers for 20 items" in warning
+
+
+@pytest.mark.parametrize(
+    ("hosts", "cores", "parallelism", "cluster"),
+    [
+        (["a", "b"], None, 8, (2, 4, 64)),  # as a standalone cluster: all cores of each machine
+        (["a", "a", "b"], 2, 6, (3, 2, 32)),  # two executors share a machine
+        ([], 4, 40, (10, 4, 64)),  # none has come yet
+        ([], None, 2, (2, 1, 64)),
+    ],
+)
+def test_executors_share_the_memory_of_their_machine(
+    hosts: list[str], cores: int | None, parallelism: int, cluster: tuple[int, int, int]
+) -> None:
+    assert share_out(hosts, cores, parallelism, 64) == Cluster(*cluster)

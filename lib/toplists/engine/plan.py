@@ -63,7 +63,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Cluster:
-    """`nodes` machines with one executor each, of so many `cores` and bytes of `memory`."""
+    """`nodes` executors, each of so many `cores` and bytes of `memory`: usually one per machine."""
 
     nodes: int
     cores: int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from pyspark.sql import SparkSession
 
 from toplists.config.settings import EngineSettings, ModelSettings
@@ -42,10 +45,31 @@ def require_room(
 
 
 def describe_cluster(spark: SparkSession, engine: EngineSettings) -> Cluster:
-    """The machines and cores that a session has."""
+    """The executors and cores that a session has."""
     context = spark.sparkContext
     memory = int((engine.node_memory_gb or memory_gib()) * GIB)
     if (context.master or "").startswith("local"):
         return Cluster(1, context.defaultParallelism, memory)
-    cores = int(context.getConf().get("spark.executor.cores") or 1)
-    return Cluster(max(1, context.defaultParallelism // cores), cores, memory)
+    hosts = [info.host() for info in context._jsc.sc().statusTracker().getExecutorInfos()]
+    if (driver := context.getConf().get("spark.driver.host")) in hosts:
+        hosts.remove(driver)  # it is listed as one of them
+    cores = context.getConf().get("spark.executor.cores")
+    return share_out(hosts, int(cores) if cores else None, context.defaultParallelism, memory)
+
+
+def share_out(hosts: Sequence[str], cores: int | None, parallelism: int, memory: int) -> Cluster:
+    """A cluster of executors, as far as is known.
+
+    Args:
+        hosts: The machine of each executor that has come; none has right after a session began.
+        cores: Cores of an executor, if they are configured.
+        parallelism: Cores of all of them.
+        memory: Bytes of a machine, which its executors share.
+    """
+    if not hosts:
+        return Cluster(max(1, parallelism // (cores or 1)), cores or 1, memory)
+    return Cluster(
+        nodes=len(hosts),
+        cores=cores or max(1, parallelism // len(hosts)),
+        memory=memory // max(Counter(hosts).values()),
+    )
