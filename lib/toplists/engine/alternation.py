@@ -67,8 +67,10 @@ class Alternation:
 
     With `over_relaxation` the rows go beyond their solutions in all iterations but the first and the
     last, which takes about half as many iterations to the same objective. Alternation is the block
-    Gauss-Seidel method, and this is successive over-relaxation (Young 1954): by a factor below 2 beyond
-    the exact solutions it never raises the objective. The factor grows as Nesterov's momentum does.
+    Gauss-Seidel method, and this is successive over-relaxation (Young 1954). By a factor below 2 it never
+    raises the objective, which is quadratic in a row, and least at the solution; nor does it beyond a few
+    steps of conjugate gradients, which end where it is least among all that they searched. The factor grows
+    as Nesterov's momentum does.
     """
 
     blocks: Mapping[Side, BlockSet]
