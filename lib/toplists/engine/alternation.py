@@ -8,13 +8,11 @@ same steps.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -26,14 +24,13 @@ from pyspark.sql import SparkSession
 from toplists.engine.alone import run_alone
 from toplists.engine.blocks import SIDES, BlockRef, BlockSet, Side, all_ids, other_side
 from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts, solve_side
+from toplists.engine.half import WriteParts, remove_rests, solve_side
 from toplists.engine.objective import Objective
-from toplists.engine.progress import Progress
+from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.side_sums import read_sums, sum_given
 from toplists.engine.solvers import Solver
 from toplists.engine.storage import Arrays
-from toplists.lake.failpoints import written
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,10 +81,8 @@ class Alternation:
     @property
     def fingerprint(self) -> str:
         """Tells fits apart whose halves are not one another's."""
-        blocks = [(side, of.rows, of.starts()) for side, of in sorted(self.blocks.items())]
         length = (self.iterations, self.tolerance, self.over_relaxation)
-        said = repr((blocks, self.objective, self.solver, self.start, length))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        return fingerprint_of(self.blocks, self.objective, self.solver, self.start, length)
 
     def is_done(self, objective: tuple[float, ...]) -> bool:
         """Whether the fit ends after the iterations with these objectives."""
@@ -202,9 +197,7 @@ def _next(fit: Alternation, state: _State, folder: Path, write: WriteParts) -> _
     if side == "users" and number > 0:
         objective = (*objective, sums.loss + read_sums(state.parts["items"]).penalty)
         _LOG.info("iteration %d: objective %.6g", len(objective), objective[-1])
-    with written(f"removal of what half {number} needed"):
-        for needless in (*folder.glob("fixed-*"), *folder.glob("spans-*")):
-            rmtree(needless, ignore_errors=True)
+    remove_rests(folder, f"half {number}")
     return _State(
         halves=number + 1,
         parts={**state.parts, side: new},

@@ -148,12 +148,12 @@ def _split(
 
     def split(file: str) -> Iterator[pa.RecordBatch]:
         entries = _read(file, positions)
-        written = [
+        paths = [
             save_part(target, f"chunks-{side}", _by_block(entries, side, starts[side]))
             for side in SIDES
         ]
         yield pa.RecordBatch.from_arrays(
-            [pa.array(SIDES, pa.string()), pa.array(written)], names=["side", "path"]
+            [pa.array(SIDES, pa.string()), pa.array(paths)], names=["side", "path"]
         )
 
     chunks: dict[Side, list[str]] = {side: [] for side in SIDES}

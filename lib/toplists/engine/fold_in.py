@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from shutil import rmtree
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,12 @@ from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockRef, BlockSet, Lesson, Part, Rows, Side, other_side
 from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts, solve_side
+from toplists.engine.half import WriteParts, remove_rests, solve_side
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.side_sums import sum_given
 from toplists.engine.storage import Arrays
-from toplists.lake.failpoints import written
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,7 @@ def fold_side(
         number=0,
         write=write,
     )
-    with written(f"removal of what folding in {side} needed"):
-        rests = (*folder.glob("fixed-*"), *folder.glob("spans-*"))
-        for needless in (*map(Path, summed), *rests):
-            rmtree(needless, ignore_errors=True)
+    remove_rests(folder, f"folding in {side}", summed)
     return new
 
 

@@ -16,7 +16,6 @@ result depends neither on the blocks nor on where or how often they are drawn.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -40,7 +39,7 @@ from toplists.engine.kernels.normal_wishart import (
     draw_noise_precision,
     draw_prior,
 )
-from toplists.engine.progress import Progress
+from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import (
     Array,
@@ -76,10 +75,8 @@ class Chain:
     @property
     def fingerprint(self) -> str:
         """Tells chains apart whose halves are not one another's."""
-        blocks = [(side, of.rows, of.starts()) for side, of in sorted(self.blocks.items())]
         length = (self.burn_in, self.rounds, self.keep_every)
-        said = repr((blocks, self.part, self.mean, self.rank, self.seed, length))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        return fingerprint_of(self.blocks, self.part, self.mean, self.rank, self.seed, length)
 
     @property
     def expected_side(self) -> Side:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from threading import Lock
 from typing import Any
 
@@ -22,6 +23,7 @@ from toplists.engine.shapes import open_vectors
 from toplists.engine.side_sums import read_sums, sum_block
 from toplists.engine.solvers import CG_STEPS, Solver
 from toplists.engine.storage import Arrays, open_array
+from toplists.lake.failpoints import written
 
 WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
 
@@ -93,6 +95,13 @@ def solve_side(
     ]
     solve = partial(_solve, objective, solver, fixed, beyond)
     return write(pieces, solve, folder, f"{side}-{number + 1:03d}")
+
+
+def remove_rests(folder: Path, needed_by: str, parts: Sequence[str] = ()) -> None:
+    """Remove what `solve_side` left in a fit's folder besides what it returned, and `parts`."""
+    with written(f"removal of what {needed_by} needed"):
+        for rest in (*folder.glob("fixed-*"), *folder.glob("spans-*"), *map(Path, parts)):
+            rmtree(rest, ignore_errors=True)
 
 
 def _fix(objective: Objective, side: Side, parts: tuple[str, ...], folder: Path) -> FixedSide:

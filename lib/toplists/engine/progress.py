@@ -6,18 +6,26 @@ are damaged goes back by one half instead of to its start.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Generic, Protocol, TypeVar
 
+from toplists.engine.blocks import BlockSet, Side
 from toplists.engine.storage import commit_manifest, is_intact, read_manifest
 from toplists.lake.failpoints import written
 
 _LOG = logging.getLogger(__name__)
 _FILE = "progress.json"
 _KEPT = 2
+
+
+def fingerprint_of(blocks: Mapping[Side, BlockSet], *terms: object) -> str:
+    """Tells fits apart by where their blocks are cut, and by the `repr` of all that decides them."""
+    cuts = [(side, of.rows, of.starts()) for side, of in sorted(blocks.items())]
+    return hashlib.sha256(repr((cuts, *terms)).encode()).hexdigest()[:16]
 
 
 class State(Protocol):
