@@ -22,6 +22,7 @@ def write_blocks(
     holdout: np.ndarray | None = None,
     cuts: tuple[Sequence[int], Sequence[int]] = ((), ()),
     longest: int | None = None,
+    ids: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> tuple[BlockSet, BlockSet]:
     """Blocks of users and of items from dense matrices (users x items).
 
@@ -33,15 +34,19 @@ def write_blocks(
         holdout: Which pairs are held out; none without it.
         cuts: First rows of all blocks but the first, by user and by item.
         longest: Rows with more entries are marked as long.
+        ids: Of users and items, ascending; u000, u001, … and i000, i001, … without them.
     """
     values = weights if values is None else values
     holdout = np.zeros(weights.shape, dtype=np.bool_) if holdout is None else holdout
     stored = {"weights": weights, "values": values, "holdout": holdout}
     if rating_weights is not None:
         stored["rating_weights"] = rating_weights
-    users = _side(folder, "u", stored, list(cuts[0]), longest)
+    if ids is None:
+        n_users, n_items = weights.shape
+        ids = [f"u{row:03}" for row in range(n_users)], [f"i{row:03}" for row in range(n_items)]
+    users = _side(folder, "u", stored, list(cuts[0]), longest, ids[0])
     transposed = {name: matrix.T for name, matrix in stored.items()}
-    items = _side(folder, "i", transposed, list(cuts[1]), longest)
+    items = _side(folder, "i", transposed, list(cuts[1]), longest, ids[1])
     return users, items
 
 
@@ -51,6 +56,7 @@ def _side(
     stored: dict[str, np.ndarray],
     cuts: list[int],
     longest: int | None,
+    ids: Sequence[str],
 ) -> BlockSet:
     weights = stored["weights"]
     refs = []
@@ -66,7 +72,7 @@ def _side(
         for kind, matrix in stored.items():
             block[kind] = matrix[own].astype(np.bool_ if kind == "holdout" else np.float32)
         path = save_part(str(folder), f"{name}-{index}-of-{len(cuts)}", block)
-        write_ids(path, pa.array([f"{name}{row:03}" for row in range(first, end)]))
+        write_ids(path, pa.array(ids[first:end]))
         counts = np.diff(block["indptr"])
         long_rows = () if longest is None else tuple(np.flatnonzero(counts > longest).tolist())
         refs.append(BlockRef(index, first, end - first, len(rows), path, long_rows))

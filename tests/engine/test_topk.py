@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from toplists.engine.kernels.topk import round_score, top_k_sparse
+from toplists.engine.kernels.topk import empty_heaps, offer, round_score, sort_heaps
 
-# Few different values, so that there are ties; and neighbours that round to the same five digits.
-SCORES = st.sampled_from([np.nan, -2.0, -1e-7, 0.0, 0.5, 0.500001, 0.50001, 3.0, 1e30])
-TILES = arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(0, 12)), elements=SCORES)
+# Few different values, so that there are ties.
+SCORES = st.sampled_from([-2.0, -1e-7, 0.0, 0.5, np.nextafter(0.5, 1.0), 3.0, 1e30])
+ROWS = st.lists(st.lists(SCORES, max_size=12), min_size=1, max_size=5)
 
 
-@given(TILES, st.integers(1, 15))
-def test_the_best_by_rounded_score_then_column(tile: np.ndarray, k: int) -> None:
-    kept = ~np.isnan(tile)
-    indptr = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
-    columns, scores = top_k_sparse(indptr, np.nonzero(kept)[1].astype(np.int32), tile[kept], k)
-    assert columns.shape == scores.shape == (len(tile), k)
-    for row in range(len(tile)):
-        usable = [(-round_score(float(tile[row, c])), c) for c in np.flatnonzero(kept[row])]
-        expected = [(column, -score) for score, column in sorted(usable)[:k]]
-        found = columns[row] >= 0
-        assert list(zip(columns[row][found], scores[row][found], strict=True)) == expected
+@given(ROWS, st.integers(1, 15), st.randoms(use_true_random=False))
+def test_the_best_by_score_then_position(rows: list[list[float]], k: int, chance: Random) -> None:
+    items, scores = empty_heaps(len(rows), k)
+    for row, offered in enumerate(rows):
+        for item in chance.sample(range(len(offered)), len(offered)):
+            offer(items, scores, row, item, offered[item])
+    sort_heaps(items, scores)
+    for row, offered in enumerate(rows):
+        best = sorted((-score, item) for item, score in enumerate(offered))[:k]
+        missing = k - len(best)
         # What is missing is at the end, and marked.
-        assert not np.any(~found[:-1] & found[1:])
-        assert np.all(np.isnan(scores[row][~found]))
+        assert items[row].tolist() == [item for _, item in best] + [-1] * missing
+        np.testing.assert_array_equal(scores[row], [-s for s, _ in best] + [np.nan] * missing)
 
 
 @pytest.mark.parametrize(

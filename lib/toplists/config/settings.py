@@ -373,7 +373,7 @@ class AlsSettings(Section):
         True, description="Start from the item factors of the fit before, where there is one."
     )
     warm_iterations: int = Field(
-        4, ge=1, le=500, description="Passes over both sides of a fit that starts from another."
+        1, ge=1, le=500, description="Passes over both sides of a fit that starts from another."
     )
     cold_every: int = Field(
         7, ge=1, description="Of so many runs in a row, one starts from nothing."

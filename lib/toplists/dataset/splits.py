@@ -90,27 +90,6 @@ def survey(opinions: DataFrame, settings: SplitSettings, as_of: date) -> Survey:
     return Survey(*row)
 
 
-def holds_learnt(interactions: DataFrame, earlier: DataFrame) -> bool:
-    """Whether the holdout has a pair that an earlier run's evaluation fit could learn from.
-
-    A pair is held out by its last event. One that was learnt from, and then happened again, or moved
-    into the holdout because late events came in before it, is in both.
-
-    Pairs are compared by 64 bits of their hash, which is cheaper than to sort ids. Should two pairs
-    ever have the same, a fit starts from nothing that need not.
-
-    Args:
-        interactions: `[user_id: string, item_id: string, weight: float, split: string]`.
-        earlier: The same of the earlier run.
-    """
-    pair = F.xxhash64("user_id", "item_id").alias("pair")
-    held_out = interactions.where((F.col("split") == "holdout") & (F.col("weight") > 0)).select(
-        pair
-    )
-    learnt = earlier.where(F.col("split") == "train").select(pair)
-    return not held_out.join(learnt, "pair", "left_semi").isEmpty()
-
-
 def choose_split(seen: Survey, settings: SplitSettings, as_of: date) -> Split:
     """The split that the settings name, or under `auto` the first that serves.
 

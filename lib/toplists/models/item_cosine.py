@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from toplists.config.settings import ItemCosineSettings
 from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours
+from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import ItemWeights
 from toplists.engine.storage import Arrays
 from toplists.models.protocol import Fitted, TrainingData
@@ -24,16 +24,13 @@ class ItemCosine:
 
     name = "item_cosine"
 
-    def __init__(
-        self, settings: ItemCosineSettings, tile_bytes: int, *, only_recommendable: bool = False
-    ) -> None:
-        """Take the parameters from `settings`; `tile_bytes` bounds the memory of one task.
+    def __init__(self, settings: ItemCosineSettings, *, only_recommendable: bool = False) -> None:
+        """Take the parameters from `settings`.
 
         With `only_recommendable` neighbours are sought among the items that may be recommended, as
         lists of similar items need it; without, among all, as what a user liked may be among them.
         """
         self._settings = settings
-        self._tile_bytes = tile_bytes
         self._only_recommendable = only_recommendable
 
     @property
@@ -48,18 +45,17 @@ class ItemCosine:
         """One task per block of items; no pair of items leaves it but the best."""
         users, items, part = data.users, data.items, data.part
         k, shrinkage = self._settings.neighbours, self._settings.shrinkage
-        tile_bytes, only_recommendable = self._tile_bytes, self._only_recommendable
+        only_recommendable = self._only_recommendable
 
         def neighbours(ref: BlockRef) -> Arrays:
             tiles = cosine_neighbours(
-                ref.open().trained(part, items.columns),
+                _liked(ref, part),
                 ref.first,
                 _by_user(users, part),
                 _norms(items, part),
                 all_flags(items.blocks) if only_recommendable else None,
                 k=k,
                 shrinkage=shrinkage,
-                tile_bytes=tile_bytes,
             )
             found = [(positions, values) for _, positions, values in tiles]
             positions, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
@@ -76,8 +72,8 @@ class ItemCosine:
 
 
 @lru_cache(maxsize=2)
-def _by_user(users: BlockSet, part: Part) -> tuple[tuple[int, sp.csr_array], ...]:
-    return tuple((ref.first, ref.open().trained(part, users.columns)) for ref in users.blocks)
+def _by_user(users: BlockSet, part: Part) -> tuple[tuple[int, Sparse], ...]:
+    return tuple((ref.first, _liked(ref, part)) for ref in users.blocks)
 
 
 @lru_cache(maxsize=2)
@@ -88,3 +84,7 @@ def _norms(items: BlockSet, part: Part) -> npt.NDArray[np.float64]:
     ]
     norms: npt.NDArray[np.float64] = np.sqrt(np.concatenate(squares))
     return norms
+
+
+def _liked(ref: BlockRef, part: Part) -> Sparse:
+    return Sparse(*ref.open().learnt("liked", part)[:3])

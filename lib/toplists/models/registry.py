@@ -28,7 +28,7 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
     makers: dict[str, Callable[[], Model]] = {
         "als": lambda: _make_als(settings.als, engine),
         "bayesian_mf": lambda: BayesianMf(settings.bayesian_mf, engine.single_task_entries),
-        "item_cosine": lambda: ItemCosine(settings.item_cosine, engine.tile_bytes),
+        "item_cosine": lambda: ItemCosine(settings.item_cosine),
         "popularity": Popularity,
     }
     return makers[name]()
@@ -55,9 +55,9 @@ def can_start_warm(settings: ModelSettings) -> bool:
     return settings.name == "als" and als.engine == "kernels" and als.warm_start
 
 
-def make_similar(settings: ModelSettings, engine: EngineSettings) -> Model:
+def make_similar(settings: ModelSettings) -> Model:
     """The model behind the lists of similar items: neighbours that may be recommended."""
-    return ItemCosine(settings.item_cosine, engine.tile_bytes, only_recommendable=True)
+    return ItemCosine(settings.item_cosine, only_recommendable=True)
 
 
 def make_fallback(name: FallbackName, settings: RecommendSettings) -> Model:

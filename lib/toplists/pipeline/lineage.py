@@ -1,25 +1,24 @@
 """Which run a new one starts from: its parent, in whose item vectors its fits begin.
 
 The evaluation fit starts from the parent's evaluation fit, unless that learnt from a pair which is held
-out now (see `toplists.dataset.splits.holds_learnt`). The publication fit starts from the evaluation fit.
+out now (see `toplists.dataset.held_out.holds_learnt`). The publication fit starts from the evaluation fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from toplists.dataset.snapshot import block_folder
+from toplists.dataset.snapshot import SnapshotBlocks, block_folder
 from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import Factors, open_shape
 from toplists.engine.storage import is_intact
-from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
-from toplists.lake.tables import INTERACTIONS
 from toplists.models.registry import can_start_warm
 from toplists.pipeline.identity import identify_run
 from toplists.pipeline.steps.fits import model_folder, plan_fits
@@ -60,17 +59,26 @@ def _can_be_parent(place: Workplace, parent: Run, run: Run) -> bool:
     if parent.as_of is None or run.as_of is None or parent.as_of > run.as_of:
         return False
     alike = (parent.configuration, parent.code_version) == (run.configuration, run.code_version)
-    snapshot = partition_files(place.dataset, INTERACTIONS, run_id=parent.run_id)
-    return alike and bool(snapshot) and start_from(place, parent) is not None
+    return alike and find_remains(place, parent) is not None
 
 
-def start_from(place: Workplace, parent: Run) -> Start | None:
-    """The item vectors of a run's evaluation fit; `None` where its files are gone or damaged."""
-    items = open_blocks(block_folder(place.dataset, parent.run_id), "items")
+@dataclass(frozen=True)
+class Remains:
+    """What is left of a run for others to start from: its blocks, and its evaluation fit's items."""
+
+    blocks: SnapshotBlocks
+    start: Start
+
+
+def find_remains(place: Workplace, parent: Run) -> Remains | None:
+    """What is left of a run; `None` where any of it is gone or damaged."""
+    folder = block_folder(place.dataset, parent.run_id)
+    users, items = open_blocks(folder, "users"), open_blocks(folder, "items")
     fit = plan_fits(place, parent).candidate
     shape = open_shape(model_folder(place.dataset, parent, fit))
-    if items is None or not isinstance(shape, Factors):
+    if users is None or items is None or not isinstance(shape, Factors):
         return None
-    start = Start(items.blocks, shape.items)
-    blocks_are_there = all(Path(block.path).is_dir() for block in start.blocks)
-    return start if blocks_are_there and all(map(is_intact, start.parts)) else None
+    blocks_are_there = all(Path(ref.path).is_dir() for ref in (*users.blocks, *items.blocks))
+    if not blocks_are_there or not all(map(is_intact, shape.items)):
+        return None
+    return Remains(SnapshotBlocks(users, items), Start(items.blocks, shape.items))

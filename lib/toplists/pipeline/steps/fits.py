@@ -119,14 +119,14 @@ class FitPlan:
 
 def plan_fits(place: Workplace, run: Run) -> FitPlan:
     """What has to be fitted for the run."""
-    engine, settings = place.settings.engine, model_settings(run)
+    settings = model_settings(run)
     recommend = RecommendSettings(**json.loads(run.configuration)["recommend"])
     candidate = _personal_fit(place, settings, "train")
     contender = _live_fit(place)
     if contender is not None and contender.same_as(candidate):
         contender = None
     similar = (
-        Fit("similar", make_similar(settings, engine), settings.seed, "all")
+        Fit("similar", make_similar(settings), settings.seed, "all")
         if recommend.similar == "item_cosine"
         else None
     )

@@ -6,25 +6,22 @@ import json
 from collections.abc import Callable
 from typing import get_args
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from toplists.dataset.held_out import holds_learnt
 from toplists.dataset.snapshot import Snapshot
-from toplists.dataset.splits import holds_learnt
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import Part
 from toplists.engine.shapes import Factors, Shape, commit_shape
 from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError
 from toplists.lake.bookkeeping import Row, append_rows, read_rows
-from toplists.lake.dataset import partition_files
-from toplists.lake.frames import read_frame
 from toplists.lake.ledger import Outcome, Run
-from toplists.lake.tables import INTERACTIONS, MODELS
+from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
 from toplists.models.registry import can_start_warm
 from toplists.models.store import save_shape
-from toplists.pipeline.lineage import start_from
+from toplists.pipeline.lineage import find_remains
 from toplists.pipeline.steps.fits import (
     Fit,
     FitPlan,
@@ -114,20 +111,14 @@ def _start_of_tonight(place: Workplace, run: Run, snapshot: Snapshot) -> Start |
     if run.parent is None:
         return None
     parent = place.ledger.find_run(run.parent)
-    start = start_from(place, parent) if parent is not None else None
-    learnt = _interactions_of(place, run.parent)
-    if start is None or learnt is None:
+    remains = find_remains(place, parent) if parent is not None else None
+    if remains is None:
         raise ConfigurationError(
             f"Run {run.run_id} starts from run {run.parent}, of which not everything is left. Begin "
             "again with --cold."
         )
-    return None if holds_learnt(snapshot.interactions, learnt) else start
-
-
-def _interactions_of(place: Workplace, run_id: str) -> DataFrame | None:
-    if not partition_files(place.dataset, INTERACTIONS, run_id=run_id):
-        return None
-    return read_frame(place.spark, place.dataset, INTERACTIONS, run_id=run_id)
+    blocks = snapshot.blocks(place.settings.engine.block_entries)
+    return None if holds_learnt(place.spark, blocks, remains.blocks) else remains.start
 
 
 def _fit_and_save(

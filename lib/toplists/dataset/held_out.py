@@ -1,0 +1,87 @@
+"""Whether an earlier run's evaluation fit has learnt what a snapshot holds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
+
+from toplists.dataset.snapshot import SnapshotBlocks
+from toplists.engine.blocks import BlockRef, all_ids, read_ids
+from toplists.engine.tasks import run_tasks
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A block of users, and the earlier blocks that any of them may be in."""
+
+    block: BlockRef
+    earlier: tuple[BlockRef, ...]
+
+
+def holds_learnt(spark: SparkSession, now: SnapshotBlocks, earlier: SnapshotBlocks) -> bool:
+    """Whether a liking that is held out now is among the pairs of the earlier train part.
+
+    A pair is held out by its last event. One that was learnt from, and then happened again, or moved
+    into the holdout because late events came in before it, is in both.
+
+    Args:
+        spark: The session.
+        now: The blocks whose holdout is to be judged on.
+        earlier: Those of the earlier run. Pairs are the same by their external ids.
+    """
+
+    def look(piece: _Piece) -> Iterator[pa.RecordBatch]:
+        found = any(_shares(piece.block, other, now, earlier) for other in piece.earlier)
+        yield pa.RecordBatch.from_arrays([pa.array([found])], names=["found"])
+
+    bounds = [_bounds(other) for other in earlier.users.blocks]
+    pieces = []
+    for block in now.users.blocks:
+        first, last = _bounds(block)
+        overlapping = (
+            other
+            for other, (begin, end) in zip(earlier.users.blocks, bounds, strict=True)
+            if begin <= last and first <= end
+        )
+        pieces.append(_Piece(block, tuple(overlapping)))
+    return any(row["found"] for row in run_tasks(spark, pieces, look, "found boolean").collect())
+
+
+def _bounds(block: BlockRef) -> tuple[bytes, bytes]:
+    """The first and the last id of a block, in which ids ascend bytewise."""
+    ids = read_ids(block.path)
+    return ids[0].as_py().encode(), ids[len(ids) - 1].as_py().encode()
+
+
+def _shares(ref: BlockRef, other: BlockRef, now: SnapshotBlocks, earlier: SnapshotBlocks) -> bool:
+    """Whether a block holds out what an earlier one has in its train part."""
+    block, before = ref.open(), other.open()
+    users = _earlier_positions(block.ids, before.ids)
+    items = _items_before(now, earlier)
+    indptr, held_out = block.truth()
+    user, item = np.repeat(users, np.diff(indptr)), items[held_out]
+    there = (user >= 0) & (item >= 0)
+    indptr, learnt = before.seen("train")
+    owner = np.repeat(np.arange(other.rows), np.diff(indptr))
+    columns = earlier.items.rows
+    return bool(np.isin(user[there] * columns + item[there], owner * columns + learnt).any())
+
+
+@lru_cache(maxsize=1)
+def _items_before(now: SnapshotBlocks, earlier: SnapshotBlocks) -> Positions:
+    return _earlier_positions(all_ids(now.items.blocks), all_ids(earlier.items.blocks))
+
+
+def _earlier_positions(ids: pa.StringArray, earlier: pa.StringArray) -> Positions:
+    """Where each of the ids was: int64[ids], -1 where it was not."""
+    found: Positions = pc.fill_null(pc.index_in(ids, earlier), -1).to_numpy().astype(np.int64)
+    return found
