@@ -5,6 +5,7 @@
     .venv/bin/python benchmarks/als.py widest      # rank 256 on 5 million
     .venv/bin/python benchmarks/als.py books       # goodbooks
     .venv/bin/python benchmarks/als.py explicit    # rank 32 and 64
+    .venv/bin/python benchmarks/als.py penalties   # what explicit ALS is best fitted with, on 5 million
     .venv/bin/python benchmarks/als.py growth      # 5 to 50 million
     .venv/bin/python benchmarks/als.py cores       # one and two cores, a standalone cluster
     .venv/bin/python benchmarks/als.py agreement   # the same results as MLlib
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from als_contenders import Bench
 from als_data import generated, goodbooks
-from als_explicit_race import agreement, explicit
+from als_explicit_race import agreement, explicit, penalties
 from als_implicit_race import implicit
 from als_scaling import cores, growth
 from machine import ROOT
@@ -33,7 +34,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ("implicit", "wide", "widest", "books", "explicit", "growth", "cores", "agreement")
+    names = (
+        "implicit",
+        "wide",
+        "widest",
+        "books",
+        "explicit",
+        "penalties",
+        "growth",
+        "cores",
+        "agreement",
+    )
     parser.add_argument("name", choices=names)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/bench"))
     parser.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data")
@@ -64,6 +75,8 @@ def main() -> int:
                 agreement(bench, name)
         case "explicit":
             explicit(made_up(20e6), name)
+        case "penalties":
+            penalties(made_up(5e6), name)
         case "growth":
             growth(root, name, (5e6, 10e6, 20e6, 50e6))
         case "cores":

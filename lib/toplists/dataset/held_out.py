@@ -73,7 +73,11 @@ def _shares(ref: BlockRef, other: BlockRef, now: SnapshotBlocks, earlier: Snapsh
     indptr, learnt = before.seen("train")
     owner = np.repeat(np.arange(other.rows), np.diff(indptr))
     columns = earlier.items.rows
-    return bool(np.isin(user[there] * columns + item[there], owner * columns + learnt).any())
+    pairs, known = user[there] * columns + item[there], owner * columns + learnt
+    # These ascend, as rows and columns do.
+    at = np.searchsorted(known, pairs)
+    within = at < len(known)
+    return bool(np.any(known[at[within]] == pairs[within]))
 
 
 @lru_cache(maxsize=1)
