@@ -51,7 +51,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("engine/table_files.py", "_write"): "its caller is inside",
     ("engine/fixed_side.py", "_lay_out"): "its caller is inside",
     ("engine/fixed_side.py", "_locked"): "opens an empty file for the kernel's lock",
-    ("engine/gibbs.py", "_fix"): "its caller is inside",
     ("lake/failpoints.py", "reach"): "notes of a test",
     ("ingest/download.py", "provide"): "a cache outside every lake, complete or absent",
     ("ingest/download.py", "_fetch"): "the same",

@@ -24,8 +24,8 @@ from toplists.models.protocol import TrainingData
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-N_USERS, N_ITEMS = 30, 20
-CUTS = ([1, 17], [2, 3, 11])
+N_USERS, N_ITEMS = 70, 66
+CUTS = ([64], [64])  # multiples of CHUNK_ROWS
 SETTINGS = BayesianMfSettings(rank=3, burn_in=1, rounds=2, keep_every=1)
 
 Vectors = tuple[np.ndarray, np.ndarray]
@@ -131,7 +131,6 @@ def test_who_rated_nothing_has_no_vector(fit: Callable[..., Vectors]) -> None:
 def test_blocks_change_nothing(
     fit: Callable[..., Vectors], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gibbs, "_SUM_ROWS", 8)  # chunks that end inside blocks
     monkeypatch.setattr(gibbs, "_ROWS_AT_A_TIME", 5)
     rated, _ = ratings()
     assert same(fit(rated, name="whole"), fit(rated, name="cut", cuts=CUTS))
@@ -147,15 +146,15 @@ def test_the_holdout_is_not_learnt_from(fit: Callable[..., Vectors]) -> None:
 def interrupted(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
     """Halves that are begun; the one called `number` is interrupted when it is first."""
     halves: list[int] = []
-    fix = gibbs._fix
+    draw_half = gibbs._draw_half
 
-    def dies(mean: float, parts: tuple[str, ...], folder: Path) -> None:
-        halves.append(int(folder.name.removeprefix("fixed-")))
+    def dies(chain: Chain, state: Any, *where: Any) -> Any:
+        halves.append(state.halves)
         if halves.count(number) == 1 and halves[-1] == number:
             raise KeyboardInterrupt
-        fix(mean, parts, folder)
+        return draw_half(chain, state, *where)
 
-    monkeypatch.setattr(gibbs, "_fix", dies)
+    monkeypatch.setattr(gibbs, "_draw_half", dies)
     return halves
 
 
@@ -181,7 +180,7 @@ def test_a_damaged_file_costs_one_half(
     halves = interrupted(monkeypatch, 4)
     with pytest.raises(KeyboardInterrupt):
         fit(rated, name="killed")
-    (newest,) = (tmp_path / "killed" / "model").glob("items-0004-*/draws.npy")
+    (newest,) = (tmp_path / "killed" / "model").glob("items-0004-*/vectors.npy")
     newest.write_bytes(newest.read_bytes()[:-8])
     again = fit(rated, name="killed")
     assert halves == [*range(5), *range(3, 7)]

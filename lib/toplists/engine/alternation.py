@@ -28,7 +28,7 @@ from toplists.engine.half import WriteParts, remove_rests, solve_side
 from toplists.engine.objective import Objective
 from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors, open_vectors
-from toplists.engine.side_sums import read_sums, sum_given
+from toplists.engine.side_sums import read_sums, sum_block
 from toplists.engine.solvers import Solver
 from toplists.engine.storage import Arrays
 
@@ -217,5 +217,5 @@ def _begin(objective: Objective, start: Start | None, ref: BlockRef) -> Arrays:
     if start is not None:
         rows, earlier = start.of(block.ids)
         vectors[rows] = earlier
-    sums = sum_given(ref, vectors, with_gram=objective.shared_weight > 0)
+    sums = sum_block(ref, vectors, with_gram=objective.shared_weight > 0)
     return {"vectors": vectors, "known": np.ones(ref.rows, dtype=np.bool_), **sums}

@@ -1,4 +1,4 @@
-"""The side that a half of an alternation holds fixed, as the tasks that solve the other side read it.
+"""The side that half an iteration holds fixed, as the tasks that solve the other side read it.
 
 It lies in many parts, in a basis that suits nobody. The first task of a node that needs it lays it out
 once, in the node's own scratch space and under a lock; all tasks of the node map that copy.
@@ -27,7 +27,6 @@ from toplists.engine.storage import create_array, open_array, save_arrays
 from toplists.lake.failpoints import written
 
 _ROWS_AT_A_TIME = 65_536
-_NUMBERED = len("fixed-000")
 
 
 class Features(NamedTuple):
@@ -39,44 +38,20 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class FixedSide:
-    """Where the fixed side is, and how it is laid out.
+    """Which vectors are held fixed, and how they are laid out.
 
-    `folder` holds the small arrays that the driver made: `base` float64[k] and `basis` float64[k, k].
-    `parts` are its vectors, `side` is the one that is solved.
+    `folder` is the fit's and `number` the half's; `parts` are the vectors, `side` is the one that is
+    solved. `base` float64[k] is the diagonal that all rows share, `basis` float32[k, k] has the
+    directions that the features are turned to as columns; with `biases` they are not turned.
     """
 
     folder: str
+    number: int
     parts: tuple[str, ...]
     side: Side
     biases: Biases | None
-
-    @classmethod
-    def plan(
-        cls,
-        folder: Path,
-        parts: tuple[str, ...],
-        side: Side,
-        biases: Biases | None,
-        *,
-        base: npt.NDArray[np.float64],
-        basis: npt.NDArray[np.float64],
-    ) -> FixedSide:
-        """Write what the tasks need besides the parts."""
-        with written(f"basis {folder.name}"):
-            rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            save_arrays(folder, {"base": base, "basis": basis})
-        return cls(str(folder), parts, side, biases)
-
-    @property
-    def base(self) -> npt.NDArray[np.float64]:
-        """The diagonal that all rows share: float64[k]."""
-        return open_array(self.folder, "base")
-
-    @property
-    def basis(self) -> npt.NDArray[np.float32]:
-        """The directions that the features are turned to, as columns: float32[k, k]."""
-        return open_array(self.folder, "basis").astype(np.float32)
+    base: npt.NDArray[np.float64]
+    basis: npt.NDArray[np.float32]
 
     def open(self) -> Features:
         """The features on this node, laid out by whoever is first."""
@@ -86,28 +61,26 @@ class FixedSide:
             place.mkdir(parents=True, exist_ok=True)
             with _locked(place / "lock"):
                 if not ready.exists():
-                    with written(f"features of {Path(self.folder).name}"):
+                    with written(f"features of half {self.number}"):
                         self._lay_out(place)
                         ready.touch()
         return Features(open_array(place, "features"), open_array(place, "offsets"))
 
     def _place(self) -> Path:
-        """On Spark, a folder that goes with the application; else beside the driver's arrays."""
+        """On Spark, a folder that goes with the application; else in the fit's own."""
+        # Parts have names of their own, also where the same half is done again.
+        name = f"fixed-{self.number}-{_digest(*self.parts)}"
         scratch = os.environ.get("SPARK_LOCAL_DIRS")
         if not scratch:
-            return Path(self.folder)
-        folder = Path(self.folder)
-        # Parts have names of their own, also where the same half is done again.
-        fit, content = _digest(str(folder.parent)), _digest("\n".join(self.parts))
-        return Path(scratch.split(",")[0]) / f"fit-{fit}" / f"{folder.name}-{content}"
+            return Path(self.folder) / name
+        return Path(scratch.split(",")[0]) / f"fit-{_digest(self.folder)}" / name
 
     def _lay_out(self, place: Path) -> None:
-        for other in place.parent.glob("fixed-*-*"):
-            if other.name[:_NUMBERED] <= place.name[:_NUMBERED] and other != place:
+        for other in place.parent.glob("fixed-*"):
+            if int(other.name.split("-")[1]) <= self.number and other != place:
                 rmtree(other, ignore_errors=True)
         opened = [open_vectors(part)[0] for part in self.parts]
-        basis = self.basis
-        shape = (sum(map(len, opened)), len(basis))
+        shape = (sum(map(len, opened)), len(self.basis))
         # Mapped, not held: one side may be larger than a task should be.
         features = create_array(place, "features", shape)
         offsets = np.zeros(len(features), dtype=np.float32)
@@ -115,16 +88,16 @@ class FixedSide:
         for vectors in opened:
             for rows in tiles(len(vectors), _ROWS_AT_A_TIME):
                 target = slice(first + rows.start, first + rows.stop)
-                features[target], offsets[target] = self._turned(vectors[rows], basis)
+                features[target], offsets[target] = self._turned(vectors[rows])
             first += len(vectors)
         features.flush()
         save_arrays(place, {"offsets": offsets})
 
     def _turned(
-        self, vectors: npt.NDArray[np.float32], basis: npt.NDArray[np.float32]
+        self, vectors: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | float]:
         if self.biases is None:
-            return multiply_rows(vectors, basis), 0.0
+            return multiply_rows(vectors, self.basis), 0.0
         return self.biases.features(vectors, self.side), self.biases.offsets(vectors, self.side)
 
 
@@ -136,5 +109,5 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(*names: str) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]

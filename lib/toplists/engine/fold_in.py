@@ -23,7 +23,7 @@ from toplists.engine.half import WriteParts, remove_rests, solve_side
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
-from toplists.engine.side_sums import sum_given
+from toplists.engine.side_sums import sum_block
 from toplists.engine.storage import Arrays
 
 
@@ -111,7 +111,7 @@ def _with_sums(piece: tuple[BlockRef, str], *, with_gram: bool) -> Arrays:
     """Frozen vectors with the sums over them, which stored ones do not have."""
     ref, part = piece
     vectors, known = open_vectors(part)
-    return {"vectors": vectors, "known": known, **sum_given(ref, vectors, with_gram=with_gram)}
+    return {"vectors": vectors, "known": known, **sum_block(ref, vectors, with_gram=with_gram)}
 
 
 def _complete(piece: tuple[str, str]) -> Arrays:

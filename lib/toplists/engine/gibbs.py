@@ -16,11 +16,10 @@ result depends neither on the blocks nor on where or how often they are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,8 @@ from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, other_side, tiles
 from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts
+from toplists.engine.fixed_side import FixedSide
+from toplists.engine.half import WriteParts, remove_rests
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
 from toplists.engine.kernels.normal_wishart import (
     Moments,
@@ -41,17 +41,10 @@ from toplists.engine.kernels.normal_wishart import (
 )
 from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors
-from toplists.engine.storage import (
-    Array,
-    Arrays,
-    create_array,
-    open_array,
-    save_arrays,
-)
-from toplists.lake.failpoints import written
+from toplists.engine.side_sums import SideSums, read_sums, sum_block
+from toplists.engine.storage import Arrays, open_array
 
 _ROWS_AT_A_TIME = 8_192
-_SUM_ROWS = 4_096  # sums are taken in chunks of so many positions, wherever blocks are cut
 _START_SCALE = 0.1
 _FIRST_PRECISION = 2.0
 
@@ -77,6 +70,11 @@ class Chain:
         """Tells chains apart whose halves are not one another's."""
         length = (self.burn_in, self.rounds, self.keep_every)
         return fingerprint_of(self.blocks, self.part, self.mean, self.rank, self.seed, length)
+
+    @property
+    def biases(self) -> Biases:
+        """How a round's vectors are stored."""
+        return Biases(self.rank, self.mean)
 
     @property
     def expected_side(self) -> Side:
@@ -157,20 +155,19 @@ def _draw_half(chain: Chain, state: _State, folder: Path, write: WriteParts) -> 
     side: Side = "items" if half % 2 else "users"
     given, old = state.parts(other_side(side)), state.parts(side)
     number = (half + 1) // 2
-    fixed = folder / f"fixed-{half:04d}"
-    with written(f"fixed side of half {half}"):
-        _fix(chain.mean, given, fixed)
     # The first vectors are no draws yet: they say nothing about prior or noise.
     begun = half >= 2
     random = np.random.Generator(np.random.Philox(derive_seed(chain.seed, number, side, "prior")))
+    k = chain.rank + 1
     with threadpool_limits(limits=1):
-        prior = draw_prior(_moments(old), random) if begun else _first_prior(chain.rank + 1)
+        prior = draw_prior(_moments(read_sums(old)), random) if begun else _first_prior(k)
     precision = draw_noise_precision(*_errors(given), random) if begun else _FIRST_PRECISION
     seed = derive_seed(chain.seed, number, side, "rows")
-    draw = partial(_draw, chain, str(fixed), prior, precision, seed)
+    base, basis = np.zeros(k), np.eye(k, dtype=np.float32)
+    fixed = FixedSide(str(folder), half, given, side, chain.biases, base, basis)
+    draw = partial(_draw, chain, fixed, prior, precision, seed)
     new = write(chain.blocks[side].blocks, draw, folder, f"{side}-{half + 1:04d}")
-    with written(f"removal of what half {half} needed"):
-        rmtree(fixed, ignore_errors=True)
+    remove_rests(folder, f"half {half}")
     drawn = {"users": state.users, "items": state.items, side: new}
     kept = state.kept
     if side == chain.expected_side and chain.counts(number):
@@ -184,83 +181,42 @@ def _start(chain: Chain, ref: BlockRef) -> Arrays:
     scale = _START_SCALE / np.sqrt(chain.rank)
     draws = scale * random_normals(hashes, chain.rank + 1, derive_seed(chain.seed, "start"))
     draws[:, -1] = 0
-    return {"draws": draws.astype(np.float32)}
+    vectors = chain.biases.store(draws.astype(np.float32), "items")
+    return {"vectors": vectors, "known": np.ones(ref.rows, dtype=np.bool_)}
 
 
 def _first_prior(k: int) -> Prior:
     return Prior(np.zeros(k), np.eye(k))
 
 
-def _fix(mean: float, parts: Sequence[str], folder: Path) -> None:
-    """Lay out the fixed side for the tasks that draw the other.
-
-    `features` end in the 1 that a row's own bias is times; `offsets` are mean and bias, which the fixed
-    side predicts by itself.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = [open_array(part, "draws") for part in parts]
-    shape = (sum(map(len, opened)), opened[0].shape[1])
-    # Mapped, not held: one side may be larger than this process should be.
-    features = create_array(folder, "features", shape)
-    offsets = np.empty(len(features), dtype=np.float32)
-    first = 0
-    for draws in opened:
-        rows = slice(first, first + len(draws))
-        features[rows, :-1], features[rows, -1] = draws[:, :-1], 1
-        offsets[rows] = draws[:, -1] + np.float32(mean)
-        first = rows.stop
-    features.flush()
-    save_arrays(folder, {"offsets": offsets})
-
-
-def _moments(parts: Sequence[str]) -> Moments:
-    """Sums over the rows that have entries."""
-    opened = [(open_array(part, "draws"), open_array(part, "known")) for part in parts]
-    k = opened[0][0].shape[1]
-    count, total, products = 0, np.zeros(k), np.zeros((k, k))
-    for chunk in _chunks(draws[known] for draws, known in opened):
-        rows = chunk.astype(np.float64)
-        count += len(rows)
-        total += rows.sum(axis=0)
-        products += rows.T @ rows
-    return Moments(count, total, products)
+def _moments(sums: SideSums) -> Moments:
+    """Sums over the rows that have entries, from the Gram matrix of (draw, whether there is one)."""
+    gram = sums.gram
+    if gram is None:
+        raise RuntimeError("draws have no Gram matrix beside them")
+    return Moments(int(gram[-1, -1]), gram[-1, :-1], gram[:-1, :-1])
 
 
 def _errors(parts: Sequence[str]) -> tuple[int, float]:
     """The number of ratings that the parts were drawn from, and their squared errors."""
     count = sum(int(open_array(part, "ratings")[0]) for part in parts)
-    return count, sum(float(c.sum()) for c in _chunks(open_array(p, "errors") for p in parts))
-
-
-def _chunks(arrays: Iterable[Array]) -> Iterator[Array]:
-    """The same rows in chunks that do not depend on how they were cut."""
-    waiting: list[Array] = []
-    size = 0
-    for array in arrays:
-        first = 0
-        while size + len(array) - first >= _SUM_ROWS:
-            last = first + _SUM_ROWS - size
-            yield np.concatenate((*waiting, array[first:last]))
-            waiting, size, first = [], 0, last
-        waiting.append(array[first:])
-        size += len(array) - first
-    yield np.concatenate(waiting)
+    return count, read_sums(parts).loss
 
 
 def _draw(
     chain: Chain,
-    fixed: str,
+    fixed: FixedSide,
     prior: Prior,
     precision: float,
     seed: int,
     ref: BlockRef,
 ) -> Arrays:
-    """Draws of one block, and what is expected of them."""
+    """Draws of one block, what is expected of them, and the sums over them."""
     # Here, in the task: numba takes a second to load, and the driver never draws a row.
     from toplists.engine.kernels.gaussian_rows import Ratings, draw_rows
 
     block = ref.open()
-    features, offsets = open_array(fixed, "features"), open_array(fixed, "offsets")
+    features, offsets = fixed.open()
     indptr, indices, values, weights = block.learnt("rated", chain.part)
     residuals = values - offsets[indices]
     if weights is None:
@@ -272,19 +228,21 @@ def _draw(
         normals = random_normals(hashes[rows], features.shape[1], seed)
         drawn.append(draw_rows(ratings, features, prior, precision, normals))
     means, draws, errors = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
+    known = np.diff(indptr) > 0
+    counted = np.column_stack((draws, known.astype(np.float32)))
     return {
-        "draws": draws,
-        "means": means,
-        "errors": errors,
-        "known": np.diff(indptr) > 0,
+        "vectors": chain.biases.store(draws, fixed.side),
+        "means": chain.biases.store(means, fixed.side),
+        "known": known,
         "ratings": np.array([len(indices)]),
+        **sum_block(ref, counted, losses=errors, with_gram=True),
     }
 
 
 def _join(chain: Chain, side: Side, kept: Sequence[str]) -> Arrays:
     """The vectors of a block's kept rounds side by side."""
-    name = "means" if side == chain.expected_side else "draws"
-    rounds = [open_array(part, name) for part in kept]
+    name = "means" if side == chain.expected_side else "vectors"
+    rounds = [chain.biases.solved(open_array(part, name), side) for part in kept]
     # The product of two such vectors is the mean over rounds.
     scale = np.float32(1 / np.sqrt(len(rounds)))
     vectors = np.concatenate([scale * vectors[:, :-1] for vectors in rounds], axis=1)

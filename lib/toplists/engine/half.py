@@ -76,7 +76,7 @@ def solve_side(
         write: How parts are computed and written.
         beyond: How far to go beyond a row's solution, as a share of the way to it.
     """
-    fixed = _fix(objective, side, fixed_parts, folder / f"fixed-{number:03d}")
+    fixed = _fix(objective, side, fixed_parts, folder, number)
     spans = [
         _Span(ref, row, start)
         for ref in blocks.blocks
@@ -98,14 +98,16 @@ def solve_side(
 
 
 def remove_rests(folder: Path, needed_by: str, parts: Sequence[str] = ()) -> None:
-    """Remove what `solve_side` left in a fit's folder besides what it returned, and `parts`."""
+    """Remove what a half left in a fit's folder besides what it was for, and `parts`."""
     with written(f"removal of what {needed_by} needed"):
         for rest in (*folder.glob("fixed-*"), *folder.glob("spans-*"), *map(Path, parts)):
             rmtree(rest, ignore_errors=True)
 
 
-def _fix(objective: Objective, side: Side, parts: tuple[str, ...], folder: Path) -> FixedSide:
-    """Lay down how the other side is to be seen: in the eigenbasis of its Gram matrix.
+def _fix(
+    objective: Objective, side: Side, parts: tuple[str, ...], folder: Path, number: int
+) -> FixedSide:
+    """How the other side is to be seen: in the eigenbasis of its Gram matrix.
 
     In that basis, what all rows share is diagonal.
     """
@@ -118,7 +120,9 @@ def _fix(objective: Objective, side: Side, parts: tuple[str, ...], folder: Path)
         with _LIMIT, threadpool_limits(limits=1):
             shared, basis = np.linalg.eigh(gram)
         base = objective.shared_weight * np.maximum(shared, 0.0)
-    return FixedSide.plan(folder, parts, side, objective.biases, base=base, basis=basis)
+    return FixedSide(
+        str(folder), number, parts, side, objective.biases, base, basis.astype(np.float32)
+    )
 
 
 def _sum_span(objective: Objective, fixed: FixedSide, span: _Span) -> Arrays:

@@ -35,22 +35,25 @@ def sum_block(
     ref: BlockRef,
     vectors: npt.NDArray[np.float32],
     *,
-    losses: npt.NDArray[np.float64],
-    penalties: npt.NDArray[np.float64],
-    singular: npt.NDArray[np.bool_],
     with_gram: bool,
+    losses: npt.NDArray[np.float64] | None = None,
+    penalties: npt.NDArray[np.float64] | None = None,
+    singular: npt.NDArray[np.bool_] | None = None,
 ) -> Arrays:
     """The sums of a block's rows, as arrays of its part.
 
     Args:
         ref: The block.
         vectors: float32[rows, k].
-        losses: float64[rows].
-        penalties: float64[rows].
-        singular: bool[rows].
         with_gram: Whether the Gram matrix is wanted.
+        losses: float64[rows]; 0 without it.
+        penalties: float64[rows]; 0 without it.
+        singular: bool[rows]; none without it.
     """
-    figures = np.column_stack((losses, penalties, singular.astype(np.float64)))
+    figures = np.zeros((ref.rows, _FIGURES))
+    for column, values in enumerate((losses, penalties, singular)):
+        if values is not None:
+            figures[:, column] = values
 
     def sums_of_chunks(rows: slice) -> npt.NDArray[np.float64]:
         sums: npt.NDArray[np.float64] = as_chunks(figures[rows]).sum(axis=1)
@@ -64,19 +67,6 @@ def sum_block(
         "sum_places": np.array([(level, place) for level, place, _ in subtrees]).reshape(-1, 2),
         "sum_totals": np.array([total for _, _, total in subtrees]).reshape(len(subtrees), -1),
     }
-
-
-def sum_given(ref: BlockRef, vectors: npt.NDArray[np.float32], *, with_gram: bool) -> Arrays:
-    """The sums of a block's rows that were not solved for: they lose nothing. As `sum_block`."""
-    nothing = np.zeros(ref.rows)
-    return sum_block(
-        ref,
-        vectors,
-        losses=nothing,
-        penalties=nothing,
-        singular=nothing.astype(np.bool_),
-        with_gram=with_gram,
-    )
 
 
 def read_sums(parts: Sequence[str]) -> SideSums:
