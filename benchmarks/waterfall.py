@@ -6,10 +6,12 @@ Steps come from the ledger, stages from Spark's event log.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from deltalake import DeltaTable
 
@@ -56,17 +58,42 @@ def steps_of(dataset: Path, since: float) -> list[Span]:
 
 def stages_of(folder: Path) -> list[Span]:
     """The stages of the one application whose event log is in `folder`."""
-    (log,) = (path for path in folder.iterdir() if not path.name.startswith("."))
-    spans = []
-    with log.open(encoding="utf-8") as lines:
-        for line in lines:
-            if '"SparkListenerStageCompleted"' not in line[:80]:
-                continue
-            stage = json.loads(line)["Stage Info"]
-            if "Submission Time" in stage:
-                began, ended = stage["Submission Time"] / 1e3, stage["Completion Time"] / 1e3
-                spans.append(Span(_name(stage), began, ended, stage["Number of Tasks"]))
+    spans, names = [], {}
+    for event in _events(folder, "StageSubmitted", "StageCompleted"):
+        stage = event["Stage Info"]
+        if event["Event"] == "SparkListenerStageSubmitted":
+            names[stage["Stage ID"]] = _described(event)
+        elif "Submission Time" in stage:
+            began, ended = stage["Submission Time"] / 1e3, stage["Completion Time"] / 1e3
+            name = names.get(stage["Stage ID"]) or _name(stage)
+            spans.append(Span(name, began, ended, stage["Number of Tasks"]))
     return spans
+
+
+def core_seconds(folder: Path) -> dict[str, float]:
+    """How long cores worked on what has a description, by that."""
+    names, seconds = {}, defaultdict(float)
+    for event in _events(folder, "StageSubmitted", "TaskEnd"):
+        if event["Event"] == "SparkListenerStageSubmitted":
+            names[event["Stage Info"]["Stage ID"]] = _described(event)
+        elif name := names.get(event["Stage ID"]):
+            task = event["Task Info"]
+            seconds[name] += (task["Finish Time"] - task["Launch Time"]) / 1e3
+    return seconds
+
+
+def _events(folder: Path, *kinds: str) -> Iterator[dict[str, Any]]:
+    """The events of some kinds in the one event log of `folder`."""
+    (log,) = (path for path in folder.iterdir() if not path.name.startswith("."))
+    wanted = tuple(f'{{"Event":"SparkListener{kind}"' for kind in kinds)
+    with log.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.startswith(wanted))
+
+
+def _described(event: dict[str, Any]) -> str | None:
+    """What a stage that was submitted is for, where somebody said so."""
+    description: str | None = (event.get("Properties") or {}).get("spark.job.description")
+    return description
 
 
 def _name(stage: dict[str, object]) -> str:

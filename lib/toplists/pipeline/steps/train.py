@@ -132,6 +132,8 @@ def _fit_and_save(
     began = place.clock()
     blocks, facts = snapshot.blocks(place.settings.engine.block_entries), snapshot.facts
     model_id = fit.model_id(run)
+    # What Spark's pages and logs call the jobs of this thread from here on.
+    place.spark.sparkContext.setJobDescription(f"{fit.role}.{fit.part}")
     data = TrainingData(
         spark=place.spark,
         interactions=snapshot.interactions,
