@@ -17,7 +17,7 @@ from toplists.engine.kernels.bootstrap import (
     resampled_means,
 )
 from toplists.engine.kernels.draws import hash_ids
-from toplists.engine.kernels.metrics import list_metrics
+from toplists.engine.kernels.metrics import FIGURES, list_metrics
 
 MASK = 2**64 - 1
 
@@ -155,7 +155,7 @@ def test_interval_leaves_the_tails_outside() -> None:
 
 
 def population() -> np.ndarray:
-    """Values of hit rate, recall and NDCG at 10 of 20,000 users of uneven taste: float64[users, 3]."""
+    """Every metric at 10 of 20,000 users of uneven taste: float64[users, metrics]."""
     rng = np.random.default_rng(11)
     n_users, catalogue = 20_000, 200
     scores = rng.random((n_users, catalogue))
@@ -167,15 +167,16 @@ def population() -> np.ndarray:
     lists = np.argsort(-scores, axis=1)[:, :10].astype(np.int32)
     indptr = np.concatenate([[0], np.cumsum(held_out)])
     truth = np.concatenate([np.arange(count) for count in held_out]).astype(np.int32)
-    return np.stack(list(list_metrics(lists, indptr, truth, (10,)).values()), axis=1)
+    names = [f"{kind}@10" for kind in FIGURES]
+    return np.stack(list(list_metrics(lists, indptr, truth, names).values()), axis=1)
 
 
 def coverage(data_sets: int) -> np.ndarray:
-    """Share of simulated data sets whose 95 % interval holds the population's mean: float64[3]."""
+    """Share of simulated data sets whose 95 % interval holds the population's mean: float64[metrics]."""
     everybody = population()
     truth = everybody.mean(axis=0)
     rng = np.random.default_rng(2)
-    covered = np.zeros(3)
+    covered = np.zeros(len(truth))
     for _ in range(data_sets):
         sample = everybody[rng.integers(0, len(everybody), 400)]
         hashes = rng.integers(0, MASK, 400, dtype=np.uint64)

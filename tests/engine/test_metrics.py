@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplists.engine.kernels.metrics import METRICS, list_metrics, metric_names
+from toplists.config.metric_names import METRIC_KINDS
+from toplists.engine.kernels.metrics import FIGURES, list_metrics
 
 DEPTH = 50
+METRICS = tuple(f"{kind}@{cutoff}" for cutoff in (10, 50) for kind in FIGURES)
 
 
 def block(*users: tuple[list[int], list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -28,48 +30,75 @@ def block(*users: tuple[list[int], list[int]]) -> tuple[np.ndarray, np.ndarray, 
 def plain_metrics(ranked: list[int], held_out: list[int], k: int) -> dict[str, float]:
     """The definitions, written as they are read."""
     hits = [item in held_out for item in ranked[:k]]
+    ranks = [rank for rank, hit in enumerate(hits, start=1) if hit]
     gain = sum(1 / log2(rank + 1) for rank, hit in enumerate(hits, start=1) if hit)
     ideal = sum(1 / log2(rank + 1) for rank in range(1, min(k, len(held_out)) + 1))
     return {
         f"hit_rate@{k}": float(any(hits)),
+        f"precision@{k}": sum(hits) / k,
         f"recall@{k}": sum(hits) / len(held_out),
+        f"capped_recall@{k}": sum(hits) / min(k, len(held_out)),
         f"ndcg@{k}": gain / ideal,
+        f"map@{k}": sum(sum(hits[:rank]) / rank for rank in ranks) / min(k, len(held_out)),
+        f"mrr@{k}": 1 / ranks[0] if ranks else 0.0,
+        f"arhr@{k}": sum(1 / rank for rank in ranks) / len(held_out),
     }
 
 
 def test_known_answer() -> None:
     # Hits at ranks 1 and 3 of two held-out items.
-    result = list_metrics(*block(([5, 1, 2], [2, 5])))
-    assert result["hit_rate@10"][0] == 1.0
-    assert result["recall@10"][0] == 1.0
-    assert result["ndcg@10"][0] == pytest.approx(1.5 / (1 + 1 / log2(3)))
+    result = list_metrics(*block(([5, 1, 2], [2, 5])), METRICS)
+    assert {name: values[0] for name, values in result.items() if name.endswith("@10")} == {
+        "hit_rate@10": 1.0,
+        "precision@10": 0.2,
+        "recall@10": 1.0,
+        "capped_recall@10": 1.0,
+        "ndcg@10": pytest.approx(1.5 / (1 + 1 / log2(3))),
+        "map@10": pytest.approx((1 + 2 / 3) / 2),
+        "mrr@10": 1.0,
+        "arhr@10": pytest.approx((1 + 1 / 3) / 2),
+    }
+
+
+def test_the_average_reciprocal_hit_rank_of_ranks_3_2_and_1() -> None:
+    users = ([8, 9, 1], [1]), ([8, 1], [1]), ([1], [1])
+    arhr = list_metrics(*block(*users), ["arhr@10"])["arhr@10"]
+    assert arhr.mean() == pytest.approx((1 / 3 + 1 / 2 + 1) / 3)
+
+
+def test_every_metric_that_can_be_asked_for_is_there() -> None:
+    assert tuple(FIGURES) == METRIC_KINDS
 
 
 def test_a_hit_counts_only_up_to_the_cutoff() -> None:
     # The held-out item is at rank 11: outside 10, inside 50.
-    result = list_metrics(*block((list(range(11)), [10])))
-    assert [result[name][0] for name in METRICS] == pytest.approx([0, 0, 0, 1, 1, 1 / log2(12)])
+    result = list_metrics(*block((list(range(11)), [10])), METRICS)
+    assert [result[name][0] for name in METRICS if name.endswith("@10")] == [0] * len(FIGURES)
+    deep = [result[f"{kind}@50"][0] for kind in FIGURES]
+    assert deep == pytest.approx([1, 1 / 50, 1, 1, 1 / log2(12), 1 / 11, 1 / 11, 1 / 11])
 
 
 def test_recall_divides_by_all_held_out_items_and_ndcg_by_the_attainable() -> None:
     # One place, three held-out items: the list is as good as it can be.
-    result = list_metrics(*block(([7], [3, 7, 9])), cutoffs=(1,))
-    assert result["recall@1"][0] == pytest.approx(1 / 3)
-    assert result["ndcg@1"][0] == 1.0
+    names = ("recall@1", "ndcg@1", "capped_recall@1", "map@1")
+    result = list_metrics(*block(([7], [3, 7, 9])), names)
+    assert [result[name][0] for name in names] == pytest.approx([1 / 3, 1, 1, 1])
 
 
 def test_an_oracle_scores_exactly_one() -> None:
     users = [(list(range(size)), list(range(size))) for size in range(1, 11)]
-    result = list_metrics(*block(*users))
+    result = list_metrics(*block(*users), METRICS)
     for name in METRICS:
-        assert np.all(result[name] == 1.0), name
+        # The others divide by the cutoff, or by all that is held out.
+        if name.partition("@")[0] not in ("precision", "arhr"):
+            assert np.all(result[name] == 1.0), name
 
 
 def test_a_model_that_answers_half_of_the_users_scores_half() -> None:
     # The second user got no list at all.
-    result = list_metrics(*block(([4, 8], [4, 8]), ([], [4, 8])))
+    result = list_metrics(*block(([4, 8], [4, 8]), ([], [4, 8])), METRICS)
     for name in METRICS:
-        assert result[name].mean() == 0.5, name
+        assert result[name].mean() == result[name][0] / 2, name
 
 
 def test_random_lists_land_on_their_expectation() -> None:
@@ -79,7 +108,7 @@ def test_random_lists_land_on_their_expectation() -> None:
         (rng.permutation(100)[:DEPTH].tolist(), rng.permutation(100)[:4].tolist())
         for _ in range(2000)
     ]
-    recall = list_metrics(*block(*users))["recall@10"]
+    recall = list_metrics(*block(*users), ["recall@10"])["recall@10"]
     assert recall.mean() == pytest.approx(0.1, abs=4 * recall.std() / np.sqrt(len(recall)))
 
 
@@ -98,8 +127,9 @@ users_strategy = st.lists(
 def test_equals_the_definitions(
     users: list[tuple[list[int], list[int]]], cutoffs: list[int]
 ) -> None:
-    result = list_metrics(*block(*users), cutoffs)
-    assert tuple(result) == metric_names(cutoffs)
+    names = tuple(f"{kind}@{k}" for k in cutoffs for kind in FIGURES)
+    result = list_metrics(*block(*users), names)
+    assert tuple(result) == names
     for row, (ranked, held_out) in enumerate(users):
         for k in cutoffs:
             for name, expected in plain_metrics(ranked, held_out, k).items():
@@ -110,45 +140,45 @@ def test_equals_the_definitions(
 def test_a_user_scores_the_same_bit_for_bit_in_any_block(
     users: list[tuple[list[int], list[int]]],
 ) -> None:
-    together = list_metrics(*block(*users))
+    together = list_metrics(*block(*users), METRICS)
     for row, user in enumerate(users):
-        alone = list_metrics(*block(user))
+        alone = list_metrics(*block(user), METRICS)
         for name in METRICS:
             assert together[name][row] == alone[name][0], name
 
 
 def test_a_block_without_users_has_no_figures() -> None:
-    assert all(len(values) == 0 for values in list_metrics(*block()).values())
+    assert all(len(values) == 0 for values in list_metrics(*block(), METRICS).values())
 
 
 def test_refuses_a_user_without_held_out_items() -> None:
     with pytest.raises(ValueError, match="without held-out items"):
-        list_metrics(*block(([1], [1]), ([1], [])))
+        list_metrics(*block(([1], [1]), ([1], [])), METRICS)
 
 
-@pytest.mark.parametrize("cutoffs", [(), (0,), (10, -1)])
-def test_refuses_a_cutoff_below_one(cutoffs: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("metrics", [(), ("map@0",), ("mrr@10", "ndcg@-1")])
+def test_refuses_a_cutoff_below_one(metrics: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="cutoffs"):
-        list_metrics(*block(([1], [1])), cutoffs)
+        list_metrics(*block(([1], [1])), metrics)
 
 
 def test_refuses_lists_shallower_than_the_cutoff() -> None:
     # Else a metric at 10 would be reported as one at 50.
     lists, indptr, truth = block(([1], [1]))
     with pytest.raises(ValueError, match="cannot be judged at 50"):
-        list_metrics(lists[:, :10], indptr, truth, cutoffs=(50,))
+        list_metrics(lists[:, :10], indptr, truth, ["map@50"])
 
 
 def test_refuses_a_list_that_counts_a_hit_twice() -> None:
     with pytest.raises(ValueError, match="twice"):
-        list_metrics(*block(([3, 3], [3])))
+        list_metrics(*block(([3, 3], [3])), METRICS)
 
 
 @pytest.mark.parametrize("held_out", [[2, 1], [1, 1], [-1, 3]], ids=["falling", "twice", "padding"])
 def test_refuses_held_out_items_out_of_order(held_out: list[int]) -> None:
     lists, indptr, _ = block(([1], [0, 1]))
     with pytest.raises(ValueError, match="ascending"):
-        list_metrics(lists, indptr, np.array(held_out, dtype=np.int32))
+        list_metrics(lists, indptr, np.array(held_out, dtype=np.int32), METRICS)
 
 
 @pytest.mark.parametrize(
@@ -158,4 +188,4 @@ def test_refuses_held_out_items_out_of_order(held_out: list[int]) -> None:
 def test_refuses_truth_of_other_users(indptr: list[int], message: str) -> None:
     lists, _, truth = block(([1], [0, 1]))
     with pytest.raises(ValueError, match=message):
-        list_metrics(lists, np.array(indptr, dtype=np.int64), truth)
+        list_metrics(lists, np.array(indptr, dtype=np.int64), truth, METRICS)

@@ -256,7 +256,8 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
         second_day.first_feed,
         prepare={"positive_from": 2.0},
         model={"name": "popularity"},
-        gate={"min_users": 1000},
+        evaluate={"metrics": ["map@3", "precision@60", "mrr@3"]},
+        gate={"min_users": 1000, "metric": "map@3"},
     )
     assert "(prepare.positive_from 4.0, now 2.0): the live model settings" in " ".join(
         printed.split()
@@ -265,6 +266,11 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
     assert sources == {"popularity"}
     checks = {row["metric"] for row in second_day.rows(METRICS, run_id=second_day.live())}
     assert {"user_retention", "trained_retention"} <= checks
+    # What was asked for is measured, shown by its number of places, and decides.
+    assert {"map@3", "precision@60", "mrr@3"} <= checks
+    assert not any("ndcg" in name for name in checks)
+    assert printed.index("map@3") < printed.index("mrr@3") < printed.index("precision@60")
+    assert "map@3 0." in printed
 
 
 # Ids as they may come, and a user who has seen nearly everything.

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from toplists.config.metric_names import METRIC_KINDS, MetricName
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 EventWeight = Annotated[float, Field(ge=0.0, le=1000.0)]
 FallbackName = Literal["segment", "trending", "window", "popularity"]
@@ -477,10 +479,25 @@ class RecommendSettings(Section):
         return self
 
 
+class EvaluateSettings(Section):
+    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = Field(
+        ("hit_rate@10", "recall@10", "ndcg@10", "hit_rate@50", "recall@50", "ndcg@50"),
+        description=f"What is measured: {', '.join(METRIC_KINDS)}, at any number of places.",
+    )
+
+    @field_validator("metrics")
+    @classmethod
+    def _none_twice(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        for name in metrics:
+            if metrics.count(name) > 1:
+                raise ValueError(f"{name} is there twice: leave one out")
+        return metrics
+
+
 class GateSettings(Section):
-    metric: Literal[
-        "ndcg@10", "recall@10", "hit_rate@10", "ndcg@50", "recall@50", "hit_rate@50"
-    ] = Field("ndcg@10", description="The metric that decides.")
+    metric: MetricName = Field(
+        "ndcg@10", description="The metric that decides, one of evaluate.metrics."
+    )
     max_loss: Share = Field(
         0.02,
         description="Loss against popularity and the live run that is still allowed (relative).",
@@ -586,6 +603,7 @@ class Settings(Section):
     prepare: PrepareSettings = PrepareSettings()
     model: ModelSettings = ModelSettings()
     recommend: RecommendSettings = RecommendSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
     gate: GateSettings = GateSettings()
     publish: PublishSettings = PublishSettings()
     maintain: MaintainSettings = MaintainSettings()
@@ -603,6 +621,15 @@ class Settings(Section):
                         f"explicit ALS of engine mllib does not weigh ratings: leave out prepare.{name}, "
                         "or use model.als.engine=kernels"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _what_decides_is_measured(self) -> Self:
+        if self.gate.metric not in self.evaluate.metrics:
+            raise ValueError(
+                f"gate.metric is {self.gate.metric}, which is not measured: add it to evaluate.metrics, or "
+                f"decide by one of {', '.join(self.evaluate.metrics)}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ paired differences and their bootstrap intervals follow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from toplists.engine.blocks import Block, BlockRef, BlockSet
 from toplists.engine.kernels.bootstrap import partial_sums
 from toplists.engine.kernels.draws import hash_ids
-from toplists.engine.kernels.metrics import CUTOFFS, METRICS, list_metrics
+from toplists.engine.kernels.metrics import cutoff_of, list_metrics
 from toplists.engine.shapes import Shape
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.comparison import value_columns
@@ -30,10 +30,11 @@ class Totals:
     """Sums over all judged users, for the sample (row 0) and for every bootstrap resample.
 
     `sums` int64[1 + resamples, contenders x metrics], contender by contender in the order of
-    `contenders`, each with the metrics in the order of `METRICS`; `counts` int64[1 + resamples].
+    `contenders`, each with the metrics in the order of `metrics`; `counts` int64[1 + resamples].
     """
 
     contenders: tuple[str, ...]
+    metrics: tuple[str, ...]
     sums: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
 
@@ -48,6 +49,7 @@ def judge(
     users: BlockSet,
     contenders: Mapping[str, Shape],
     fallback: Fallback,
+    metrics: Sequence[str],
     *,
     resamples: int,
     seed: int,
@@ -64,6 +66,7 @@ def judge(
         users: User blocks of the snapshot.
         contenders: Evaluation fits by the name they are reported under.
         fallback: The evaluation fits of the rankings that fill short lists, as in production.
+        metrics: What is measured, such as `ndcg@10`; lists are as long as the longest of them asks for.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
         tile_bytes: What bounds the memory of a task: see `list_tiles`.
@@ -75,24 +78,24 @@ def judge(
         if not wanted.any():
             return
         measured = [
-            _figures(block, shape, fallback, wanted, users.columns, tile_bytes)
+            _figures(block, shape, fallback, metrics, wanted, users.columns, tile_bytes)
             for shape in contenders.values()
         ]
-        values = value_columns(measured, METRICS)
+        values = value_columns(measured, metrics)
         ids = block.ids.filter(pa.array(wanted)).to_pylist()
         sums, counts = partial_sums(values, hash_ids(ids), resamples, seed)
         yield pa.RecordBatch.from_arrays(
             [pa.array([sums.tobytes()]), pa.array([counts.tobytes()])], names=["sums", "counts"]
         )
 
-    width = len(contenders) * len(METRICS)
+    width = len(contenders) * len(metrics)
     sums = np.zeros((1 + resamples, width), dtype=np.int64)
     counts = np.zeros(1 + resamples, dtype=np.int64)
     rows = run_tasks(spark, users.blocks, judge_block, "sums binary, counts binary").collect()
     for row in rows:
         sums += np.frombuffer(row["sums"], dtype=np.int64).reshape(sums.shape)
         counts += np.frombuffer(row["counts"], dtype=np.int64)
-    return Totals(tuple(contenders), sums, counts)
+    return Totals(tuple(contenders), tuple(metrics), sums, counts)
 
 
 def _judged(block: Block, columns: int) -> npt.NDArray[np.bool_]:
@@ -107,6 +110,7 @@ def _figures(
     block: Block,
     shape: Shape,
     fallback: Fallback,
+    metrics: Sequence[str],
     wanted: npt.NDArray[np.bool_],
     n_items: int,
     tile_bytes: int,
@@ -120,7 +124,7 @@ def _figures(
         shape,
         fallback,
         part="train",
-        n=max(CUTOFFS),
+        n=max(map(cutoff_of, metrics)),
         wanted=wanted,
         listable=everything,
         tile_bytes=tile_bytes,
@@ -128,5 +132,5 @@ def _figures(
         lengths = np.diff(indptr)[tile.rows]
         held_out = np.concatenate([truth[indptr[row] : indptr[row + 1]] for row in tile.rows])
         bounds = np.concatenate(([0], np.cumsum(lengths)))
-        tiles.append(list_metrics(tile.items, bounds, held_out))
-    return {name: np.concatenate([tile[name] for tile in tiles]) for name in METRICS}
+        tiles.append(list_metrics(tile.items, bounds, held_out, metrics))
+    return {name: np.concatenate([tile[name] for tile in tiles]) for name in metrics}

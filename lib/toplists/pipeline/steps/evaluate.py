@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from toplists.dataset.snapshot import Snapshot
-from toplists.engine.kernels.metrics import METRICS
 from toplists.errors import ConfigurationError, GateRefusedError
 from toplists.evaluation.comparison import LIVE, POPULARITY, Figure, compare
 from toplists.evaluation.comparison import to_rows as figure_rows
@@ -19,8 +18,13 @@ from toplists.lake.bookkeeping import replace_rows
 from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
-from toplists.lake.tables import INTERACTIONS, RECOMMENDATIONS, SNAPSHOT_ITEMS, SNAPSHOT_USERS
-from toplists.lake.tables import METRICS as METRICS_TABLE
+from toplists.lake.tables import (
+    INTERACTIONS,
+    METRICS,
+    RECOMMENDATIONS,
+    SNAPSHOT_ITEMS,
+    SNAPSHOT_USERS,
+)
 from toplists.pipeline.steps.fits import (
     FitPlan,
     changed_preparation,
@@ -52,7 +56,7 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
     rows = figure_rows(figures, run.run_id, snapshot.facts.protocol) + check_rows(
         checks, run.run_id
     )
-    replace_rows(place.dataset, METRICS_TABLE, rows, where=f"run_id = '{run.run_id}'")
+    replace_rows(place.dataset, METRICS, rows, where=f"run_id = '{run.run_id}'")
     verdict = decide(
         figures,
         checks,
@@ -101,11 +105,12 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
         snapshot.blocks(place.settings.engine.block_entries).users,
         contenders,
         fallback,
+        place.settings.evaluate.metrics,
         resamples=gate.resamples,
         seed=plan.candidate.seed,
         tile_bytes=place.settings.engine.tile_bytes,
     )
-    return compare(totals.contenders, METRICS, totals.sums, totals.counts, gate.confidence)
+    return compare(totals.contenders, totals.metrics, totals.sums, totals.counts, gate.confidence)
 
 
 def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:

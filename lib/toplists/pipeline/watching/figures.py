@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toplists.engine.kernels.metrics import METRICS
+from toplists.engine.kernels.metrics import FIGURES, cutoff_of
 from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.tables import METRICS as METRICS_TABLE
-from toplists.lake.tables import RUNS
+from toplists.lake.tables import METRICS, RUNS
 from toplists.pipeline.summary import MetricLine
 
 _VERDICT_STATES = ("done", "refused")
@@ -61,7 +60,7 @@ def _facts(rows: Sequence[Row], step: str, states: Sequence[str]) -> Row:
 
 
 def _metrics(dataset: Dataset, run_id: str, model: str) -> list[MetricLine]:
-    rows = read_rows(dataset, METRICS_TABLE, run_id=run_id)
+    rows = read_rows(dataset, METRICS, run_id=run_id)
     values = {(row["subject"], row["metric"]): row["value"] for row in rows if not row["versus"]}
     return [
         MetricLine(
@@ -70,6 +69,10 @@ def _metrics(dataset: Dataset, run_id: str, model: str) -> list[MetricLine]:
             values.get((POPULARITY, metric)),
             values.get((LIVE, metric)),
         )
-        for metric in METRICS
-        if (model, metric) in values
+        for metric in sorted((name for subject, name in values if subject == model), key=_place)
     ]
+
+
+def _place(metric: str) -> tuple[int, int]:
+    """Where a metric stands among others: by its cutoff, then its kind."""
+    return cutoff_of(metric), list(FIGURES).index(metric.partition("@")[0])
