@@ -32,7 +32,7 @@ from machine import ROOT, describe_machine
 
 from toplists.config.settings import AlsSettings
 from toplists.engine.alternation import Alternation, Start, alternate_here
-from toplists.engine.blocks import BlockRef, BlockSet, write_ids
+from toplists.engine.blocks import BlockRef, BlockSet, id_arrays
 from toplists.engine.shapes import open_vectors
 from toplists.engine.storage import save_part
 from toplists.models.als import Confidence, Implicit, Penalty
@@ -144,10 +144,9 @@ def _blocks(folder: Path, name: str, liked: sp.csr_array) -> BlockSet:
         "values": rows.data,
         "holdout": np.zeros(rows.nnz, dtype=np.bool_),
         "flags": np.ones(count, dtype=np.bool_),
+        **id_arrays(pa.array([f"{row:09}" for row in range(count)])),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     path = save_part(str(folder), name, arrays)
-    write_ids(path, pa.array([f"{row:09}" for row in range(count)]))
     return BlockSet((BlockRef(0, 0, count, rows.nnz, path),), count, columns)
 
 

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from first_light import unpack_first_light
 from hypothesis import settings
+from pyarrow.fs import FileSystem
+from s3_server import run_server
 
 from toplists.lake.dataset import Dataset
 from toplists.lake.upgrade import upgrade
@@ -26,7 +29,13 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=10)  # tests/run --fast
 
 
-MARKED_BY = {"spark": "spark", "no_rows": "lake", "upgraded": "lake", "checkout": "process"}
+MARKED_BY = {
+    "spark": "spark",
+    "no_rows": "lake",
+    "upgraded": "lake",
+    "checkout": "process",
+    "object_store": "long",
+}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -118,3 +127,22 @@ def ratings_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data sets in {folder}; set RATINGS_DATA to the folder that has them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """The address of a server that speaks S3."""
+    with run_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket, as a URI; credentials are in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
+    options = f"endpoint_override={object_store}&scheme=http&region=us-east-1"
+    name = f"bucket-{uuid4().hex}"
+    files, path = FileSystem.from_uri(f"s3://{name}?{options}&allow_bucket_creation=true")
+    files.create_dir(path)
+    return f"s3://{name}/exchange?{options}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from toplists.engine.blocks import BlockRef, BlockSet, write_ids
+from toplists.engine.blocks import BlockRef, BlockSet, id_arrays
 from toplists.engine.storage import save_part
 
 
@@ -68,11 +68,11 @@ def _side(
             "indptr": np.searchsorted(rows, np.arange(end - first + 1)).astype(np.int64),
             "indices": columns.astype(np.int32),
             "flags": np.ones(end - first, dtype=np.bool_),
+            **id_arrays(pa.array(ids[first:end], pa.string())),
         }
         for kind, matrix in stored.items():
             block[kind] = matrix[own].astype(np.bool_ if kind == "holdout" else np.float32)
         path = save_part(str(folder), f"{name}-{index}-of-{len(cuts)}", block)
-        write_ids(path, pa.array(ids[first:end]))
         counts = np.diff(block["indptr"])
         long_rows = () if longest is None else tuple(np.flatnonzero(counts > longest).tolist())
         refs.append(BlockRef(index, first, end - first, len(rows), path, long_rows))

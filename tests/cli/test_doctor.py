@@ -184,6 +184,18 @@ class TestStorage:
         found = find("Disk", lake)
         assert (found.said, found.well) == ("4.9 GiB free", False)
 
+    def test_the_storage_that_tasks_exchange_files_through(self, lake, tmp_path):
+        uri = (tmp_path / "exchange").as_uri()
+        assert find("Exchange", lake, f"engine.exchange={uri}") == Finding("Exchange", uri)
+        assert list((tmp_path / "exchange").iterdir()) == []
+
+    def test_one_that_cannot_be_used(self, lake, tmp_path):
+        (tmp_path / "file").touch()
+        uri = (tmp_path / "file").as_uri()
+        found = find("Exchange", lake, f"engine.exchange={uri}")
+        assert found.said.startswith(f"engine.exchange = {uri} cannot be used: ")
+        assert not found.well
+
     def test_a_dataset_of_this_release(self, lake):
         assert find("Version", lake) == Finding("Version", f"films: lake version {LAKE_VERSION}")
 

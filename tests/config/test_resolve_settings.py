@@ -292,3 +292,40 @@ def test_settings_are_described_with_value_origin_meaning_and_range(conf: Path) 
     )
     assert lines["model.name"].value == '"als"'
     assert lines["recommend.active_days"].value == "null"
+
+
+# --- the storage that tasks exchange files through -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://key:hunter2@bucket/prefix",
+        "s3://bucket/prefix?secret_key=hunter2",
+        "abfs://container@account/path?sas_token=hunter2",
+    ],
+)
+def test_a_storage_with_a_secret_in_it_is_refused_and_not_shown(conf: Path, uri: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_settings(conf, "local", [f"engine.exchange={uri}"])
+    assert str(caught.value).startswith(
+        "--set: engine.exchange is not possible: it holds a password"
+    )
+    assert "AWS_SECRET_ACCESS_KEY" in str(caught.value)
+    assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://bucket/prefix?region=eu-west-1", "hdfs://user@host:8020/path", "file:///mnt/fast"],
+)
+def test_a_storage_without_one_is_taken(conf: Path, uri: str) -> None:
+    settings = resolve_settings(conf, "local", [f"engine.exchange={uri}"]).settings
+    assert settings.engine.exchange == uri
+    assert uri not in str(settings.result_affecting())
+
+
+def test_a_storage_is_named_by_a_uri(conf: Path) -> None:
+    assert "is not possible: it is no URI: write s3://" in message(
+        conf, "engine.exchange=/mnt/fast"
+    )

@@ -15,6 +15,14 @@ def test_our_own_errors_speak_for_themselves() -> None:
     assert failure_text(InputRefusedError("Column x is missing.")) == "Column x is missing."
 
 
+def test_errors_of_ours_that_a_task_raised_speak_for_themselves() -> None:
+    # As Spark tells of them.
+    told = (
+        "Job aborted.\nTraceback …\ntoplists.errors.ToplistsError: x is damaged.\n\tat org.apache"
+    )
+    assert failure_text(RuntimeError(told)) == "x is damaged."
+
+
 @pytest.mark.parametrize(
     "error",
     [

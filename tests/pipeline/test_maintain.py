@@ -17,6 +17,8 @@ from deltalake import DeltaTable, write_deltalake
 from first_light import RUNS
 
 from toplists.config.settings import MaintainSettings, PublishSettings, Settings
+from toplists.engine.remote_parts import keep_parts_in
+from toplists.errors import ConfigurationError
 from toplists.lake.bookkeeping import append_rows, arrow_schema, read_rows
 from toplists.lake.compaction import mean_overlaps, plan_compaction, why_left_alone
 from toplists.lake.dataset import Dataset
@@ -354,6 +356,22 @@ def test_work_files_of_the_live_run_stay_but_for_what_nothing_names(dataset: Dat
     assert not any(path.exists() for path in (chunk, dead, dead.parent, other, gone))
     assert cleared.files == 4
     assert find_unnamed_parts(dataset, [LIVE]) == []
+
+
+def test_a_run_goes_whose_files_are_in_a_storage_that_cannot_be_reached(
+    dataset: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = dataset.work / OLD
+    keep_parts_in(work, "gopher://gone")
+    gone = step.remove_expired(place(dataset, keep_runs=1), dry_run=False)
+    assert gone["runs"] == 1
+    assert f"files of run {OLD} are left for maintain: engine.exchange = gopher://" in caplog.text
+    # Whoever clears files is told each time, until the storage is there again or forgotten.
+    with pytest.raises(ConfigurationError, match="gopher://gone cannot be opened"):
+        step.clear_files(place(dataset, keep_runs=1), logs=None, dry_run=False)
+    (work / "exchange.json").unlink()
+    step.clear_files(place(dataset, keep_runs=1), logs=None, dry_run=False)
+    assert not work.exists()
 
 
 def test_old_logs_go_and_other_files_stay(dataset: Dataset, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from toplists.cli.examination import (
     Finding,
+    examine_exchange,
     examine_leases,
     examine_machine,
     examine_settings,
@@ -46,6 +47,7 @@ def examine(
         return
     yield examine_settings(None, env)
     yield from examine_storage(Path(root.removeprefix("file://")))
+    yield from examine_exchange(settings.engine.exchange)
     yield from examine_versions(root)
     yield from examine_leases(root)
     yield from examine_watch(settings.watch, environ)

@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from toplists.config.settings import WatchSettings
-from toplists.errors import ConfigurationError
+from toplists.errors import ConfigurationError, ToplistsError
 from toplists.lake.dataset import list_datasets
 from toplists.lake.lease import describe_holder
 from toplists.lake.version import LAKE_VERSION, present_version, read_version
+from toplists.pipeline.shared_folder import try_exchange
 from toplists.pipeline.watching import surroundings
 from toplists.pipeline.watching.webhook import WebhookError, resolve_url
 
@@ -150,6 +152,18 @@ def examine_storage(root: Path) -> Iterator[Finding]:
         else f"Make room: below {_LEAST_DISK_GIB:g} GiB a night may not end. Fewer runs are kept with "
         "publish.keep_runs.",
     )
+
+
+def examine_exchange(uri: str | None) -> Iterator[Finding]:
+    """Whether this machine can use the storage that tasks exchange files through, if there is one."""
+    if uri is None:
+        return
+    try:
+        try_exchange(uri, f"doctor-{uuid4().hex[:16]}").remove()
+    except ToplistsError as error:
+        yield Finding("Exchange", f"{error}", "Correct engine.exchange, or what it names.")
+    else:
+        yield Finding("Exchange", uri)
 
 
 def examine_versions(lake_root: str) -> Iterator[Finding]:

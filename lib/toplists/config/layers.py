@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from toplists.config.catalogue import list_sections, list_settings
-from toplists.config.settings import Settings
+from toplists.config.settings import UNSHOWN, Settings
 from toplists.config.sources import Entry, read_arguments, read_file
 from toplists.errors import ConfigurationError
 
@@ -159,6 +159,8 @@ def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
     if owner is None:  # a rule about several settings
         return f"{key or 'settings'}: {problem['msg']}."
     key, entry = owner, written[owner]
+    if problem["type"] == UNSHOWN:
+        return f"{entry.origin}: {key} is not possible: {problem['msg']}."
     value = json.dumps(entry.value, ensure_ascii=False, default=str)
     if problem["type"] == "value_error":  # a rule that its range does not say
         why = problem["msg"].removeprefix("Value error, ")

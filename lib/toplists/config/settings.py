@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated, Literal, Self, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from toplists.config.metric_names import METRIC_KINDS, MetricName
 
@@ -29,6 +31,9 @@ Encoding: TypeAlias = Literal[
     "shift_jis",
     "gb18030",
 ]
+UNSHOWN = "unshown"
+"""Type of the errors of values that must not be shown."""
+_SECRET = re.compile("secret|token|password|credential|key|signature|^sig$")
 TIME_DIRECTIVES = frozenset(
     {"%Y", "%y", "%m", "%b", "%d", "%H", "%I", "%p", "%M", "%S", "%f", "%z"}
 )
@@ -37,7 +42,9 @@ TIME_DIRECTIVES = frozenset(
 class Section(BaseModel):
     """A group of settings: immutable, closed against unknown keys, and of finite numbers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class LakeSettings(Section):
@@ -573,6 +580,32 @@ class EngineSettings(Section):
         gt=0.0,
         description="Memory of each machine that executors run on, in GiB; `null` = as the driver's.",
     )
+
+    exchange: str | None = Field(
+        None,
+        description=(
+            "Storage that tasks exchange files through, as `s3://BUCKET/PREFIX`; `null` = the lake's folder."
+        ),
+    )
+
+    @field_validator("exchange")
+    @classmethod
+    def _without_secret(cls, uri: str | None) -> str | None:
+        if uri is None:
+            return uri
+        parts = urlsplit(uri)
+        named = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+        if parts.password is not None or any(map(_SECRET.search, named)):
+            raise PydanticCustomError(
+                UNSHOWN,
+                "it holds a password or key, which belongs into the environment of driver and executors, such "
+                "as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            )
+        if not parts.scheme:
+            raise ValueError(
+                "it is no URI: write s3://BUCKET/PREFIX, hdfs://HOST:PORT/PATH or file:///PATH"
+            )
+        return uri
 
     @property
     def tile_bytes(self) -> int:

@@ -21,6 +21,7 @@ from toplists.dataset.segments import Segments, segment_names
 from toplists.dataset.splits import Split, choose_split, survey
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet, Part
+from toplists.engine.remote_parts import keep_parts_in
 from toplists.engine.shapes import EVERYBODY
 from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError, InputRefusedError
@@ -79,12 +80,17 @@ class SnapshotFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The stored snapshot of a run."""
+    """The stored snapshot of a run.
+
+    `exchange` is the URI of the storage that its tasks exchange files through, if they do not lie in
+    the run's work folder.
+    """
 
     spark: SparkSession
     dataset: Dataset
     run_id: str
     facts: SnapshotFacts
+    exchange: str | None
 
     @property
     def interactions(self) -> DataFrame:
@@ -122,13 +128,17 @@ class Snapshot:
             flag="recommendable",
             rows=self.facts.items,
         )
+        folder = block_folder(self.dataset, self.run_id)
+        # A run goes on where it began. Nothing comes into its work folder before its blocks.
+        if self.exchange is not None and not folder.exists():
+            keep_parts_in(folder.parent, self.exchange)
         return SnapshotBlocks(
             *build_blocks(
                 self.spark,
                 self.files(INTERACTIONS),
                 {"users": users, "items": items},
                 block_entries=block_entries,
-                folder=block_folder(self.dataset, self.run_id),
+                folder=folder,
             )
         )
 
@@ -160,6 +170,7 @@ def take_snapshot(
     settings: PrepareSettings,
     recommend: RecommendSettings,
     stop_items: Collection[str],
+    exchange: str | None,
 ) -> Snapshot:
     """Make and store the snapshot of a run.
 
@@ -172,6 +183,7 @@ def take_snapshot(
         settings: What counts as a liking, filters, split.
         recommend: Who gets a list, and what users are told apart by.
         stop_items: Items that are neither trained on nor recommended.
+        exchange: See `Snapshot`.
 
     Raises:
         InputRefusedError: nothing is known before `as_of`.
@@ -208,7 +220,7 @@ def take_snapshot(
         excluded=excluded,
         segments=segments,
     )
-    return Snapshot(spark, dataset, run_id, facts)
+    return Snapshot(spark, dataset, run_id, facts, exchange)
 
 
 def _parts(dataset: Dataset, loads: Collection[str]) -> int:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +24,21 @@ from toplists.engine.blocks import (
     BlockSet,
     Side,
     commit_blocks,
+    id_arrays,
     open_blocks,
     other_side,
-    write_ids,
 )
 from toplists.engine.kernels.equations import LONG
 from toplists.engine.kernels.ordered_sums import CHUNK_ROWS
-from toplists.engine.storage import Array, Arrays, find_array, open_array, save_part
+from toplists.engine.storage import (
+    Array,
+    Arrays,
+    bring_here,
+    find_array,
+    open_array,
+    remove_parts,
+    save_part,
+)
 from toplists.engine.tasks import run_tasks
 from toplists.lake.failpoints import written
 
@@ -85,8 +92,7 @@ def build_blocks(
     commit_blocks(folder, "users", users)
     commit_blocks(folder, "items", items)
     with written("removal of what blocks were made of"):
-        for chunk in (*chunks["users"], *chunks["items"]):
-            rmtree(chunk, ignore_errors=True)
+        remove_parts((*chunks["users"], *chunks["items"]))
     return users, items
 
 
@@ -207,8 +213,8 @@ def _assemble(
         first, end = (*starts[side], axes[side].rows)[index : index + 2]
         lengths, block = _in_order(_gather(chunks[side], index), first, end - first)
         ids, flags = _labels(axes[side], first, end - first)
-        path = save_part(target, f"{side}-{index:05d}", {**block, "flags": flags})
-        write_ids(path, ids)
+        arrays = {**block, "flags": flags, **id_arrays(ids)}
+        path = save_part(target, f"{side}-{index:05d}", arrays)
         yield pa.RecordBatch.from_arrays(
             [
                 pa.array([side], pa.string()),
@@ -237,10 +243,12 @@ def _assemble(
 def _gather(chunks: Sequence[str], block: int) -> dict[str, Array]:
     """The entries of one block, from all files."""
     parts: dict[str, list[Array]] = defaultdict(list)
+    names = ("rows", "columns", "weights", "values", "holdout")
+    bring_here(chunks, "offsets", *names)
     for chunk in chunks:
         offsets = open_array(chunk, "offsets")
         own = slice(offsets[block], offsets[block + 1])
-        for name in ("rows", "columns", "weights", "values", "holdout"):
+        for name in names:
             # Copied: a process may map but so many files at a time.
             parts[name].append(np.array(open_array(chunk, name)[own]))
         ratings = find_array(chunk, "rating_weights")

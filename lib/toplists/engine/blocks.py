@@ -21,11 +21,15 @@ import scipy.sparse as sp
 
 from toplists.engine.storage import (
     Array,
+    Arrays,
+    attempt_folder,
+    bring_here,
     commit_manifest,
     find_array,
+    folder_here,
     open_array,
     read_manifest,
-    save_part,
+    save_arrays,
 )
 from toplists.lake.failpoints import written
 
@@ -155,9 +159,10 @@ class Block:
     def learnt(self, lesson: Lesson, part: Part) -> Rows:
         """What may be learnt from in `part`: weights of what was liked, or values.
 
-        It is selected once per snapshot: every fit on it finds the arrays in the block's folder.
+        It is selected once per snapshot: every fit on it finds the arrays in the block's folder, or in
+        that of the node's copy.
         """
-        kept = Path(self.ref.path) / f"{part}-{lesson}"
+        kept = folder_here(self.ref.path) / f"{part}-{lesson}"
         if not kept.is_dir():
             self._keep(kept, lesson, part)
         return Rows(
@@ -176,10 +181,11 @@ class Block:
         arrays: dict[str, Array] = {"indptr": indptr, "indices": indices, "data": data[keep]}
         if lesson == "rated" and self.rating_weights is not None:
             arrays["weights"] = self.rating_weights[keep]
-        mine = save_part(str(folder.parent), folder.name, arrays)
+        mine = attempt_folder(str(folder.parent), folder.name)
         with written(f"selection {folder.name}"):
+            save_arrays(mine, arrays)
             try:
-                Path(mine).rename(folder)
+                mine.rename(folder)
             except OSError:
                 if not folder.is_dir():
                     raise
@@ -211,29 +217,29 @@ def commit_blocks(folder: Path, side: Side, blocks: BlockSet) -> None:
     commit_manifest(folder / f"{side}.json", asdict(blocks))
 
 
-def write_ids(path: str, ids: pa.StringArray) -> None:
-    """Write the external ids of a block's rows."""
-    batch = pa.RecordBatch.from_arrays([ids], names=["id"])
-    with (
-        written("ids of a block"),
-        pa.ipc.new_file(f"{path}/ids.arrow", batch.schema) as writer,
-    ):
-        writer.write_batch(batch)
+def id_arrays(ids: pa.StringArray) -> Arrays:
+    """The external ids of a block's rows, as arrays of its part: as Arrow lays them out."""
+    _, offsets, content = ids.buffers()
+    ends = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    letters = np.frombuffer(content or b"", np.uint8)[ends[0] : ends[-1]]
+    return {"id_ends": ends - ends[0], "id_letters": letters}
 
 
 def read_ids(path: str) -> pa.StringArray:
-    """The external ids of a block's rows."""
-    with pa.memory_map(f"{path}/ids.arrow") as source:
-        return pa.ipc.open_file(source).get_batch(0).column(0)
+    """The external ids of a block's rows, mapped."""
+    ends, letters = open_array(path, "id_ends"), open_array(path, "id_letters")
+    return pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(letters))
 
 
 def all_ids(blocks: Sequence[BlockRef]) -> pa.StringArray:
     """The external ids of a whole side, in order of position."""
+    bring_here((block.path for block in blocks), "id_ends", "id_letters")
     return pa.concat_arrays([read_ids(block.path) for block in blocks])
 
 
 def all_flags(blocks: Sequence[BlockRef]) -> npt.NDArray[np.bool_]:
     """The flags of a whole side, in order of position: bool[rows]."""
+    bring_here((block.path for block in blocks), "flags")
     return np.concatenate([open_array(block.path, "flags") for block in blocks])
 
 

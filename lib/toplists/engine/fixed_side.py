@@ -6,11 +6,7 @@ once, in the node's own scratch space and under a lock; all tasks of the node ma
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -22,8 +18,10 @@ import numpy.typing as npt
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Side, tiles
 from toplists.engine.kernels.products import multiply_rows
+from toplists.engine.remote_parts import forget_removed
+from toplists.engine.scratch import locked, scratch
 from toplists.engine.shapes import open_vectors
-from toplists.engine.storage import create_array, open_array, save_arrays
+from toplists.engine.storage import bring_here, create_array, open_array, save_arrays
 from toplists.lake.failpoints import written
 
 _ROWS_AT_A_TIME = 65_536
@@ -59,7 +57,7 @@ class FixedSide:
         ready = place / "ready"
         if not ready.exists():
             place.mkdir(parents=True, exist_ok=True)
-            with _locked(place / "lock"):
+            with locked(place / "lock"):
                 if not ready.exists():
                     with written(f"features of half {self.number}"):
                         self._lay_out(place)
@@ -67,18 +65,16 @@ class FixedSide:
         return Features(open_array(place, "features"), open_array(place, "offsets"))
 
     def _place(self) -> Path:
-        """On Spark, a folder that goes with the application; else in the fit's own."""
         # Parts have names of their own, also where the same half is done again.
         name = f"fixed-{self.number}-{_digest(*self.parts)}"
-        scratch = os.environ.get("SPARK_LOCAL_DIRS")
-        if not scratch:
-            return Path(self.folder) / name
-        return Path(scratch.split(",")[0]) / f"fit-{_digest(self.folder)}" / name
+        return scratch() / f"fit-{_digest(self.folder)}" / name
 
     def _lay_out(self, place: Path) -> None:
         for other in place.parent.glob("fixed-*"):
             if int(other.name.split("-")[1]) <= self.number and other != place:
                 rmtree(other, ignore_errors=True)
+        forget_removed(Path(self.folder))
+        bring_here(self.parts, "vectors")
         opened = [open_vectors(part)[0] for part in self.parts]
         shape = (sum(map(len, opened)), len(self.basis))
         # Mapped, not held: one side may be larger than a task should be.
@@ -99,14 +95,6 @@ class FixedSide:
         if self.biases is None:
             return multiply_rows(vectors, self.basis), 0.0
         return self.biases.features(vectors, self.side), self.biases.offsets(vectors, self.side)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel frees when its holder dies."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _digest(*names: str) -> str:

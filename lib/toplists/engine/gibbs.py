@@ -31,7 +31,7 @@ from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, other_side, tiles
 from toplists.engine.exchange import write_parts, write_parts_here
 from toplists.engine.fixed_side import FixedSide
-from toplists.engine.half import WriteParts, remove_rests
+from toplists.engine.half import WriteParts
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
 from toplists.engine.kernels.normal_wishart import (
     Moments,
@@ -42,7 +42,7 @@ from toplists.engine.kernels.normal_wishart import (
 from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors
 from toplists.engine.side_sums import SideSums, read_sums, sum_block
-from toplists.engine.storage import Arrays, open_array
+from toplists.engine.storage import Arrays, bring_here, open_array
 
 _ROWS_AT_A_TIME = 8_192
 _START_SCALE = 0.1
@@ -167,7 +167,6 @@ def _draw_half(chain: Chain, state: _State, folder: Path, write: WriteParts) -> 
     fixed = FixedSide(str(folder), half, given, side, chain.biases, base, basis)
     draw = partial(_draw, chain, fixed, prior, precision, seed)
     new = write(chain.blocks[side].blocks, draw, folder, f"{side}-{half + 1:04d}")
-    remove_rests(folder, f"half {half}")
     drawn = {"users": state.users, "items": state.items, side: new}
     kept = state.kept
     if side == chain.expected_side and chain.counts(number):
@@ -199,6 +198,7 @@ def _moments(sums: SideSums) -> Moments:
 
 def _errors(parts: Sequence[str]) -> tuple[int, float]:
     """The number of ratings that the parts were drawn from, and their squared errors."""
+    bring_here(parts, "ratings")
     count = sum(int(open_array(part, "ratings")[0]) for part in parts)
     return count, read_sums(parts).loss
 

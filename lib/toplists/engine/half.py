@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
 from threading import Lock
 from typing import Any
 
@@ -22,7 +21,7 @@ from toplists.engine.objective import Objective
 from toplists.engine.shapes import open_vectors
 from toplists.engine.side_sums import read_sums, sum_block
 from toplists.engine.solvers import CG_STEPS, Solver
-from toplists.engine.storage import Arrays, open_array
+from toplists.engine.storage import Arrays, find_parts, open_array, remove_parts
 from toplists.lake.failpoints import written
 
 WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
@@ -100,8 +99,7 @@ def solve_side(
 def remove_rests(folder: Path, needed_by: str, parts: Sequence[str] = ()) -> None:
     """Remove what a half left in a fit's folder besides what it was for, and `parts`."""
     with written(f"removal of what {needed_by} needed"):
-        for rest in (*folder.glob("fixed-*"), *folder.glob("spans-*"), *map(Path, parts)):
-            rmtree(rest, ignore_errors=True)
+        remove_parts([*find_parts(folder, "spans-"), *parts])
 
 
 def _fix(
@@ -113,8 +111,8 @@ def _fix(
     """
     gram = read_sums(parts).gram
     if gram is None:
-        vectors = open_vectors(parts[0])[0]
-        width = vectors.shape[1] - (0 if objective.biases is None else 1)
+        biases = objective.biases
+        width = open_vectors(parts[0])[0].shape[1] if biases is None else biases.dimensions + 1
         base, basis = np.zeros(width), np.eye(width)
     else:
         with _LIMIT, threadpool_limits(limits=1):

@@ -10,11 +10,10 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, Generic, Protocol, TypeVar
 
 from toplists.engine.blocks import BlockSet, Side
-from toplists.engine.storage import commit_manifest, is_intact, read_manifest
+from toplists.engine.storage import commit_manifest, is_intact, read_manifest, remove_parts
 from toplists.lake.failpoints import written
 
 _LOG = logging.getLogger(__name__)
@@ -82,8 +81,7 @@ class Progress(Generic[StateT]):
             self._path, {"fit": self._fit, "states": [kept.to_json() for kept in self._states]}
         )
         with written(f"removal after half {state.halves}"):
-            for part in _named(before) - _named(self._states):
-                rmtree(part, ignore_errors=True)
+            remove_parts(_named(before) - _named(self._states))
 
 
 def _named(states: Collection[State]) -> set[str]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from toplists.engine.blocks import BlockRef
 from toplists.engine.kernels.ordered_sums import Subtree, add_up, as_chunks, sum_rows
 from toplists.engine.kernels.products import chunk_grams
-from toplists.engine.storage import Arrays, open_array
+from toplists.engine.storage import Arrays, bring_here, open_array
 
 _FIGURES = 3
 
@@ -71,6 +71,7 @@ def sum_block(
 
 def read_sums(parts: Sequence[str]) -> SideSums:
     """The sums over a whole side, from its parts."""
+    bring_here(parts, "sum_places", "sum_totals")
     subtrees = [
         Subtree(int(level), int(place), total)
         for part in parts

@@ -2,16 +2,19 @@
 
 A task writes its arrays under a name that no other attempt uses and returns one row; the driver
 commits the rows that came back as a manifest, in one atomic rename. What a manifest does not name
-does not exist, so retried and speculative tasks leave nothing but unnamed files behind.
+does not exist, so retried and speculative tasks leave nothing but unnamed files behind. Manifests lie
+with the lake; the arrays may lie elsewhere (see `toplists.engine.remote_parts`), which only this module
+knows.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -19,38 +22,49 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
+from toplists.engine.remote_parts import find_part, find_remote
+from toplists.engine.seals import holds, seal
 from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
 
 Array = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
-_SEAL = "seal.json"
-_BYTES_AT_A_TIME = 1 << 24
+_AT_ONCE = 16  # requests to a storage that takes its time for each
 
 
 def attempt_folder(folder: str, name: str) -> Path:
-    """A fresh folder for what this attempt of this task writes as `name`.
-
-    Spark counts stages and attempts anew in every application, and a worker may outlive its own: only
-    what is random belongs to one attempt alone.
-    """
-    path = Path(folder) / f"{name}-{uuid4().hex[:16]}"
+    """A fresh folder for what this attempt of this task writes as `name`."""
+    path = _attempt(folder, name)
     path.mkdir(parents=True)
     return path
 
 
+def _attempt(folder: str, name: str) -> Path:
+    """A path of this attempt's own.
+
+    Spark counts stages and attempts anew in every application, and a worker may outlive its own: only
+    what is random belongs to one attempt alone.
+    """
+    return Path(folder) / f"{name}-{uuid4().hex[:16]}"
+
+
 def save_part(folder: str, name: str, arrays: Arrays, *, sealed: bool = False) -> str:
     """Write arrays under a name of this attempt's own, with checksums if asked for; where they lie."""
-    path = attempt_folder(folder, name)
+    path = _attempt(folder, name)
+    remote = find_part(str(path))
+    target = path if remote is None else remote.copies
     with written(f"part {name}"):
-        save_arrays(path, arrays)
-        if sealed:
-            seal(path)
+        target.mkdir(parents=True)
+        save_arrays(target, arrays)
+        if remote is not None:
+            remote.save()
+        elif sealed:
+            seal(target)
     return str(path)
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write each array as `<name>.npy` in the folder `path`."""
+    """Write each array as `<name>.npy` in the folder `path`, which is of this node."""
     for name, array in arrays.items():
         np.save(path / f"{name}.npy", array, allow_pickle=False)
 
@@ -72,32 +86,23 @@ def create_array(
     return array
 
 
-def seal(path: Path) -> None:
-    """Note the checksum of every array of the folder `path`, for `is_intact`."""
-    sums = {file.name: _checksum(file) for file in sorted(path.glob("*.npy"))}
-    (path / _SEAL).write_text(json.dumps(sums), encoding="utf-8")
-
-
 def is_intact(path: str) -> bool:
-    """Whether the arrays of a folder are there as they were when it was sealed."""
-    try:
-        sums = json.loads((Path(path) / _SEAL).read_text(encoding="utf-8"))
-        return all(_checksum(Path(path) / name) == known for name, known in sums.items())
-    except (OSError, ValueError):
-        return False
-
-
-def _checksum(file: Path) -> int:
-    checksum = 0
-    with file.open("rb") as content:
-        while piece := content.read(_BYTES_AT_A_TIME):
-            checksum = zlib.crc32(piece, checksum)
-    return checksum
+    """Whether the arrays of a part are there as they were when it was sealed."""
+    remote = find_part(path)
+    return holds(
+        lambda name: (Path(path) / name).open("rb") if remote is None else remote.folder.read(name)
+    )
 
 
 def open_array(path: str | Path, name: str) -> Array:
-    """The array `name` of a folder, memory-mapped read-only (empty arrays cannot be mapped)."""
-    file = Path(path) / f"{name}.npy"
+    """The array `name` of a part, memory-mapped read-only (empty arrays cannot be mapped).
+
+    Raises:
+        OSError: there is none.
+        ToplistsError: its storage cannot be read, or it is not as it was written there.
+    """
+    remote = find_part(str(path))
+    file = Path(path) / f"{name}.npy" if remote is None else remote.copy(f"{name}.npy")
     try:
         array: Array = np.load(file, mmap_mode="r", allow_pickle=False)
     except ValueError:
@@ -106,8 +111,67 @@ def open_array(path: str | Path, name: str) -> Array:
 
 
 def find_array(path: str | Path, name: str) -> Array | None:
-    """The array `name` of a folder as `open_array` gives it, or `None` where there is none."""
-    return open_array(path, name) if (Path(path) / f"{name}.npy").exists() else None
+    """The array `name` of a part as `open_array` gives it, or `None` where there is none."""
+    remote = find_part(str(path))
+    file = f"{name}.npy"
+    is_there = (Path(path) / file).exists() if remote is None else file in remote.sums()
+    return open_array(path, name) if is_there else None
+
+
+def bring_here(parts: Iterable[str], *names: str) -> None:
+    """Copy arrays of many parts to this node at once, where they lie elsewhere; then they open at once."""
+    far = [remote for remote in map(find_part, parts) if remote is not None]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for name in names:
+            list(pool.map(lambda remote, file=f"{name}.npy": remote.copy(file), far))
+
+
+def folder_here(path: str) -> Path:
+    """A folder of this node for what is made of a part and goes with it."""
+    remote = find_part(path)
+    return Path(path) if remote is None else remote.copies
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """All folders within a folder, those of parts that lie elsewhere by the paths they are known by."""
+    here = {path for path in folder.rglob("*") if path.is_dir()}
+    remote = find_remote(folder)
+    far = () if remote is None else remote.folder.sizes()
+    return sorted(here | {folder / parent for file in far for parent in file.parents[:-1]})
+
+
+def bytes_in(path: Path) -> int:
+    """The size of a file, or of a folder with all that is in it, wherever its parts lie."""
+    if path.is_file():
+        return path.stat().st_size
+    remote = find_remote(path)
+    far = 0 if remote is None else sum(remote.folder.sizes().values())
+    return far + sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def remove_parts(paths: Iterable[str | Path]) -> None:
+    """Remove parts, or folders with all that is in them; it may be interrupted and repeated.
+
+    Raises:
+        ToplistsError: what lies elsewhere cannot be removed; what names it is still there.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(_remove, map(Path, paths)))
+
+
+def _remove(path: Path) -> None:
+    remote = find_remote(path)
+    if remote is not None:
+        remote.folder.remove()
+        rmtree(remote.copies, ignore_errors=True)
+    rmtree(path, ignore_errors=True)
+
+
+def find_parts(folder: Path, prefix: str) -> list[Path]:
+    """The parts directly in a folder whose names begin with `prefix`."""
+    remote = find_remote(folder)
+    names = (path.name for path in folder.glob("*")) if remote is None else remote.folder.names()
+    return sorted(folder / name for name in names if name.startswith(prefix))
 
 
 def commit_manifest(path: Path, content: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -13,16 +14,20 @@ from toplists.errors import ToplistsError
 from toplists.pipeline.screen import printable
 
 _INTERRUPTED = 130
+# As Python ends the text of an error: a task's, in the text of Spark's.
+_RAISED_IN_A_TASK = re.compile(r"^toplists\.errors\.\w+: (.+)$", re.MULTILINE)
 
 
 def failure_text(error: BaseException) -> str:
     """Why a command ended, as one paragraph.
 
-    A `ToplistsError` speaks for itself. Anything else but a full disk was not foreseen, and is named as
-    it is.
+    A `ToplistsError` speaks for itself, also where a task raised it. Anything else but a full disk was
+    not foreseen, and is named as it is.
     """
     if isinstance(error, ToplistsError):
         return str(error)
+    if said := _RAISED_IN_A_TASK.search(str(error)):
+        return said[1]
     # Also where a task or the JVM says so: then it is somewhere in the text of another error.
     if os.strerror(errno.ENOSPC) in str(error):
         return (

@@ -13,7 +13,7 @@ from toplists.config.settings import Settings
 from toplists.lake.dataset import Dataset
 from toplists.lake.lease import Lease
 from toplists.lake.ledger import Clock, Ledger
-from toplists.pipeline.shared_folder import require_shared_folder
+from toplists.pipeline.shared_folder import require_exchange, require_shared_folder
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,14 @@ class Workplace:
         """The session.
 
         Raises:
-            ConfigurationError: its executors do not see the lake.
+            ConfigurationError: its executors do not see the lake, or the storage that tasks exchange
+                files through cannot be used.
         """
         session = self.start_session()
         if not (session.sparkContext.master or "").startswith("local"):
             require_shared_folder(session, self.dataset.work)
+        if self.settings.engine.exchange is not None:
+            require_exchange(session, self.settings.engine.exchange)
         return session
 
     @cached_property

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from toplists.engine import storage
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Json
@@ -42,39 +42,33 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
     """Remove files and folders; it may be interrupted anywhere and repeated."""
     for path in paths:
         with written("removal of a leftover"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+            if path.is_file():
                 path.unlink(missing_ok=True)
+            else:
+                storage.remove_parts([path])
 
 
 def bytes_in(paths: Iterable[Path]) -> int:
     """The size of files, and of folders with all that is in them."""
-    return sum(_size(path) for path in paths)
-
-
-def _size(path: Path) -> int:
-    if not path.is_dir():
-        return path.stat().st_size if path.is_file() else 0
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return sum(map(storage.bytes_in, paths))
 
 
 def _unnamed(work: Path) -> list[Path]:
     named: set[Path] = set()
     # A manifest inside an attempt's folder speaks for that attempt only.
-    for manifest in _outside_attempts(work, "*.json"):
+    for manifest in _outside_attempts(work, work.rglob("*.json")):
         for text in _texts(json.loads(manifest.read_text(encoding="utf-8"))):
             part = Path(text)
             named |= {part, *part.parents}
     return [
         folder
-        for folder in _outside_attempts(work, "*")
-        if folder.is_dir() and _ATTEMPT.fullmatch(folder.name) and folder not in named
+        for folder in _outside_attempts(work, storage.folders_in(work))
+        if _ATTEMPT.fullmatch(folder.name) and folder not in named
     ]
 
 
-def _outside_attempts(work: Path, pattern: str) -> Iterator[Path]:
-    for path in work.rglob(pattern):
+def _outside_attempts(work: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
         inner = path.relative_to(work).parts[:-1]
         if not any(map(_ATTEMPT.fullmatch, inner)):
             yield path

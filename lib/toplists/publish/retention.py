@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
+from toplists.errors import ToplistsError
 from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.ledger import run_of_model
@@ -14,6 +16,8 @@ from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, MODELS, RUNS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, TABLES
 from toplists.publish.leftovers import remove_leftovers
+
+_LOG = logging.getLogger(__name__)
 
 _BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
 _BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
@@ -74,7 +78,12 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
     for run_id in plan.runs:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
-        remove_leftovers([dataset.work / run_id])
+        try:
+            remove_leftovers([dataset.work / run_id])
+        except (
+            ToplistsError
+        ) as error:  # tonight's run has nothing to do with where that one's files are
+            _LOG.warning("files of run %s are left for maintain: %s", run_id, error)
     for run_id in plan.fits:
         _forget_models(dataset, run_id)
     for model_id in plan.models:

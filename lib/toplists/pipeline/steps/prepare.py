@@ -47,6 +47,7 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         settings=place.settings.prepare,
         recommend=place.settings.recommend,
         stop_items=stop_items,
+        exchange=place.settings.engine.exchange,
     )
     snapshot.blocks(place.settings.engine.block_entries)
     facts = snapshot.facts
@@ -107,4 +108,5 @@ def open_snapshot(place: Workplace, run: Run) -> Snapshot:
         raise ConfigurationError(f"Run {run.run_id} is not prepared yet. Run prepare first.")
     kept = {field.name for field in fields(SnapshotFacts)}
     known = {name: fact for name, fact in facts.items() if name in kept}
-    return Snapshot(place.spark, place.dataset, run.run_id, SnapshotFacts(**known))
+    exchange = place.settings.engine.exchange
+    return Snapshot(place.spark, place.dataset, run.run_id, SnapshotFacts(**known), exchange)
