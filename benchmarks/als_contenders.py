@@ -96,9 +96,10 @@ def fit(
     *,
     trace: bool = False,
     over_relaxation: bool = True,
+    biases: bool = False,
 ) -> Fit:
-    """A fit as contenders are told: `trace` is for `implicit`, `over_relaxation` for this project."""
-    how = {"trace": trace, "over_relaxation": over_relaxation}
+    """A fit as contenders are told: `trace` is for `implicit`, what follows it for this project."""
+    how = {"trace": trace, "over_relaxation": over_relaxation, "biases": biases}
     return {**vars(task), "name": name, "solver": solver, "iterations": iterations, **how}
 
 

@@ -2,7 +2,8 @@
 
     als_engine.py SNAPSHOT OUT FITS
 
-FITS is a JSON list of fits: the fields of `Task`, `solver`, `iterations`, `name`, `over_relaxation`.
+FITS is a JSON list of fits: the fields of `Task`, `solver`, `iterations`, `name`, `over_relaxation`,
+`biases`.
 Writes OUT/result.json.
 """
 
@@ -44,6 +45,7 @@ def settings_of(fit: dict[str, Any]) -> AlsSettings:
         solver=fit["solver"],
         tolerance=None,
         over_relaxation=fit["over_relaxation"],
+        biases=fit["biases"],
     )
 
 

@@ -60,7 +60,8 @@ def objective_of(settings: AlsSettings, values: np.ndarray, part: Part = "all") 
         settings.unobserved_weight,
     )
     if settings.feedback == "explicit":
-        return Explicit(settings.rank, float(np.nanmean(values)), penalty, 42, part)
+        mean = float(np.nanmean(values)) if settings.biases else None
+        return Explicit(settings.rank, mean, penalty, 42, part)
     confidence = Confidence(settings.alpha, settings.confidence)
     return Implicit(settings.rank, confidence, settings.unobserved_weight, penalty, 42, part)
 
@@ -322,6 +323,7 @@ def test_a_fit_with_other_settings_does_not_go_on(
         {"confidence": "log"},
         {"confidence": "constant"},
         {"feedback": "explicit"},
+        {"feedback": "explicit", "biases": False},
     ],
 )
 def test_the_objective_is_what_is_minimized(
@@ -347,9 +349,10 @@ def loss_of(
     if settings.feedback == "explicit":
         known = ~np.isnan(weights)
         error = ((np.nan_to_num(weights) - predicted)[known] ** 2).sum()
-        # What is penalized: the vectors and the biases, without the ones and the mean.
-        mean = np.nanmean(weights)
-        users, items = users[:, :-1], np.column_stack((items[:, :-2], items[:, -1] - mean))
+        if settings.biases:
+            # What is penalized: the vectors and the biases, without the ones and the mean.
+            mean = np.nanmean(weights)
+            users, items = users[:, :-1], np.column_stack((items[:, :-2], items[:, -1] - mean))
     else:
         known = weights > 0
         form = {"linear": weights, "log": np.log1p(weights), "constant": np.ones_like(weights)}
@@ -526,16 +529,30 @@ def test_explicit_weighs_the_error_of_each_value(fit: Callable[..., Vectors]) ->
         assert loss(moved) > best
 
 
+@pytest.mark.parametrize("feedback", ["implicit", "explicit"])
 def test_mllib_minimizes_the_same(
-    spark: SparkSession, fit: Callable[..., Vectors], tmp_path: Path
+    spark: SparkSession, fit: Callable[..., Vectors], tmp_path: Path, feedback: str
 ) -> None:
     weights = likings()
-    ours = fit(weights, SETTINGS.model_copy(update={"iterations": 15}))
+    if feedback == "explicit":
+        # Of three dimensions, so that there is one best answer.
+        rng = np.random.default_rng(5)
+        taste, traits = rng.uniform(0.5, 2, (N_USERS, 3)), rng.uniform(0.5, 2, (3, N_ITEMS))
+        weights = np.where(rng.random(weights.shape) < 0.3, taste @ traits, np.nan)
+        weights[3] = np.nan
+    alike = {"feedback": feedback, "iterations": 15}
+    own = SETTINGS.model_copy(update={**alike, "biases": False})
+    ours = fit(weights, own)
     users, items = write_blocks(tmp_path / "mllib" / "blocks", weights)
-    pairs = [(int(u), int(i), float(weights[u, i])) for u, i in np.argwhere(weights > 0)]
+    known = weights > 0 if feedback == "implicit" else ~np.isnan(weights)
+    pairs = [
+        (int(u), int(i), float(weights[u, i]), float(weights[u, i]), 1.0)
+        for u, i in np.argwhere(known)
+    ]
+    schema = "user_pos int, item_pos int, weight double, value double, rating_weight float"
     data = TrainingData(
         spark=spark,
-        interactions=spark.createDataFrame(pairs, "user_pos int, item_pos int, weight double"),
+        interactions=spark.createDataFrame(pairs, schema),
         users=users,
         items=items,
         part="all",
@@ -546,10 +563,10 @@ def test_mllib_minimizes_the_same(
         seed=42,
         folder=tmp_path / "mllib" / "model",
     )
-    settings = AlsSettings(engine="mllib", rank=4, iterations=15, regularization=0.1, alpha=5.0)
+    settings = AlsSettings(engine="mllib", rank=4, regularization=0.1, alpha=5.0, **alike)
     theirs = stacked(MllibAls(settings).fit(data).shape)
-    assert np.flatnonzero(~theirs[0].any(axis=1)).tolist() == [3]  # who liked nothing
-    assert implicit_loss(weights, *theirs) == pytest.approx(implicit_loss(weights, *ours), rel=0.01)
+    assert np.flatnonzero(~theirs[0].any(axis=1)).tolist() == [3]  # who has no interaction
+    assert loss_of(weights, own, *theirs) == pytest.approx(loss_of(weights, own, *ours), rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -311,6 +311,7 @@ _KERNELS_ONLY = (
     "regularization_exponent",
     "confidence",
     "unobserved_weight",
+    "biases",
     "solver",
     "published",
 )
@@ -360,6 +361,13 @@ class AlsSettings(Section):
     )
     feedback: Literal["implicit", "explicit"] = Field(
         "implicit", description="Rank by preference (`implicit`) or predict the value (`explicit`)."
+    )
+    biases: bool = Field(
+        True,
+        description=(
+            "Explicit feedback: fit how far each user and item are from the mean; without, vectors alone "
+            "predict the values, as in MLlib."
+        ),
     )
     solver: Literal["auto", "exact", "cg"] = Field(
         "auto",

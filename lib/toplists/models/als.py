@@ -33,7 +33,7 @@ _LARGEST_EXACT_RANK = 48
 
 
 class Als:
-    """Implicit ALS (Hu, Koren and Volinsky 2008) or explicit with biases (Zhou et al. 2008)."""
+    """Implicit ALS (Hu, Koren and Volinsky 2008) or explicit (Zhou et al. 2008), with biases or without."""
 
     name = "als"
 
@@ -108,7 +108,8 @@ class Als:
         mean = data.mean_value()
         if mean is None:
             raise InputRefusedError(nothing_to_learn(settings.feedback, data.part))
-        return Explicit(settings.rank, mean, penalty, data.seed, data.part)
+        center = mean if settings.biases else None
+        return Explicit(settings.rank, center, penalty, data.seed, data.part)
 
 
 def _solver_for(settings: AlsSettings) -> Solver:
@@ -202,26 +203,28 @@ class Implicit:
 class Explicit:
     """Value = mean + bias of the user + bias of the item + product of the vectors.
 
-    The biases are solved for together with the vectors. The squared error of a value counts with the
-    weight of its rating.
+    The biases are solved for together with the vectors. Where `mean` is `None`, the value is the product
+    alone. The squared error of a value counts with the weight of its rating.
     """
 
     shared_weight: ClassVar[float] = 0.0
     lesson: ClassVar[Lesson] = "rated"
     rank: int
-    mean: float
+    mean: float | None
     penalty: Penalty
     seed: int
     part: Part
 
     @property
-    def biases(self) -> Biases:
+    def biases(self) -> Biases | None:
         """Kept in the vectors."""
-        return Biases(self.rank, self.mean)
+        return None if self.mean is None else Biases(self.rank, self.mean)
 
     def start(self, block: Block) -> Floats:
         """Small normal draws by the hash of the item's id, and no bias."""
         draws = _draw(block, self.rank, self.seed)
+        if self.mean is None:
+            return draws
         return np.column_stack((draws, np.zeros(len(draws), dtype=np.float32)))
 
     def equations(self, rows: Rows, offsets: Floats) -> Equations:

@@ -41,7 +41,7 @@ def vector_lengths(settings: ModelSettings) -> tuple[int, int] | None:
     """
     als, bayesian = settings.als, settings.bayesian_mf
     if settings.name == "als" and als.engine == "kernels":
-        extra = (1, 2) if als.feedback == "explicit" else (0, 0)
+        extra = (1, 2) if als.feedback == "explicit" and als.biases else (0, 0)
         return als.rank + extra[0], als.rank + extra[1]
     if settings.name == "bayesian_mf":
         kept = bayesian.rounds // bayesian.keep_every
