@@ -127,7 +127,12 @@ def from_package(folder: Path) -> list[str]:
     return [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
 
 
-@pytest.mark.parametrize("executors", [from_checkout, from_package])
+def through_a_storage(folder: Path) -> list[str]:
+    """Each worker copies what the other wrote from a storage that is not the lake's folder."""
+    return ["--set", f"engine.exchange={folder.as_uri()}"]
+
+
+@pytest.mark.parametrize("executors", [from_checkout, from_package, through_a_storage])
 def test_a_cluster_publishes_the_lists_of_one_machine(
     cluster: Cluster, on_one_machine: Operator, tmp_path: Path, executors
 ) -> None:
