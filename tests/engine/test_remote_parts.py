@@ -67,8 +67,8 @@ def likings() -> np.ndarray:
 
 
 def fit(folder: Path, iterations: int = 3) -> Factors:
-    """A fit whose rows are long, so that all kinds of parts come about."""
-    users, items = write_blocks(folder / "blocks", likings(), cuts=([64], [64, 128]), longest=18)
+    """A fit with long rows, so that all kinds of parts come about."""
+    users, items = write_blocks(folder / "blocks", likings(), cuts=([64], [64, 128]), longest=23)
     objective = Implicit(
         4, Confidence(5.0, "linear"), 1.0, Penalty(0.1, "plain", 1.0, 1.0), 42, "all"
     )
@@ -188,7 +188,7 @@ def test_what_is_gone_is_named(uri: str, tmp_path: Path, node: Callable[[str], P
 def test_a_node_forgets_what_is_gone(uri: str, tmp_path: Path, node: Callable[[str], Path]) -> None:
     keep_parts_in(tmp_path / "run", uri)
     copies = node("one") / "parts"
-    fit(tmp_path / "run", iterations=12)
+    fit(tmp_path / "run", iterations=6)
     parts = {file.parent.name.rsplit("-", 2)[0] for file in copies.rglob("model/*/vectors.npy")}
     # Those of two manifests, and of the half before, which the next one would find gone.
     assert len({name for name in parts if name.startswith("users")}) <= 3
