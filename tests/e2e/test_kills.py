@@ -24,6 +24,10 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
     "ingest": lambda lake: holds_data(lake, "events/**/*.parquet"),
     # A few halves of the published fit are done, each by tasks of its own.
     "train": lambda lake: holds_data(lake, "work/*/models/*.personal.all/users-003-*/vectors.npy"),
+    # The same, through another storage than the lake's folder.
+    "train elsewhere": lambda lake: holds_data(
+        lake.parent / "storage", "*/models/*.personal.all/users-003-*/vectors.npy"
+    ),
     # Some lists are on disk, and no commit names them.
     "recommend": lambda lake: holds_data(lake, "recommendations/**/*.parquet"),
     # The figures are stored, the ledger does not know it, the pointer has not moved.
@@ -71,8 +75,10 @@ def test_a_killed_night_run_again_ends_in_the_same_lists(
     operator: Operator, undisturbed: dict[str, list[tuple[str, float]]], moment: str
 ) -> None:
     night = ["nightly"]
-    if moment == "train":
+    if moment.startswith("train"):
         night += ["--set", "engine.single_task_entries=0"]
+    if moment == "train elsewhere":
+        night += ["--set", f"engine.exchange={(operator.lake / 'storage').as_uri()}"]
     with watching_reader(operator.lake) as seen:
         operator.submit_and_kill(lambda: MOMENTS[moment](operator.lake / DATASET), *night)
         again = operator.submit(*night)
