@@ -205,8 +205,8 @@ ensure_java
 ensure_spark runtime
 if [[ -n "$here" ]]; then
     # What the caller has set comes last, and wins.
-    megabytes="$(megabytes_to_read "$env" ${job_arguments[@]+"${job_arguments[@]}"})"
-    SPARK_SUBMIT_OPTS="$(local_jvm_options "$megabytes") ${SPARK_SUBMIT_OPTS:-}"
+    options="$(local_jvm_options "$env" ${job_arguments[@]+"${job_arguments[@]}"})"
+    SPARK_SUBMIT_OPTS="$options ${SPARK_SUBMIT_OPTS:-}"
     export SPARK_SUBMIT_OPTS
 fi
 

@@ -35,6 +35,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
         1, "one row per bin of values, of which there are ten"
     ),
     ("dataset/held_out.py", "holds_learnt"): Allowed(1, "one answer per block of users"),
+    ("dataset/held_out.py", "_bounds"): Allowed(1, "two ids per block of users"),
     ("dataset/positions.py", "add_positions"): Allowed(
         1, "one count per bucket of consecutive ids, and a bucket holds many ids"
     ),

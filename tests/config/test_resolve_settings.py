@@ -301,6 +301,7 @@ def test_settings_are_described_with_value_origin_meaning_and_range(conf: Path) 
     "uri",
     [
         "s3://key:hunter2@bucket/prefix",
+        "s3://key:hunter2/with#odd?signs@bucket/prefix",
         "s3://bucket/prefix?secret_key=hunter2",
         "abfs://container@account/path?sas_token=hunter2",
     ],

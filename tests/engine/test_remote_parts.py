@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from snapshots import write_blocks
 
 from toplists.config.settings import BayesianMfSettings
-from toplists.engine import alternation, remote_parts, storage
+from toplists.engine import alternation, remote_parts, scratch, storage
 from toplists.engine.alternation import Alternation, alternate_here
 from toplists.engine.blocks import id_arrays, read_ids
 from toplists.engine.gibbs import Chain, sample_here
@@ -171,6 +172,20 @@ def test_a_damaged_download_is_named_and_never_used(
     assert not is_intact(part)
 
 
+def test_a_damaged_seal_is_not_kept(uri: str, tmp_path: Path, node: Callable[[str], Path]) -> None:
+    keep_parts_in(tmp_path / "run", uri)
+    node("one")
+    part = save_part(str(tmp_path / "run"), "users", {"array": ONES})
+    (seal,) = (tmp_path / "elsewhere").rglob("seal.json")
+    whole = seal.read_bytes()
+    damage(uri, "*/users-*/seal.json")
+    node("two")
+    with pytest.raises(ToplistsError, match=r"seal\.json"):
+        open_array(part, "array")
+    seal.write_bytes(whole)
+    assert np.array_equal(open_array(part, "array"), ONES)
+
+
 def test_what_is_gone_is_named(uri: str, tmp_path: Path, node: Callable[[str], Path]) -> None:
     keep_parts_in(tmp_path / "run", uri)
     node("one")
@@ -201,6 +216,40 @@ def test_a_run_goes_on_where_it_began(uri: str, tmp_path: Path) -> None:
     keep_parts_in(tmp_path / "run", (tmp_path / "third").as_uri())
     assert np.array_equal(open_array(part, "array"), ONES)
     assert not (tmp_path / "third").exists()
+
+
+def test_only_a_run_s_own_folder_says_where_its_parts_lie(tmp_path: Path) -> None:
+    (tmp_path / remote_parts.PLACE).write_text("{}")  # somebody else's
+    part = save_part(str(tmp_path / "work" / "run" / "model"), "users", {"array": ONES})
+    assert np.array_equal(open_array(part, "array"), ONES)
+    assert list((tmp_path / "work").rglob("array.npy"))
+
+
+def test_an_emptied_folder_keeps_its_place(uri: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    keep_parts_in(run, uri)
+    part = save_part(str(run / "model"), "users", {"array": ONES})
+    storage.commit_manifest(run / "model" / "shape.json", {})
+    (run / "stray").touch()
+    assert storage.are_there([part])
+    storage.empty_folder(run)
+    assert files_in(uri) == []
+    assert not storage.are_there([part])
+    assert [path.name for path in run.iterdir()] == [remote_parts.PLACE]
+
+
+def test_a_process_removes_the_copies_of_one_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    alive, _held = scratch._of_this_process.__wrapped__()
+    killed = tmp_path / "toplists-scratch-killed"
+    killed.mkdir()
+    (killed / "lock").touch()
+    scratch._of_this_process.__wrapped__()
+    assert Path(alive.name).is_dir()
+    assert not killed.exists()
 
 
 def test_a_storage_that_cannot_be_opened_says_so(tmp_path: Path) -> None:

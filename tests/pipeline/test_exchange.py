@@ -59,6 +59,25 @@ def test_a_night_is_the_same_through_another_storage(
     assert not work.exists()
 
 
+def test_a_night_starts_from_one_through_another_storage(
+    world: World, first_night: World, tmp_path: Path
+) -> None:
+    storage, lost = (tmp_path / name for name in ("storage", "lost"))
+    through = IN_TASKS | {"exchange": storage.as_uri()}
+    world.night(first_night.first_feed, engine=through)
+    before = world.live()
+    more = world.feed([f"u{user:02},i{user % 7:02},5,2024-02-01T00:00:00" for user in range(20)])
+    world.night(more, engine=through)
+    assert world.parent(world.live()) == before
+    # A storage that cannot be reached costs the start, not the night.
+    (tmp_path / "moved").write_bytes(b"")
+    storage.rename(lost)
+    (tmp_path / "moved").rename(storage)
+    third = world.feed(["u00,i09,5,2024-02-02T00:00:00"], "third.csv")
+    world.night(third, engine=IN_TASKS)
+    assert world.parent(world.live()) is None
+
+
 def test_a_storage_that_all_can_use_is_left_as_it_was(spark: SparkSession, tmp_path: Path) -> None:
     require_exchange(spark, tmp_path.as_uri())
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 from first_light import RUNS
 
 from toplists.config.settings import MaintainSettings, PublishSettings, Settings
-from toplists.engine.remote_parts import keep_parts_in
+from toplists.engine.remote_parts import PLACE, keep_parts_in
 from toplists.errors import ConfigurationError
 from toplists.lake.bookkeeping import append_rows, arrow_schema, read_rows
 from toplists.lake.compaction import mean_overlaps, plan_compaction, why_left_alone
@@ -369,7 +369,7 @@ def test_a_run_goes_whose_files_are_in_a_storage_that_cannot_be_reached(
     # Whoever clears files is told each time, until the storage is there again or forgotten.
     with pytest.raises(ConfigurationError, match="gopher://gone cannot be opened"):
         step.clear_files(place(dataset, keep_runs=1), logs=None, dry_run=False)
-    (work / "exchange.json").unlink()
+    (work / PLACE).unlink()
     step.clear_files(place(dataset, keep_runs=1), logs=None, dry_run=False)
     assert not work.exists()
 

@@ -68,6 +68,7 @@ def test_the_folder_of_a_lake_may_have_a_space(checkout: Path, world: Path) -> N
 def test_only_much_data_on_few_cores_pays_for_the_optimizing_compiler(
     checkout: Path, cores: int, megabytes: str, quick: bool
 ) -> None:
-    options = shell(checkout, f"getconf() {{ echo {cores}; }}; local_jvm_options {megabytes}")
+    stubs = f"getconf() {{ echo {cores}; }}; megabytes_to_read() {{ echo {megabytes}; }}"
+    options = shell(checkout, f"{stubs}; local_jvm_options {'local' if megabytes else ''}")
     assert ("TieredStopAtLevel=1" in options) is quick
     assert ("UseSerialGC" in options) is (cores <= 2)

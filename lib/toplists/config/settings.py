@@ -603,7 +603,9 @@ class EngineSettings(Section):
             return uri
         parts = urlsplit(uri)
         named = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        if parts.password is not None or any(map(_SECRET.search, named)):
+        # A key with a slash in it ends the part in which a password is looked for.
+        has_password = parts.password is not None or re.match(r"[^:]*://[^@]*:[^@]*@", uri)
+        if has_password or any(map(_SECRET.search, named)):
             raise PydanticCustomError(
                 UNSHOWN,
                 "it holds a password or key, which belongs into the environment of driver and executors, such "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,23 +43,35 @@ def holds_learnt(spark: SparkSession, now: SnapshotBlocks, earlier: SnapshotBloc
         found = any(_shares(piece.block, other, now, earlier) for other in piece.earlier)
         yield pa.RecordBatch.from_arrays([pa.array([found])], names=["found"])
 
-    bounds = [_bounds(other) for other in earlier.users.blocks]
+    reach = _bounds(spark, (*now.users.blocks, *earlier.users.blocks))
     pieces = []
     for block in now.users.blocks:
-        first, last = _bounds(block)
+        first, last = reach[block]
         overlapping = (
             other
-            for other, (begin, end) in zip(earlier.users.blocks, bounds, strict=True)
-            if begin <= last and first <= end
+            for other in earlier.users.blocks
+            if reach[other][0] <= last and first <= reach[other][1]
         )
         pieces.append(_Piece(block, tuple(overlapping)))
     return any(row["found"] for row in run_tasks(spark, pieces, look, "found boolean").collect())
 
 
-def _bounds(block: BlockRef) -> tuple[bytes, bytes]:
-    """The first and the last id of a block, in which ids ascend bytewise."""
-    ids = read_ids(block.path)
-    return ids[0].as_py().encode(), ids[len(ids) - 1].as_py().encode()
+def _bounds(
+    spark: SparkSession, blocks: Sequence[BlockRef]
+) -> Mapping[BlockRef, tuple[bytes, bytes]]:
+    """The first and the last id of each block, in which ids ascend bytewise."""
+
+    def ends(numbered: tuple[int, BlockRef]) -> Iterator[pa.RecordBatch]:
+        number, block = numbered
+        ids = read_ids(block.path)
+        first, last = (ids[place].as_py().encode() for place in (0, len(ids) - 1))
+        yield pa.RecordBatch.from_pydict(
+            {"number": pa.array([number], pa.int32()), "first": [first], "last": [last]}
+        )
+
+    schema = "number int, first binary, last binary"
+    rows = run_tasks(spark, list(enumerate(blocks)), ends, schema).collect()
+    return {blocks[row["number"]]: (bytes(row["first"]), bytes(row["last"])) for row in rows}
 
 
 def _shares(ref: BlockRef, other: BlockRef, now: SnapshotBlocks, earlier: SnapshotBlocks) -> bool:

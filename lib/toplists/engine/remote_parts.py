@@ -21,10 +21,12 @@ from toplists.engine.remote_folder import RemoteFolder, open_storage
 from toplists.engine.scratch import locked, scratch
 from toplists.engine.seals import SEAL, pieces_of, read_seal, seal
 from toplists.errors import ToplistsError
+from toplists.lake.dataset import WORK
 from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
 
-_PLACE = "exchange.json"
+PLACE = "toplists-exchange.json"
+"""The file in a run's folder that says where its parts lie."""
 
 
 def keep_parts_in(folder: Path, uri: str) -> None:
@@ -32,10 +34,10 @@ def keep_parts_in(folder: Path, uri: str) -> None:
 
     Nobody else's lie in the same place: two lakes may share a storage, and a run be made again.
     """
-    if not (folder / _PLACE).exists():
+    if not (folder / PLACE).exists():
         folder.mkdir(parents=True, exist_ok=True)
         place = {"uri": uri, "folder": f"{folder.name}-{uuid4().hex[:16]}"}
-        write_atomically(folder / _PLACE, json.dumps(place))
+        write_atomically(folder / PLACE, json.dumps(place))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class RemotePart:
         try:
             return read_seal(lambda _: file.open("rb"))
         except ValueError:
+            with written("removal of a damaged seal"):
+                file.unlink(missing_ok=True)  # the next attempt shall not find it
             raise self._damaged(SEAL) from None
 
     def copy(self, name: str) -> Path:
@@ -118,8 +122,10 @@ class RemotePart:
 def find_remote(path: Path) -> RemotePart | None:
     """Where a part or a folder of parts is, or `None` where that is the path itself."""
     for folder in (path, *path.parents):
+        if folder.name == WORK:  # of a dataset: runs are below
+            break
         try:
-            place = json.loads((folder / _PLACE).read_text(encoding="utf-8"))
+            place = json.loads((folder / PLACE).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             continue
         inner = PurePosixPath(place["folder"], *path.relative_to(folder).parts)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, gettempdir
+from typing import IO
+
+from toplists.lake.failpoints import written
+
+_PREFIX, _LOCK = "toplists-scratch-", "lock"
 
 
 def scratch() -> Path:
@@ -20,12 +26,26 @@ def scratch() -> Path:
 
         if TaskContext.get() is not None:
             return Path(folders.split(",")[0])
-    return Path(_of_this_process().name)
+    return Path(_of_this_process()[0].name)
 
 
 @cache
-def _of_this_process() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="toplists-")
+def _of_this_process() -> tuple[TemporaryDirectory[str], IO[str]]:
+    """A folder that is removed when the process ends, and the lock on it.
+
+    Where the process is killed, the next one that needs such a folder finds the lock free.
+    """
+    with written("scratch space of a process"):
+        for lock in Path(gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+            with suppress(OSError), lock.open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                rmtree(lock.parent, ignore_errors=True)
+        folder = TemporaryDirectory(prefix=_PREFIX)
+        draft = Path(folder.name, f".{_LOCK}")
+        mine = draft.open("w")
+        fcntl.flock(mine, fcntl.LOCK_EX)
+        draft.rename(draft.with_name(_LOCK))
+        return folder, mine
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
-from toplists.engine.remote_parts import find_part, find_remote
+from toplists.engine.remote_parts import PLACE, find_part, find_remote
 from toplists.engine.seals import holds, seal
 from toplists.lake.failpoints import written
 from toplists.lake.files import write_atomically
@@ -165,6 +166,34 @@ def _remove(path: Path) -> None:
         remote.folder.remove()
         rmtree(remote.copies, ignore_errors=True)
     rmtree(path, ignore_errors=True)
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove all that is in a folder; where parts below it lie stays as it was settled.
+
+    So what tasks of an earlier attempt still write is found where it would be now.
+
+    Raises:
+        ToplistsError: what lies elsewhere cannot be removed.
+    """
+    with written(f"removal of what is in {folder.name}"):
+        remote = find_remote(folder)
+        if remote is not None:
+            remote.folder.remove()
+            rmtree(remote.copies, ignore_errors=True)
+        for path in folder.glob("*"):
+            if path.is_dir():
+                rmtree(path, ignore_errors=True)
+            elif path.name != PLACE:
+                path.unlink(missing_ok=True)
+
+
+def are_there(parts: Iterable[str]) -> bool:
+    """Whether there are such parts; what is in them is not looked at."""
+    by_folder = defaultdict(set)
+    for part in map(Path, parts):
+        by_folder[part.parent].add(part)
+    return all(own <= set(find_parts(folder, "")) for folder, own in by_folder.items())
 
 
 def find_parts(folder: Path, prefix: str) -> list[Path]:

@@ -19,6 +19,9 @@ from toplists.lake.schema import Table
 from toplists.lake.tables import RUNS, TABLES
 from toplists.lake.version import mark_present
 
+WORK = "work"
+"""The folder of a dataset that has a folder for each run's files that are no tables."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 # delta-rs loses or escapes them on the way from a path to a URL and back.
 _SPECIAL = "%#?[]^|\\"
@@ -68,7 +71,7 @@ class Dataset:
     @property
     def work(self) -> Path:
         """Folder for files that tasks exchange, one sub-folder per run."""
-        return self.root / "work"
+        return self.root / WORK
 
     @property
     def outcomes(self) -> Path:

@@ -6,23 +6,26 @@ out now (see `toplists.dataset.held_out.holds_learnt`). The publication fit star
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from toplists.dataset.snapshot import SnapshotBlocks, block_folder
 from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import Factors, open_shape
-from toplists.engine.storage import is_intact
+from toplists.engine.storage import are_there, is_intact
+from toplists.errors import ToplistsError
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
 from toplists.models.registry import can_start_warm
 from toplists.pipeline.identity import identify_run
 from toplists.pipeline.steps.fits import model_folder, plan_fits
 from toplists.pipeline.workplace import Workplace
+
+_LOG = logging.getLogger(__name__)
 
 
 def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, cold: bool) -> Run:
@@ -71,14 +74,18 @@ class Remains:
 
 
 def find_remains(place: Workplace, parent: Run) -> Remains | None:
-    """What is left of a run; `None` where any of it is gone or damaged."""
+    """What is left of a run; `None` where any of it is gone or damaged, or cannot be reached."""
     folder = block_folder(place.dataset, parent.run_id)
     users, items = open_blocks(folder, "users"), open_blocks(folder, "items")
     fit = plan_fits(place, parent).candidate
     shape = open_shape(model_folder(place.dataset, parent, fit))
     if users is None or items is None or not isinstance(shape, Factors):
         return None
-    blocks_are_there = all(Path(ref.path).is_dir() for ref in (*users.blocks, *items.blocks))
-    if not blocks_are_there or not all(map(is_intact, shape.items)):
+    try:
+        blocks_are_there = are_there(ref.path for ref in (*users.blocks, *items.blocks))
+        if not blocks_are_there or not all(map(is_intact, shape.items)):
+            return None
+    except ToplistsError as error:
+        _LOG.warning("nothing can start from run %s: %s", parent.run_id, error)
         return None
     return Remains(SnapshotBlocks(users, items), Start(items.blocks, shape.items))

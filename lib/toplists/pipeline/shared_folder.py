@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
 from uuid import uuid4
@@ -71,7 +72,7 @@ def require_exchange(spark: SparkSession, uri: str) -> None:
             rows = run_tasks(spark, _askers(spark), _tries(uri, name), "host string, fault string")
             faults = [f"{fault} ({host})" for host, fault in rows.collect() if fault is not None]
         finally:
-            place.remove()
+            clear_trial(place)
     if faults:
         raise ConfigurationError(f"engine.exchange cannot be used by tasks: {min(faults)}")
 
@@ -88,11 +89,29 @@ def try_exchange(uri: str, name: str) -> RemoteFolder:
             place.write("driver", io.BytesIO(_ASKED))
         _read(place)
     except (ToplistsError, FileNotFoundError) as error:
-        raise ConfigurationError(
-            f"engine.exchange = {uri} cannot be used: {error} See that its bucket or folder is there, and "
-            "that the credentials of the environment may write, read, list and delete in it."
-        ) from error
+        with suppress(ToplistsError):  # what is wrong is known already
+            place.remove()
+        raise _unusable(uri, error) from error
     return place
+
+
+def clear_trial(place: RemoteFolder) -> None:
+    """Remove the folder that `try_exchange` made.
+
+    Raises:
+        ConfigurationError: that cannot be done.
+    """
+    try:
+        place.remove()
+    except ToplistsError as error:
+        raise _unusable(place.uri, error) from error
+
+
+def _unusable(uri: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"engine.exchange = {uri} cannot be used: {error} See that its bucket or folder is there, and "
+        "that the credentials of the environment may write, read, list and delete in it."
+    )
 
 
 def _tries(uri: str, name: str) -> Callable[[int], Iterator[pa.RecordBatch]]:

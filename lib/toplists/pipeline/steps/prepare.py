@@ -11,10 +11,10 @@ from toplists.dataset.input_gate import InputCheck, comes_daily, judge_input
 from toplists.dataset.loader import load_events
 from toplists.dataset.snapshot import Snapshot, SnapshotFacts, take_snapshot
 from toplists.dataset.stop_list import read_stop_list, stop_list_digest
+from toplists.engine.storage import empty_folder
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.lake.ledger import Outcome, Run
 from toplists.pipeline.workplace import Workplace
-from toplists.publish.leftovers import remove_leftovers
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         )
     checks = _judge_input(place, run, run.as_of)
     # Files of an earlier attempt belong to tables that are about to be replaced.
-    remove_leftovers([place.dataset.work / run.run_id])
+    empty_folder(place.dataset.work / run.run_id)
     snapshot = take_snapshot(
         place.spark,
         place.dataset,

@@ -95,6 +95,8 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
         make(plan.published, from_evaluated, vectors)
 
     others = [fit for fit in plan if fit not in (plan.candidate, plan.published)]
+    # Once, before all of them ask for it.
+    snapshot.blocks(place.settings.engine.block_entries)
     at_once(
         make_personal,
         lambda: [make(fit) for fit in others if fit.part == "train"],
