@@ -205,8 +205,11 @@ ensure_java
 ensure_spark runtime
 if [[ -n "$here" ]]; then
     # What the caller has set comes last, and wins.
-    options="$(local_jvm_options "$env" ${job_arguments[@]+"${job_arguments[@]}"})"
-    SPARK_SUBMIT_OPTS="$options ${SPARK_SUBMIT_OPTS:-}"
+    megabytes=0
+    if few_cores; then # nowhere else does it matter
+        megabytes="$(megabytes_to_read "$env" ${job_arguments[@]+"${job_arguments[@]}"})"
+    fi
+    SPARK_SUBMIT_OPTS="$(local_jvm_options "$megabytes") ${SPARK_SUBMIT_OPTS:-}"
     export SPARK_SUBMIT_OPTS
 fi
 

@@ -21,7 +21,7 @@ _SUBMIT = """
 ensure_java
 ensure_spark runtime
 if [[ "$1" == quick ]]; then
-    export SPARK_SUBMIT_OPTS="$(local_jvm_options)"
+    export SPARK_SUBMIT_OPTS="$(local_jvm_options 0)"
 fi
 shift
 exec env SPARK_HOME="$VENV/spark" PYSPARK_PYTHON="$VENV/bin/python" PYTHONPATH="$PYTHONPATH" \

@@ -160,15 +160,19 @@ class_archive() {
     printf '%s' "$VENV/classes-${key%% *}.jsa"
 }
 
-# local_jvm_options [ENV ARGUMENTS…]: how the one JVM of a local run is started, for a job with these arguments.
+few_cores() {
+    (($(getconf _NPROCESSORS_ONLN) <= 2))
+}
+
+# local_jvm_options MEGABYTES: how the one JVM of a local run is started that has about so much to read.
 local_jvm_options() {
     printf '%s' "-XX:SharedArchiveFile=\"$(class_archive)\" -Xlog:disable -Xlog:all=error:stderr"
     # On two cores a concurrent collector and the optimizing compiler take the core that the work
     # needs. A night on 100,000 ratings takes a quarter less without them, one on a million as long; one on
     # ten million takes a third less with that compiler.
-    if (($(getconf _NPROCESSORS_ONLN) <= 2)); then
+    if few_cores; then
         printf '%s' " -XX:+UseSerialGC"
-        if (($# == 0)) || (($(megabytes_to_read "$@") < MUCH_MEGABYTES)); then
+        if (($1 < MUCH_MEGABYTES)); then
             printf '%s' " -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
         fi
     fi

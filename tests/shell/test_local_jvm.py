@@ -63,12 +63,11 @@ def test_the_folder_of_a_lake_may_have_a_space(checkout: Path, world: Path) -> N
 
 @pytest.mark.parametrize(
     ("cores", "megabytes", "quick"),
-    [(2, "", True), (1, "149", True), (2, "150", False), (4, "0", False)],
+    [(2, 0, True), (1, 149, True), (2, 150, False), (4, 0, False)],
 )
 def test_only_much_data_on_few_cores_pays_for_the_optimizing_compiler(
-    checkout: Path, cores: int, megabytes: str, quick: bool
+    checkout: Path, cores: int, megabytes: int, quick: bool
 ) -> None:
-    stubs = f"getconf() {{ echo {cores}; }}; megabytes_to_read() {{ echo {megabytes}; }}"
-    options = shell(checkout, f"{stubs}; local_jvm_options {'local' if megabytes else ''}")
+    options = shell(checkout, f"getconf() {{ echo {cores}; }}; local_jvm_options {megabytes}")
     assert ("TieredStopAtLevel=1" in options) is quick
     assert ("UseSerialGC" in options) is (cores <= 2)
