@@ -9,7 +9,7 @@ from typing import get_args
 from pyspark.sql import functions as F
 
 from toplists.dataset.held_out import holds_learnt
-from toplists.dataset.snapshot import Snapshot
+from toplists.dataset.snapshot import Snapshot, SnapshotBlocks
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import Part
 from toplists.engine.shapes import Factors, Shape, commit_shape
@@ -71,6 +71,7 @@ def train(place: Workplace, run: Run) -> Outcome:
 
 def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> None:
     """Fit and save what the plan asks for and is not there yet."""
+    blocks = snapshot.blocks(place.settings.engine.block_entries)
 
     def make(
         fit: Fit,
@@ -80,23 +81,20 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
         made = find_fit(place, run, snapshot, fit)
         if made is not None:
             return made
-        return _fit_and_save(place, run, snapshot, fit, start(), evaluated)
+        return _fit_and_save(place, run, snapshot, blocks, fit, start(), evaluated)
 
     def make_personal() -> None:
-        evaluated = make(plan.candidate, lambda: _start_of_tonight(place, run, snapshot))
+        evaluated = make(plan.candidate, lambda: _start_of_tonight(place, run, blocks))
 
         def from_evaluated() -> Start | None:
             if not (can_start_warm(place.settings.model) and isinstance(evaluated, Factors)):
                 return None
-            items = snapshot.blocks(place.settings.engine.block_entries).items
-            return Start(items.blocks, evaluated.items)
+            return Start(blocks.items.blocks, evaluated.items)
 
         vectors = evaluated if isinstance(evaluated, Factors) else None
         make(plan.published, from_evaluated, vectors)
 
     others = [fit for fit in plan if fit not in (plan.candidate, plan.published)]
-    # Once, before all of them ask for it.
-    snapshot.blocks(place.settings.engine.block_entries)
     at_once(
         make_personal,
         lambda: [make(fit) for fit in others if fit.part == "train"],
@@ -104,7 +102,7 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
     )
 
 
-def _start_of_tonight(place: Workplace, run: Run, snapshot: Snapshot) -> Start | None:
+def _start_of_tonight(place: Workplace, run: Run, blocks: SnapshotBlocks) -> Start | None:
     """Where the evaluation fit begins: at nothing, if the parent learnt what is held out now.
 
     Raises:
@@ -119,7 +117,6 @@ def _start_of_tonight(place: Workplace, run: Run, snapshot: Snapshot) -> Start |
             f"Run {run.run_id} starts from run {run.parent}, of which not everything is left. Begin "
             "again with --cold."
         )
-    blocks = snapshot.blocks(place.settings.engine.block_entries)
     return None if holds_learnt(place.spark, blocks, remains.blocks) else remains.start
 
 
@@ -127,13 +124,13 @@ def _fit_and_save(
     place: Workplace,
     run: Run,
     snapshot: Snapshot,
+    blocks: SnapshotBlocks,
     fit: Fit,
     start: Start | None,
     evaluated: Factors | None,
 ) -> Shape:
     began = place.clock()
-    blocks, facts = snapshot.blocks(place.settings.engine.block_entries), snapshot.facts
-    model_id = fit.model_id(run)
+    facts, model_id = snapshot.facts, fit.model_id(run)
     # What Spark's pages and logs call the jobs of this thread from here on.
     place.spark.sparkContext.setJobDescription(f"{fit.role}.{fit.part}")
     data = TrainingData(
