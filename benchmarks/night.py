@@ -19,9 +19,9 @@ from typing import Any
 
 from deltalake import DeltaTable
 from machine import ROOT, describe_machine
+from result_files import write_results
 from waterfall import LOGGED, core_seconds, stages_of, steps_of, waterfall
 
-RESULTS = Path(__file__).parent / "results"
 DATASET = "generated"
 # The goals, as shares of the first night's time.
 GOALS = {"ingest": 0.10}
@@ -156,10 +156,7 @@ def main() -> int:
         *second.pop("waterfall"),
     ]
     content = {"machine": machine, "first": first, "second": second}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "night.json").write_text(json.dumps(content, indent=2) + "\n")
-    (RESULTS / "night.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_results("night", lines, content)
     return 0
 
 

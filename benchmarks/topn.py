@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from als_data import Snapshot, generated
 from environment import run_among_rivals, run_here, run_on_spark
 from machine import ROOT, describe_machine
+from result_files import write_results
 
 HERE = Path(__file__).resolve().parent
 N = 10
@@ -180,11 +181,7 @@ def main() -> int:
         "contenders": contenders,
         "quality": quality,
     }
-    lines = report(content)
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "topn.json").write_text(json.dumps(content, indent=2) + "\n")
-    (HERE / "results" / "topn.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_results("topn", report(content), content)
     return 0
 
 

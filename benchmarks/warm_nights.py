@@ -10,7 +10,6 @@ what happens after it. Writes results/warm-nights.json and results/warm-nights.m
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 from als_quality import Floats, ndcg
 from machine import ROOT, describe_machine
+from result_files import write_results
 
 from toplists.config.settings import AlsSettings
 from toplists.engine.alternation import Alternation, Start, alternate_here
@@ -37,7 +37,6 @@ from toplists.engine.shapes import open_vectors
 from toplists.engine.storage import save_part
 from toplists.models.als import Confidence, Implicit, Penalty
 
-_RESULTS = Path(__file__).resolve().parent / "results"
 _SETTINGS = AlsSettings()
 _COLD_SEEDS = (42, 1, 2)
 _ITERATIONS = (1, 2, 4)
@@ -210,10 +209,7 @@ def main() -> int:
             for row in rows
         ),
     ]
-    content = {"machine": machine, "results": rows}
-    (_RESULTS / "warm-nights.json").write_text(json.dumps(content, indent=2) + "\n")
-    (_RESULTS / "warm-nights.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_results("warm-nights", lines, {"machine": machine, "results": rows})
     return 0
 
 
