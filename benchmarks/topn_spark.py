@@ -17,7 +17,7 @@ from pyspark.ml.recommendation import ALSModel
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from toplists.config.settings import EngineSettings
+from toplists.config.operation import EngineSettings
 from toplists.dataset.segments import Segments
 from toplists.engine.blocks import open_blocks
 from toplists.engine.shapes import EVERYBODY, Ranking, open_shape

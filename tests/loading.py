@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.batch import loads_of, next_batch
 from toplists.ingest.load import LoadReport, ingest, ingest_entries, known_report
 from toplists.ingest.recognition import recognise

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from toplists.cli.command import main
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.batch import next_batch
 from toplists.ingest.formats import read_piece
 from toplists.ingest.pieces import plan_pieces

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from events import AS_OF, END, by, days_ago
 
-from toplists.config.settings import PrepareSettings, RecommendSettings
+from toplists.config.prepare import PrepareSettings
+from toplists.config.recommend import RecommendSettings
 from toplists.dataset.axes import item_axis, user_axis
 from toplists.dataset.segments import Segments, segment_names
 from toplists.dataset.splits import Survey

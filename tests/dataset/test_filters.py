@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from events import AS_OF, Event, by, days_ago, event, frame
 
-from toplists.config.settings import PrepareSettings
+from toplists.config.prepare import PrepareSettings
 from toplists.dataset.filters import apply_filters, choose_filters
 from toplists.dataset.opinions import count_excluded, opinions_of
 

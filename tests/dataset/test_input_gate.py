@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toplists.config.settings import InputSettings
+from toplists.config.ingest import InputSettings
 from toplists.dataset.arrivals import Arrivals, Day, count_days, look_closer
 from toplists.dataset.input_gate import judge_input, stability_index
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from events import AS_OF, END, Event, by, days_ago, event, frame, shuffle_partitions
 
-from toplists.config.settings import PrepareSettings
+from toplists.config.prepare import PrepareSettings
 from toplists.dataset.filters import choose_filters
 from toplists.dataset.opinions import opinions_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toplists.config.settings import EvaluateSettings, GateSettings
+from toplists.config.evaluate import EvaluateSettings, GateSettings
 from toplists.engine.kernels.bootstrap import partial_sums
 from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metrics import list_metrics

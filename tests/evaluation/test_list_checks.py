@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from toplists.config.settings import GateSettings
+from toplists.config.evaluate import GateSettings
 from toplists.evaluation.list_checks import CheckResult, ListCounts, LiveUsers, check_lists, to_rows
 from toplists.lake.tables import METRICS as METRICS_TABLE
 

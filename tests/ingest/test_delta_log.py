@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.batch import loads_of, next_batch
 from toplists.ingest.formats import read_piece

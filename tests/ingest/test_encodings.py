@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from toplists.config.settings import Encoding, IngestSettings
+from toplists.config.ingest import Encoding, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile
 from toplists.ingest.formats import read_text

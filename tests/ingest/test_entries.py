@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.entries import EntryTable, read_typed
 from toplists.ingest.files import InputFile

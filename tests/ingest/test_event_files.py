@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from loading import counts, events, take_in
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.errors import InputRefusedError, ToplistsError
 from toplists.ingest import commit, load
 from toplists.ingest.event_files import Stored, stored_files

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from loading import NOW, counts, events, take_in
 from pyspark.sql import SparkSession
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.dataset.loader import load_events
 from toplists.errors import ToplistsError
 from toplists.ingest import load

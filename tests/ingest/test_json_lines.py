@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile
 from toplists.ingest.formats import read_text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import find_columns
 from toplists.ingest.files import InputFile

@@ -19,7 +19,7 @@ import pytest
 from loading import counts, events, take_in
 from pyspark.sql import SparkSession
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest import load
 from toplists.ingest.load import LoadReport

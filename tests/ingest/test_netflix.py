@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplists.config.settings import Encoding, IngestSettings
+from toplists.config.ingest import Encoding, IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.files import InputFile, find_files
 from toplists.ingest.formats import read_text

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from toplists.config.settings import ColumnSettings
+from toplists.config.ingest import ColumnSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import Role
 from toplists.ingest.files import InputFile

@@ -10,12 +10,7 @@ from typing import Any
 import pytest
 
 import toplists
-from toplists.config.settings import (
-    ColumnSettings,
-    IngestSettings,
-    TypeSettings,
-    ValueScaleSettings,
-)
+from toplists.config.ingest import ColumnSettings, IngestSettings, TypeSettings, ValueScaleSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.batch import loads_of, next_batch
 from toplists.ingest.recognition import recognise

@@ -11,7 +11,7 @@ import pytest
 from loading import NOW, counts, events, take_in
 from pyspark.sql import SparkSession
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import ConfigurationError
 from toplists.ingest import redrive as redriving
 from toplists.ingest.redrive import RedriveReport, redrive, refused_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.columns import Role
 from toplists.ingest.parquet import ParquetLayout
 from toplists.ingest.rules import rules_for

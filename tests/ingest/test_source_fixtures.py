@@ -14,12 +14,7 @@ from deltalake import write_deltalake
 from loading import counts, events, take_in
 from pyspark.sql import SparkSession
 
-from toplists.config.settings import (
-    ColumnSettings,
-    IngestSettings,
-    TypeSettings,
-    ValueScaleSettings,
-)
+from toplists.config.ingest import ColumnSettings, IngestSettings, TypeSettings, ValueScaleSettings
 from toplists.ingest.load import LoadReport
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset

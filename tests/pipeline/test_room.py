@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toplists.config.settings import (
-    AlsSettings,
-    BayesianMfSettings,
-    EngineSettings,
-    ModelSettings,
-)
+from toplists.config.model import AlsSettings, BayesianMfSettings, ModelSettings
+from toplists.config.operation import EngineSettings
 from toplists.engine.plan import GIB, Cluster
 from toplists.errors import ConfigurationError
 from toplists.pipeline.steps.room import require_room, share_out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from toplists.config.settings import WatchSettings
+from toplists.config.operation import WatchSettings
 from toplists.errors import ConfigurationError, ToplistsError
 from toplists.lake.dataset import list_datasets
 from toplists.lake.lease import describe_holder

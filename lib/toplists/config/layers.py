@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from toplists.config.catalogue import list_sections, list_settings
-from toplists.config.settings import UNSHOWN, Settings
+from toplists.config.section import UNSHOWN
+from toplists.config.settings import Settings
 from toplists.config.sources import Entry, read_arguments, read_file
 from toplists.errors import ConfigurationError
 

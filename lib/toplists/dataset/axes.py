@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from toplists.config.settings import RecommendSettings
+from toplists.config.recommend import RecommendSettings
 from toplists.dataset.availability import mark_recommendable
 from toplists.dataset.loader import known_before
 from toplists.dataset.positions import IDS_PER_BUCKET, add_positions

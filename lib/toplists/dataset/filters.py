@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
-from toplists.config.settings import PrepareSettings
+from toplists.config.prepare import PrepareSettings
 from toplists.dataset.event_weights import RATING
 from toplists.dataset.loader import known_before
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import fsum, log
 from statistics import median
 
-from toplists.config.settings import InputSettings
+from toplists.config.ingest import InputSettings
 from toplists.dataset.arrivals import WEEKS, Arrivals, Day
 
 _FEWEST_WEEKS = 4

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from toplists.config.settings import PrepareSettings
+from toplists.config.prepare import PrepareSettings
 from toplists.dataset.feedback import choose_trained, excluded_by, form_opinions, weigh_events
 from toplists.dataset.filters import Filter, apply_filters
 from toplists.dataset.loader import known_before

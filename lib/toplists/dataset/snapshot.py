@@ -12,7 +12,8 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.config.settings import PrepareSettings, RecommendSettings
+from toplists.config.prepare import PrepareSettings
+from toplists.config.recommend import RecommendSettings
 from toplists.dataset.axes import item_axis, user_axis
 from toplists.dataset.filters import choose_filters
 from toplists.dataset.loader import known_before, load_events

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
-from toplists.config.settings import SplitSettings
+from toplists.config.prepare import SplitSettings
 from toplists.dataset.feedback import newest_first
 from toplists.dataset.loader import known_before
 from toplists.errors import InputRefusedError

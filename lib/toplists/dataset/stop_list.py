@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
-from toplists.config.settings import PrepareSettings
+from toplists.config.prepare import PrepareSettings
 from toplists.errors import ConfigurationError
 
 

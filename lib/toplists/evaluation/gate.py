@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, log10
 
-from toplists.config.settings import GateSettings
+from toplists.config.evaluate import GateSettings
 from toplists.evaluation.comparison import LIVE, POPULARITY, Figure
 from toplists.evaluation.list_checks import CheckResult
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toplists.config.settings import GateSettings
+from toplists.config.evaluate import GateSettings
 from toplists.lake.bookkeeping import Row
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.layout import TextLayout
 from toplists.ingest.parquet import ParquetLayout

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
-from toplists.config.settings import ColumnSettings
+from toplists.config.ingest import ColumnSettings
 from toplists.errors import InputRefusedError, excerpt
 
 Role: TypeAlias = Literal["user", "item", "value", "time", "event_type", "event_id", "updated_at"]

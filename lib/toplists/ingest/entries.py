@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.errors import InputRefusedError, excerpt
 from toplists.ingest.columns import Role, find_id_column
 from toplists.ingest.files import InputFile

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from toplists.config.settings import Encoding
+from toplists.config.ingest import Encoding
 from toplists.errors import InputRefusedError
 from toplists.ingest.archives import safe_members
 from toplists.ingest.source import Source, SourceKind

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from toplists.config.settings import ColumnSettings
+from toplists.config.ingest import ColumnSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import (
     ROLES,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import InputRefusedError, excerpt
 from toplists.ingest.columns import MOVIELENS_COLUMNS, Role, find_columns
 from toplists.ingest.files import InputFile

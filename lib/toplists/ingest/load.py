@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.batch import Batch
 from toplists.ingest.checks import judge
 from toplists.ingest.commit import Effect, remove_rejected, write_events, write_rejected

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as types
 
-from toplists.config.settings import ColumnSettings
+from toplists.config.ingest import ColumnSettings
 from toplists.errors import InputRefusedError
 from toplists.ingest.columns import Role, find_columns
 from toplists.ingest.files import InputFile

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.entries import EntryTable, read_typed
 from toplists.ingest.files import InputFile, plain_file
 from toplists.ingest.json_lines import inspect_json

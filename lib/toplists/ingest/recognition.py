@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.delta_log import Commits, find_commits
 from toplists.ingest.digests import Digests, Looks, looks_of
 from toplists.ingest.files import InputFile, find_files

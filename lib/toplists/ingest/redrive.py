@@ -25,7 +25,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from toplists.config.settings import ColumnSettings, IngestSettings
+from toplists.config.ingest import ColumnSettings, IngestSettings
 from toplists.errors import ConfigurationError
 from toplists.ingest.batch import LOAD_ID_LENGTH
 from toplists.ingest.checks import judge

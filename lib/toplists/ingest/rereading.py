@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.columns import ROLES, Role
 from toplists.ingest.json_lines import json_row, layout_of_names, split_objects
 from toplists.ingest.layout import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
-from toplists.config.settings import IngestSettings
+from toplists.config.ingest import IngestSettings
 from toplists.ingest.columns import Role
 from toplists.ingest.layout import LineLayout
 from toplists.ingest.parquet import ParquetLayout

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, Protocol, cast
 
-from toplists.config.settings import Encoding
+from toplists.config.ingest import Encoding
 from toplists.errors import InputRefusedError
 from toplists.ingest.archives import HARMLESS_BYTES, LARGEST_RATIO
 from toplists.ingest.files import InputFile

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from toplists.config.settings import AlsSettings, ConfidenceForm, PenaltyScaling
+from toplists.config.model import AlsSettings, ConfidenceForm, PenaltyScaling
 from toplists.engine.alternation import Alternation, alternate
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockSet, Lesson, Part, Rows, Side

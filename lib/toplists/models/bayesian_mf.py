@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toplists.config.settings import BayesianMfSettings
+from toplists.config.model import BayesianMfSettings
 from toplists.engine.gibbs import Chain, sample
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import Fitted, TrainingData

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toplists.config.settings import ItemCosineSettings
+from toplists.config.model import ItemCosineSettings
 from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toplists.config.settings import (
-    AlsSettings,
-    EngineSettings,
-    FallbackName,
-    ModelSettings,
-    RecommendSettings,
-)
+from toplists.config.model import AlsSettings, ModelSettings
+from toplists.config.operation import EngineSettings
+from toplists.config.recommend import FallbackName, RecommendSettings
 from toplists.models.als import Als
 from toplists.models.bayesian_mf import BayesianMf
 from toplists.models.item_cosine import ItemCosine

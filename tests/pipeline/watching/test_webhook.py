@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from toplists.config.settings import WatchSettings
+from toplists.config.operation import WatchSettings
 from toplists.pipeline.watching.report import Report
 from toplists.pipeline.watching.telling import tell_webhook
 from toplists.pipeline.watching.webhook import WebhookError, resolve_url, send

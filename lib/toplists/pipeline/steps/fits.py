@@ -16,7 +16,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from toplists.config.settings import ModelSettings, PrepareSettings, RecommendSettings
+from toplists.config.model import ModelSettings
+from toplists.config.prepare import PrepareSettings
+from toplists.config.recommend import RecommendSettings
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.blocks import Part
 from toplists.engine.exchange import damaged_parts

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
-from toplists.config.settings import EngineSettings, ModelSettings
+from toplists.config.model import ModelSettings
+from toplists.config.operation import EngineSettings
 from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
 from toplists.errors import ConfigurationError
 from toplists.models.registry import vector_lengths

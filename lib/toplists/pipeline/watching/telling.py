@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from toplists.config.settings import WatchSettings
+from toplists.config.operation import WatchSettings
 from toplists.errors import ConfigurationError
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
