@@ -27,17 +27,18 @@ ROOT = Path(__file__).resolve().parents[1]
 LIB = ROOT / "lib"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can name
 _EPOCH_SECONDS = 315_532_800
+_PACKAGED = (".py", ".typed", ".html", ".css")
 # Of Spark itself executors have their own; nobody runs the tests of numpy there.
 _LEFT_OUT = ("pyspark/jars/", "pyspark/examples/", "pyspark/data/", "pyspark/bin/", "pyspark/sbin/")
 _COMPILE_KERNELS = "from toplists.engine.daemon import load_kernels; load_kernels()"
 
 
 def source_files(lib: Path) -> list[Path]:
-    """Every source of the package under `lib`, in a fixed order."""
+    """Every source of the package under `lib`, templates of reports among them, in a fixed order."""
     return sorted(
         path
         for path in (lib / "toplists").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".typed")
+        if path.is_file() and path.suffix in _PACKAGED
     )
 
 

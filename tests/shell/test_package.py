@@ -36,12 +36,22 @@ def test_the_zip_has_the_same_bytes_wherever_and_whenever_it_is_built(package, t
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
+USE_THE_ZIP = """
+import toplists.errors
+from toplists.evaluation.report.page import render
+from toplists.evaluation.report.parts import Page
+assert "<h1>" in render(Page("title", "", "", "plain", [], []))
+print(toplists.errors.__file__)
+"""
+
+
 @pytest.mark.process
 def test_the_zip_can_be_imported_and_holds_sources_only(package, tmp_path) -> None:
     package.write_zip(tmp_path / "toplists.zip", ROOT / "lib")
-    assert {Path(name).suffix for name in ZipFile(tmp_path / "toplists.zip").namelist()} == {".py"}
+    suffixes = {Path(name).suffix for name in ZipFile(tmp_path / "toplists.zip").namelist()}
+    assert suffixes == {".py", ".html", ".css"}
     imported = subprocess.run(
-        [sys.executable, "-c", "import toplists.errors; print(toplists.errors.__file__)"],
+        [sys.executable, "-c", USE_THE_ZIP],
         env={"PYTHONPATH": str(tmp_path / "toplists.zip")},
         capture_output=True,
         text=True,
