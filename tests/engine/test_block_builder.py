@@ -92,3 +92,17 @@ def test_weights_of_values_are_kept_where_they_differ(blocks) -> None:
     assert dense(users, "all", "weights") == [[1, 0, 1], [0, 0, 0], [0, 0, 0.5]]
     assert dense(items, "all", "weights") == [[1, 0, 0], [0, 0, 0], [1, 0, 0.5]]
     assert [ref.open().rating_weights is None for ref in users.blocks] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "starts"),
+    [
+        ({0: 50, 1: 50, 2: 50, 3: 50}, 100, [0, 20]),  # two equal halves
+        ({0: 50, 1: 50, 2: 50, 3: 60}, 100, [0, 10, 30]),  # no small rest: three shares of 70
+        ({0: 1, 1: 300, 2: 1}, 100, [0, 10, 20]),  # what is too large stands alone
+        ({0: 5}, 100, [0]),
+        ({}, 100, [0]),  # nobody
+    ],
+)
+def test_blocks_are_equal_shares(sizes: dict[int, int], most: int, starts: list[int]) -> None:
+    assert block_builder._starts(sizes, 10, most) == starts

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ from toplists.engine.tasks import run_tasks
 from toplists.lake.failpoints import written
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
+_LEAST_ENTRIES = 100_000  # smaller blocks cost more as tasks of their own than they gain
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def build_blocks(
         interactions: Parquet files of `[<position of users>: int, <position of items>: int,
             weight: float, value: double, rating_weight: float, split: string]`, each pair once.
         axes: Both sides.
-        block_entries: Entries per block, about: blocks are cut by work, not by rows.
+        block_entries: Most entries of a block, about: blocks are cut by work, not by rows. Less data are
+            cut so that every core gets a block, if it is worth one.
         folder: The snapshot's folder for blocks; every executor sees it.
     """
     known = [open_blocks(folder, side) for side in SIDES]
@@ -128,16 +131,20 @@ def _cut(
         spark, pieces, weigh, "side string, chunk long, size long"
     ).collect():
         sizes[side][chunk] += size
-    return {side: _starts(sizes[side], widths[side], block_entries) for side in SIDES}
+    share = ceil(sum(sizes["users"].values()) / spark.sparkContext.defaultParallelism)
+    most = min(block_entries, max(share, _LEAST_ENTRIES))
+    return {side: _starts(sizes[side], widths[side], most) for side in SIDES}
 
 
-def _starts(sizes: Mapping[int, int], width: int, block_entries: int) -> list[int]:
-    starts, filled = [0], 0
+def _starts(sizes: Mapping[int, int], width: int, most: int) -> list[int]:
+    """Cuts into equal shares of about `most` entries or less; a chunk goes where its middle falls."""
+    total = sum(sizes.values())
+    share = total / max(1, ceil(total / most))
+    starts, before = [0], 0
     for chunk in sorted(sizes):
-        if filled and filled + sizes[chunk] > block_entries:
+        if before and before + sizes[chunk] / 2 > share * len(starts):
             starts.append(chunk * width)
-            filled = 0
-        filled += sizes[chunk]
+        before += sizes[chunk]
     return starts
 
 
