@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from scipy.special import pdtr  # scipy.stats takes a second to load
 
 from toplists.engine.kernels.bootstrap import (
+    Sums,
     interval,
+    no_sums,
     partial_sums,
     poisson_weights,
     resampled_means,
 )
 from toplists.engine.kernels.draws import hash_ids
-from toplists.engine.kernels.metrics import FIGURES, list_metrics
+from toplists.engine.kernels.metrics import KINDS, measure
+from toplists.engine.kernels.outcomes import liked_only, unknown_traits
 
 MASK = 2**64 - 1
 
@@ -84,65 +87,118 @@ def random_users(n_users: int, n_columns: int = 3) -> tuple[np.ndarray, np.ndarr
     return rng.uniform(-1, 1, (n_users, n_columns)), hash_ids(map(str, range(n_users)))
 
 
+def sums_of_shares(values: np.ndarray, hashes: np.ndarray, resamples: int, seed: int) -> Sums:
+    """The sums of values between -1 and 1 of users who all count."""
+    return partial_sums(
+        values, np.ones_like(values), hashes, resamples, seed, np.ones(values.shape[1])
+    )
+
+
+def means_of(sums: Sums) -> tuple[np.ndarray, np.ndarray]:
+    return resampled_means(sums, np.ones(len(sums.users)))
+
+
+def same(one: Sums, other: Sums) -> bool:
+    return all(np.array_equal(mine, theirs) for mine, theirs in zip(one, other, strict=True))
+
+
 def test_sums_are_those_of_the_weights() -> None:
     values, hashes = random_users(500)
-    sums, counts = partial_sums(values, hashes, 200, seed=3)
+    sums = sums_of_shares(values, hashes, 200, seed=3)
     weights = poisson_weights(hashes, 200, seed=3).astype(np.float64)
-    assert sums[1:] * 2.0**-32 == pytest.approx(weights.T @ values, abs=1e-6)
-    assert np.array_equal(counts[1:], weights.sum(axis=0))
+    assert sums.numerators[1:] * 2.0**-32 == pytest.approx(weights.T @ values, abs=1e-6)
+    assert np.array_equal(sums.denominators[1:, 0], weights.sum(axis=0))
     # Row 0 is the sample itself.
-    assert sums[0] * 2.0**-32 == pytest.approx(values.sum(axis=0), abs=1e-6)
-    assert counts[0] == 500
+    assert sums.numerators[0] * 2.0**-32 == pytest.approx(values.sum(axis=0), abs=1e-6)
+    assert sums.denominators[0].tolist() == sums.users.tolist() == [500, 500, 500]
 
 
 @given(st.permutations(range(40)), st.lists(st.integers(0, 40), max_size=5))
 def test_any_order_and_any_blocks_give_the_same_bits(order: list[int], cuts: list[int]) -> None:
-    values, hashes = random_users(40)
-    whole = partial_sums(values, hashes, 100, seed=1)
-    blocks = np.split(np.array(order), sorted(cuts))
-    parts = [partial_sums(values[block], hashes[block], 100, seed=1) for block in blocks]
-    assert np.array_equal(sum(sums for sums, _ in parts), whole[0])
-    assert np.array_equal(sum(counts for _, counts in parts), whole[1])
+    numerators, hashes = random_users(40)
+    # Columns: means over all, over some, and a ratio of counts, of numbers of any size.
+    denominators = np.stack(
+        (np.ones(40), np.arange(40) % 3 > 0, np.arange(40) * 1000.0), axis=1
+    ).astype(np.float64)
+    limits = np.array([1.0, 3e-7, 5e9])
+    numerators *= limits * (denominators > 0)
+    whole = partial_sums(numerators, denominators, hashes, 100, 1, limits)
+    sums = no_sums(100, 3)
+    for part in np.split(np.array(order), sorted(cuts)):
+        sums = sums.plus(
+            partial_sums(numerators[part], denominators[part], hashes[part], 100, 1, limits)
+        )
+    assert same(sums, whole)
+    means, _ = resampled_means(sums, limits)
+    assert means == pytest.approx(numerators.sum(axis=0) / denominators.sum(axis=0), rel=1e-6)
 
 
 def test_blocks_larger_than_a_chunk_are_summed_whole() -> None:
     # 5,000 users x 1,000 resamples are more than one chunk of weights.
     values, hashes = random_users(5000)
-    sums, counts = partial_sums(values, hashes, 1000, seed=1)
-    parts = [partial_sums(values[i::2], hashes[i::2], 1000, seed=1) for i in (0, 1)]
-    assert np.array_equal(parts[0][0] + parts[1][0], sums)
-    assert np.array_equal(parts[0][1] + parts[1][1], counts)
+    parts = [sums_of_shares(values[i::2], hashes[i::2], 1000, seed=1) for i in (0, 1)]
+    assert same(parts[0].plus(parts[1]), sums_of_shares(values, hashes, 1000, seed=1))
+
+
+def test_every_column_has_the_users_who_count_in_it() -> None:
+    # The second column: a ratio, in which the first user does not count and the third counts twice.
+    numerators = np.array([[1.0, 0.0], [0.0, 0.5], [1.0, 1.0]])
+    denominators = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    hashes = hash_ids(["a", "b", "c"])
+    sums = partial_sums(numerators, denominators, hashes, 500, 1, np.ones(2))
+    mean, resampled = resampled_means(sums, np.ones(2))
+    assert sums.users.tolist() == [3, 2]
+    assert mean == pytest.approx([2 / 3, 1.5 / 3])
+    weights = poisson_weights(hashes, 500, seed=1).astype(np.float64)
+    drawn = weights[1:].any(axis=0)
+    expected = (weights[1] * 0.5 + weights[2]) / np.where(
+        drawn, weights[1] + 2 * weights[2], np.nan
+    )
+    assert resampled[:, 1] == pytest.approx(expected, abs=1e-8, nan_ok=True)
 
 
 @pytest.mark.parametrize("value", [1.5, -1.5, np.nan, np.inf])
-def test_refuses_values_that_are_not_shares(value: float) -> None:
-    with pytest.raises(ValueError, match="between -1 and 1"):
-        partial_sums(np.array([[value]]), hash_ids(["a"]), 10, seed=1)
+def test_refuses_values_beyond_their_bound(value: float) -> None:
+    with pytest.raises(ValueError, match="within their bounds"):
+        sums_of_shares(np.array([[value]]), hash_ids(["a"]), 10, seed=1)
+
+
+@pytest.mark.parametrize("denominator", [0.5, -1.0, np.nan, np.inf, 2.0**33])
+def test_refuses_denominators_that_are_no_counts(denominator: float) -> None:
+    column = np.array([[denominator]])
+    with pytest.raises(ValueError, match="whole numbers"):
+        partial_sums(np.zeros((1, 1)), column, hash_ids(["a"]), 10, 1, np.ones(1))
+
+
+def test_refuses_a_numerator_of_somebody_who_does_not_count() -> None:
+    with pytest.raises(ValueError, match="0 where the denominator is"):
+        partial_sums(np.ones((1, 1)), np.zeros((1, 1)), hash_ids(["a"]), 10, 1, np.ones(1))
 
 
 def test_refuses_values_of_other_users() -> None:
     with pytest.raises(ValueError, match="2 users, but hashes of 1"):
-        partial_sums(np.zeros((2, 1)), hash_ids(["a"]), 10, seed=1)
+        sums_of_shares(np.zeros((2, 1)), hash_ids(["a"]), 10, seed=1)
+    with pytest.raises(ValueError, match="do not belong together"):
+        partial_sums(np.zeros((1, 2)), np.ones((1, 1)), hash_ids(["a"]), 10, 1, np.ones(2))
 
 
-def test_no_users_have_no_mean() -> None:
-    with pytest.raises(ValueError, match="no users"):
-        resampled_means(*partial_sums(np.zeros((0, 2)), hash_ids([]), 10, seed=1))
+def test_no_users_have_no_mean_and_no_interval() -> None:
+    mean, resampled = means_of(sums_of_shares(np.zeros((0, 2)), hash_ids([]), 10, seed=1))
+    assert np.isnan(mean).all()
+    assert np.isnan(interval(resampled, 0.95)).all()
 
 
 def test_one_user_is_its_own_interval() -> None:
     # About 370 of the 1,000 resamples draw nobody; they say nothing.
-    mean, resampled = resampled_means(
-        *partial_sums(np.array([[0.25]]), hash_ids(["a"]), 1000, seed=1)
-    )
+    mean, resampled = means_of(sums_of_shares(np.array([[0.25]]), hash_ids(["a"]), 1000, seed=1))
     assert mean[0] == 0.25
-    assert 580 < len(resampled) < 690
+    assert 580 < np.isfinite(resampled).sum() < 690
     assert interval(resampled, 0.95) == (0.25, 0.25)
 
 
 def test_interval_has_the_width_that_theory_says() -> None:
     values, hashes = random_users(4000, 1)
-    mean, resampled = resampled_means(*partial_sums(values, hashes, 2000, seed=5))
+    mean, resampled = means_of(sums_of_shares(values, hashes, 2000, seed=5))
     low, high = interval(resampled, 0.95)
     half_width = 1.96 * values.std() / np.sqrt(4000)
     assert mean[0] == pytest.approx(values.mean(), abs=1e-9)
@@ -167,8 +223,9 @@ def population() -> np.ndarray:
     lists = np.argsort(-scores, axis=1)[:, :10].astype(np.int32)
     indptr = np.concatenate([[0], np.cumsum(held_out)])
     truth = np.concatenate([np.arange(count) for count in held_out]).astype(np.int32)
-    names = [f"{kind}@10" for kind in FIGURES]
-    return np.stack(list(list_metrics(lists, indptr, truth, names).values()), axis=1)
+    names = [f"{kind}@10" for kind in KINDS]
+    measured = measure(liked_only(lists, indptr, truth), unknown_traits(catalogue), names)
+    return np.stack([one.numerators for one in measured.values()], axis=1)
 
 
 def coverage(data_sets: int) -> np.ndarray:
@@ -180,7 +237,7 @@ def coverage(data_sets: int) -> np.ndarray:
     for _ in range(data_sets):
         sample = everybody[rng.integers(0, len(everybody), 400)]
         hashes = rng.integers(0, MASK, 400, dtype=np.uint64)
-        _, resampled = resampled_means(*partial_sums(sample, hashes, 1000, seed=1))
+        _, resampled = means_of(sums_of_shares(sample, hashes, 1000, seed=1))
         low, high = interval(resampled, 0.95)
         covered += (low <= truth) & (truth <= high)
     return covered / data_sets

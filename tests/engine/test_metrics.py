@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from math import log2
 
@@ -11,20 +12,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplists.config.metric_names import METRIC_KINDS
-from toplists.engine.kernels.metrics import FIGURES, list_metrics
+from toplists.engine.kernels.metrics import KINDS, measure
+from toplists.engine.kernels.outcomes import Outcomes, liked_only, unknown_traits
 
 DEPTH = 50
-METRICS = tuple(f"{kind}@{cutoff}" for cutoff in (10, 50) for kind in FIGURES)
+RANKING = ("hit_rate", "precision", "recall", "capped_recall", "ndcg", "map", "mrr", "arhr")
+METRICS = tuple(f"{kind}@{cutoff}" for cutoff in (10, 50) for kind in RANKING)
 
 
-def block(*users: tuple[list[int], list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The kernel's arrays for users given as (list, held-out items)."""
+def block(*users: tuple[list[int], list[int]]) -> Outcomes:
+    """Outcomes for users given as (list, held-out likings)."""
     lists = np.full((len(users), DEPTH), -1, dtype=np.int32)
     for row, (ranked, _) in enumerate(users):
         lists[row, : len(ranked)] = ranked
     truth = [sorted(held_out) for _, held_out in users]
     indptr = np.cumsum([0, *map(len, truth)]).astype(np.int64)
-    return lists, indptr, np.array([*chain(*truth)], dtype=np.int32)
+    return liked_only(lists, indptr, np.array([*chain(*truth)], dtype=np.int32))
+
+
+def figures(outcomes: Outcomes, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+    """Users' figures by metric, of users who all count."""
+    measured = measure(outcomes, unknown_traits(100), metrics)
+    assert all(np.all(one.denominators == 1) for one in measured.values())
+    return {name: one.numerators for name, one in measured.items()}
 
 
 def plain_metrics(ranked: list[int], held_out: list[int], k: int) -> dict[str, float]:
@@ -47,7 +57,7 @@ def plain_metrics(ranked: list[int], held_out: list[int], k: int) -> dict[str, f
 
 def test_known_answer() -> None:
     # Hits at ranks 1 and 3 of two held-out items.
-    result = list_metrics(*block(([5, 1, 2], [2, 5])), METRICS)
+    result = figures(block(([5, 1, 2], [2, 5])), METRICS)
     assert {name: values[0] for name, values in result.items() if name.endswith("@10")} == {
         "hit_rate@10": 1.0,
         "precision@10": 0.2,
@@ -62,32 +72,32 @@ def test_known_answer() -> None:
 
 def test_the_average_reciprocal_hit_rank_of_ranks_3_2_and_1() -> None:
     users = ([8, 9, 1], [1]), ([8, 1], [1]), ([1], [1])
-    arhr = list_metrics(*block(*users), ["arhr@10"])["arhr@10"]
+    arhr = figures(block(*users), ["arhr@10"])["arhr@10"]
     assert arhr.mean() == pytest.approx((1 / 3 + 1 / 2 + 1) / 3)
 
 
 def test_every_metric_that_can_be_asked_for_is_there() -> None:
-    assert tuple(FIGURES) == METRIC_KINDS
+    assert tuple(KINDS) == METRIC_KINDS
 
 
 def test_a_hit_counts_only_up_to_the_cutoff() -> None:
     # The held-out item is at rank 11: outside 10, inside 50.
-    result = list_metrics(*block((list(range(11)), [10])), METRICS)
-    assert [result[name][0] for name in METRICS if name.endswith("@10")] == [0] * len(FIGURES)
-    deep = [result[f"{kind}@50"][0] for kind in FIGURES]
+    result = figures(block((list(range(11)), [10])), METRICS)
+    assert [result[name][0] for name in METRICS if name.endswith("@10")] == [0] * len(RANKING)
+    deep = [result[f"{kind}@50"][0] for kind in RANKING]
     assert deep == pytest.approx([1, 1 / 50, 1, 1, 1 / log2(12), 1 / 11, 1 / 11, 1 / 11])
 
 
 def test_recall_divides_by_all_held_out_items_and_ndcg_by_the_attainable() -> None:
     # One place, three held-out items: the list is as good as it can be.
     names = ("recall@1", "ndcg@1", "capped_recall@1", "map@1")
-    result = list_metrics(*block(([7], [3, 7, 9])), names)
+    result = figures(block(([7], [3, 7, 9])), names)
     assert [result[name][0] for name in names] == pytest.approx([1 / 3, 1, 1, 1])
 
 
 def test_an_oracle_scores_exactly_one() -> None:
     users = [(list(range(size)), list(range(size))) for size in range(1, 11)]
-    result = list_metrics(*block(*users), METRICS)
+    result = figures(block(*users), METRICS)
     for name in METRICS:
         # The others divide by the cutoff, or by all that is held out.
         if name.partition("@")[0] not in ("precision", "arhr"):
@@ -96,7 +106,7 @@ def test_an_oracle_scores_exactly_one() -> None:
 
 def test_a_model_that_answers_half_of_the_users_scores_half() -> None:
     # The second user got no list at all.
-    result = list_metrics(*block(([4, 8], [4, 8]), ([], [4, 8])), METRICS)
+    result = figures(block(([4, 8], [4, 8]), ([], [4, 8])), METRICS)
     for name in METRICS:
         assert result[name].mean() == result[name][0] / 2, name
 
@@ -108,7 +118,7 @@ def test_random_lists_land_on_their_expectation() -> None:
         (rng.permutation(100)[:DEPTH].tolist(), rng.permutation(100)[:4].tolist())
         for _ in range(2000)
     ]
-    recall = list_metrics(*block(*users), ["recall@10"])["recall@10"]
+    recall = figures(block(*users), ["recall@10"])["recall@10"]
     assert recall.mean() == pytest.approx(0.1, abs=4 * recall.std() / np.sqrt(len(recall)))
 
 
@@ -127,8 +137,8 @@ users_strategy = st.lists(
 def test_equals_the_definitions(
     users: list[tuple[list[int], list[int]]], cutoffs: list[int]
 ) -> None:
-    names = tuple(f"{kind}@{k}" for k in cutoffs for kind in FIGURES)
-    result = list_metrics(*block(*users), names)
+    names = tuple(f"{kind}@{k}" for k in cutoffs for kind in RANKING)
+    result = figures(block(*users), names)
     assert tuple(result) == names
     for row, (ranked, held_out) in enumerate(users):
         for k in cutoffs:
@@ -140,52 +150,72 @@ def test_equals_the_definitions(
 def test_a_user_scores_the_same_bit_for_bit_in_any_block(
     users: list[tuple[list[int], list[int]]],
 ) -> None:
-    together = list_metrics(*block(*users), METRICS)
+    together = figures(block(*users), METRICS)
     for row, user in enumerate(users):
-        alone = list_metrics(*block(user), METRICS)
+        alone = figures(block(user), METRICS)
         for name in METRICS:
             assert together[name][row] == alone[name][0], name
 
 
 def test_a_block_without_users_has_no_figures() -> None:
-    assert all(len(values) == 0 for values in list_metrics(*block(), METRICS).values())
+    assert all(len(values) == 0 for values in figures(block(), METRICS).values())
 
 
-def test_refuses_a_user_without_held_out_items() -> None:
-    with pytest.raises(ValueError, match="without held-out items"):
-        list_metrics(*block(([1], [1]), ([1], [])), METRICS)
+def test_a_user_without_held_out_likings_does_not_count() -> None:
+    # The first has nothing held out, the second something that was not liked, and is listed.
+    outcomes = block(([1], []), ([1], [1]), ([], [2]))
+    outcomes = outcomes._replace(liked=np.array([False, True]))
+    for name, (numerators, denominators) in measure(outcomes, unknown_traits(3), METRICS).items():
+        assert numerators.tolist() == [0, 0, 0], name
+        assert denominators.tolist() == [0, 0, 1], name
 
 
-@pytest.mark.parametrize("metrics", [(), ("map@0",), ("mrr@10", "ndcg@-1")])
+@pytest.mark.parametrize("metrics", [("map@0",), ("mrr@10", "ndcg@0")])
 def test_refuses_a_cutoff_below_one(metrics: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="cutoffs"):
-        list_metrics(*block(([1], [1])), metrics)
+        figures(block(([1], [1])), metrics)
+
+
+@pytest.mark.parametrize("name", ["ndcg@-1", "ndcg@", "ndcg@10>", "NDCG", ""])
+def test_refuses_what_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="no name of a metric"):
+        figures(block(([1], [1])), [name])
 
 
 def test_refuses_lists_shallower_than_the_cutoff() -> None:
     # Else a metric at 10 would be reported as one at 50.
-    lists, indptr, truth = block(([1], [1]))
+    outcomes = block(([1], [1]))
     with pytest.raises(ValueError, match="cannot be judged at 50"):
-        list_metrics(lists[:, :10], indptr, truth, ["map@50"])
+        figures(outcomes._replace(lists=outcomes.lists[:, :10]), ["map@50"])
 
 
 def test_refuses_a_list_that_counts_a_hit_twice() -> None:
     with pytest.raises(ValueError, match="twice"):
-        list_metrics(*block(([3, 3], [3])), METRICS)
+        figures(block(([3, 3], [3])), METRICS)
 
 
 @pytest.mark.parametrize("held_out", [[2, 1], [1, 1], [-1, 3]], ids=["falling", "twice", "padding"])
 def test_refuses_held_out_items_out_of_order(held_out: list[int]) -> None:
-    lists, indptr, _ = block(([1], [0, 1]))
+    outcomes = block(([], []), ([1], [0, 1]), ([], []), ([], [0]))
+    items = np.array([*held_out, 0], dtype=np.int32)
     with pytest.raises(ValueError, match="ascending"):
-        list_metrics(lists, indptr, np.array(held_out, dtype=np.int32), METRICS)
+        figures(outcomes._replace(items=items), METRICS)
 
 
 @pytest.mark.parametrize(
-    ("indptr", "message"),
-    [([0, 1, 2], "1 lists, but truth of 2"), ([0, 1], "span"), ([1, 2], "span")],
+    ("changes", "message"),
+    [
+        ({"indptr": [0, 1, 2]}, "1 lists, but held-out items of 2"),
+        ({"indptr": [0, 1]}, "span"),
+        ({"indptr": [1, 2]}, "span"),
+        ({"liked": [True]}, "liked are not of the 2 held-out items"),
+        ({"scores": [0.5]}, "scores are not of the 2 held-out items"),
+        ({"personal": [1, 1]}, "personal are not of the 1 users"),
+        ({"scored": []}, "scored are not of the 1 users"),
+    ],
 )
-def test_refuses_truth_of_other_users(indptr: list[int], message: str) -> None:
-    lists, _, truth = block(([1], [0, 1]))
+def test_refuses_arrays_of_others(changes: dict[str, list[int]], message: str) -> None:
+    outcomes = block(([1], [0, 1]))
+    arrays = {name: np.array(values) for name, values in changes.items()}
     with pytest.raises(ValueError, match=message):
-        list_metrics(lists, np.array(indptr, dtype=np.int64), truth, METRICS)
+        figures(outcomes._replace(**arrays), METRICS)

@@ -5,21 +5,38 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.bootstrap import no_sums, partial_sums
 from toplists.engine.kernels.draws import hash_ids
+from toplists.engine.kernels.metric_kind import Scale
+from toplists.engine.kernels.metrics import bounds
+from toplists.engine.kernels.outcomes import Measured
 from toplists.evaluation.comparison import Figure, compare, to_rows, value_columns
 from toplists.lake.tables import METRICS as METRICS_TABLE
 
-METRICS = ("hit", "gain")
+METRICS = ("hit_rate@10", "ndcg@10")
+HIT, GAIN = METRICS
 CONTENDERS = ("als", "popularity", "live")
 
 
 def figures_of(*contenders: dict[str, np.ndarray]) -> dict[tuple[str, str, str], Figure]:
-    """Figures by (subject, metric, versus)."""
-    values = value_columns(contenders, METRICS)
-    hashes = hash_ids(map(str, range(len(values))))
-    names = CONTENDERS[: len(contenders)]
-    figures = compare(names, METRICS, *partial_sums(values, hashes, 500, seed=1), 0.95)
+    """Figures by (subject, metric, versus), of users who all count."""
+    return figures_of_measured(
+        *(
+            {metric: Measured(one, np.ones(len(one))) for metric, one in values.items()}
+            for values in contenders
+        )
+    )
+
+
+def figures_of_measured(
+    *contenders: dict[str, Measured], scale: Scale = Scale()
+) -> dict[tuple[str, str, str], Figure]:
+    metrics = tuple(contenders[0])
+    columns = value_columns(contenders, metrics)
+    hashes = hash_ids(map(str, range(len(columns.numerators))))
+    limits = np.tile(bounds(metrics, scale), len(contenders))
+    sums = partial_sums(*columns, hashes, 500, 1, limits)
+    figures = compare(CONTENDERS[: len(contenders)], metrics, sums, scale, 0.95)
     return {(figure.subject, figure.metric, figure.versus): figure for figure in figures}
 
 
@@ -30,23 +47,23 @@ def uneven(n_users: int = 400) -> np.ndarray:
 
 def test_figures_are_means_over_users() -> None:
     figures = figures_of(
-        {"hit": np.array([1.0, 0, 0, 0]), "gain": np.array([0.5, 0, 0, 0])},
-        {"hit": np.array([1.0, 1, 0, 0]), "gain": np.array([0.0, 0, 0, 0.25])},
+        {HIT: np.array([1.0, 0, 0, 0]), GAIN: np.array([0.5, 0, 0, 0])},
+        {HIT: np.array([1.0, 1, 0, 0]), GAIN: np.array([0.0, 0, 0, 0.25])},
     )
     means = {name: figure.value for name, figure in figures.items()}
     assert means == {
-        ("als", "hit", ""): 0.25,
-        ("als", "gain", ""): 0.125,
-        ("popularity", "hit", ""): 0.5,
-        ("popularity", "gain", ""): 0.0625,
-        ("als", "hit", "popularity"): -0.25,
-        ("als", "gain", "popularity"): 0.0625,
+        ("als", HIT, ""): 0.25,
+        ("als", GAIN, ""): 0.125,
+        ("popularity", HIT, ""): 0.5,
+        ("popularity", GAIN, ""): 0.0625,
+        ("als", HIT, "popularity"): -0.25,
+        ("als", GAIN, "popularity"): 0.0625,
     }
     assert {figure.users for figure in figures.values()} == {4}
 
 
 def test_every_other_contender_is_compared_with_the_candidate_only() -> None:
-    same = {"hit": uneven(), "gain": uneven()}
+    same = {HIT: uneven(), GAIN: uneven()}
     pairs = [(subject, versus) for subject, _, versus in figures_of(same, same, same)]
     assert dict.fromkeys(pairs) == dict.fromkeys(
         [("als", ""), ("popularity", ""), ("live", ""), ("als", "popularity"), ("als", "live")]
@@ -55,35 +72,46 @@ def test_every_other_contender_is_compared_with_the_candidate_only() -> None:
 
 def test_differences_are_paired() -> None:
     # Everybody gains exactly 0.01: users differ widely, the difference does not.
-    figures = figures_of(
-        {"hit": uneven() + 0.01, "gain": uneven()}, {"hit": uneven(), "gain": uneven()}
-    )
-    own, difference = figures["als", "hit", ""], figures["als", "hit", "popularity"]
+    figures = figures_of({HIT: uneven() + 0.01, GAIN: uneven()}, {HIT: uneven(), GAIN: uneven()})
+    own, difference = figures["als", HIT, ""], figures["als", HIT, "popularity"]
     assert own.high - own.low > 0.04
     assert (difference.low, difference.high) == pytest.approx((0.01, 0.01), abs=1e-9)
-    same = figures["als", "gain", "popularity"]
+    same = figures["als", GAIN, "popularity"]
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
 
 
 def test_intervals_hold_their_value() -> None:
-    flipped = {"hit": uneven()[::-1], "gain": 1 - uneven()}
-    for figure in figures_of({"hit": uneven(), "gain": uneven()}, flipped).values():
+    flipped = {HIT: uneven()[::-1], GAIN: 1 - uneven()}
+    for figure in figures_of({HIT: uneven(), GAIN: uneven()}, flipped).values():
         assert figure.low < figure.value < figure.high
 
 
 def test_without_users_there_are_no_figures() -> None:
-    nobody = {"hit": np.array([]), "gain": np.array([])}
+    nobody = {HIT: np.array([]), GAIN: np.array([])}
     assert figures_of(nobody, nobody) == {}
 
 
+def test_a_figure_has_the_users_who_count_in_it() -> None:
+    # The first contender has likings of the first user only to find, the second of both.
+    some = Measured(np.array([1.0, 0.0]), np.array([1.0, 0.0]))
+    both = Measured(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    nobody = Measured(np.zeros(2), np.zeros(2))
+    figures = figures_of_measured({HIT: some, GAIN: nobody}, {HIT: both, GAIN: both})
+    assert {name: (figure.value, figure.users) for name, figure in figures.items()} == {
+        ("als", HIT, ""): (1.0, 1),
+        ("popularity", HIT, ""): (0.5, 2),
+        ("popularity", GAIN, ""): (0.5, 2),
+        ("als", HIT, "popularity"): (0.5, 1),
+    }
+
+
 def test_refuses_sums_of_other_contenders() -> None:
-    sums, counts = partial_sums(np.zeros((1, 3)), hash_ids(["a"]), 10, seed=1)
     with pytest.raises(ValueError, match="3 columns are not 2 contenders x 2 metrics"):
-        compare(("als", "popularity"), METRICS, sums, counts, 0.95)
+        compare(("als", "popularity"), METRICS, no_sums(10, 3), Scale(), 0.95)
 
 
 def test_rows_fit_the_metrics_table() -> None:
-    figure = Figure("als", "hit", "live", 0.1, 0.05, 0.15, 7)
+    figure = Figure("als", HIT, "live", 0.1, 0.05, 0.15, 7)
     (row,) = to_rows([figure], "2024-01-01-00000000", "last(5)")
     assert set(row) == set(METRICS_TABLE.column_names)
     assert row["protocol"] == "last(5)"

@@ -8,7 +8,9 @@ import pytest
 from toplists.config.evaluate import EvaluateSettings, GateSettings
 from toplists.engine.kernels.bootstrap import partial_sums
 from toplists.engine.kernels.draws import hash_ids
-from toplists.engine.kernels.metrics import list_metrics
+from toplists.engine.kernels.metric_kind import Scale
+from toplists.engine.kernels.metrics import bounds, measure
+from toplists.engine.kernels.outcomes import liked_only, unknown_traits
 from toplists.evaluation.comparison import Figure, compare, value_columns
 from toplists.evaluation.gate import Verdict, decide
 from toplists.evaluation.list_checks import CheckResult
@@ -198,11 +200,16 @@ class TestPlanted:
         for _, scores in contenders:
             order = np.argsort(-scores, axis=1)[:, :50].astype(np.int32)
             listed = np.where(np.isfinite(np.take_along_axis(scores, order, axis=1)), order, -1)
-            measured.append(list_metrics(listed.astype(np.int32), indptr, truth, METRICS))
-        sums, counts = partial_sums(
-            value_columns(measured, METRICS), hash_ids(map(str, range(self.users))), 1000, seed=1
+            outcomes = liked_only(listed.astype(np.int32), indptr, truth)
+            measured.append(measure(outcomes, unknown_traits(self.catalogue), METRICS))
+        sums = partial_sums(
+            *value_columns(measured, METRICS),
+            hash_ids(map(str, range(self.users))),
+            1000,
+            1,
+            np.tile(bounds(METRICS, Scale()), len(contenders)),
         )
-        return compare([name for name, _ in contenders], METRICS, sums, counts, 0.95)
+        return compare([name for name, _ in contenders], METRICS, sums, Scale(), 0.95)
 
     def scores(self, quality: float, seed: int) -> np.ndarray:
         """Noise; held-out items, which are the first positions, are lifted by `quality`."""

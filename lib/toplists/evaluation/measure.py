@@ -15,9 +15,12 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import Block, BlockRef, BlockSet
-from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.bootstrap import Sums, no_sums, partial_sums
+from toplists.engine.kernels.candidates import ItemSets
 from toplists.engine.kernels.draws import hash_ids
-from toplists.engine.kernels.metrics import cutoff_of, list_metrics
+from toplists.engine.kernels.metric_kind import Scale, depth_of
+from toplists.engine.kernels.metrics import bounds, measure
+from toplists.engine.kernels.outcomes import Measured, liked_only, unknown_traits
 from toplists.engine.shapes import Shape
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.comparison import value_columns
@@ -27,21 +30,16 @@ from toplists.ranking.scoring import list_tiles
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over all judged users, for the sample (row 0) and for every bootstrap resample.
+    """Sums over all judged users, for the sample and for every bootstrap resample.
 
-    `sums` int64[1 + resamples, contenders x metrics], contender by contender in the order of
-    `contenders`, each with the metrics in the order of `metrics`; `counts` int64[1 + resamples].
+    `sums` has a column per contender and metric, contender by contender in the order of `contenders`,
+    each with the metrics in the order of `metrics`; `scale` is what bounded them.
     """
 
     contenders: tuple[str, ...]
     metrics: tuple[str, ...]
-    sums: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
-
-    @property
-    def users(self) -> int:
-        """How many users were judged."""
-        return int(self.counts[0])
+    sums: Sums
+    scale: Scale
 
 
 def judge(
@@ -71,6 +69,8 @@ def judge(
         seed: Seed of the bootstrap.
         tile_bytes: What bounds the memory of a task: see `list_tiles`.
     """
+    scale = Scale()
+    limits = np.tile(bounds(metrics, scale), len(contenders))
 
     def judge_block(ref: BlockRef) -> Iterator[pa.RecordBatch]:
         block = ref.open()
@@ -81,21 +81,21 @@ def judge(
             _figures(block, shape, fallback, metrics, wanted, users.columns, tile_bytes)
             for shape in contenders.values()
         ]
-        values = value_columns(measured, metrics)
-        ids = block.ids.filter(pa.array(wanted)).to_pylist()
-        sums, counts = partial_sums(values, hash_ids(ids), resamples, seed)
+        hashes = hash_ids(block.ids.filter(pa.array(wanted)).to_pylist())
+        columns = value_columns(measured, metrics)
+        sums = partial_sums(*columns, hashes, resamples, seed, limits)
         yield pa.RecordBatch.from_arrays(
-            [pa.array([sums.tobytes()]), pa.array([counts.tobytes()])], names=["sums", "counts"]
+            [pa.array([part.tobytes()]) for part in sums], names=list(Sums._fields)
         )
 
-    width = len(contenders) * len(metrics)
-    sums = np.zeros((1 + resamples, width), dtype=np.int64)
-    counts = np.zeros(1 + resamples, dtype=np.int64)
-    rows = run_tasks(spark, users.blocks, judge_block, "sums binary, counts binary").collect()
-    for row in rows:
-        sums += np.frombuffer(row["sums"], dtype=np.int64).reshape(sums.shape)
-        counts += np.frombuffer(row["counts"], dtype=np.int64)
-    return Totals(tuple(contenders), tuple(metrics), sums, counts)
+    schema = ", ".join(f"{name} binary" for name in Sums._fields)
+    sums = no_sums(resamples, len(limits))
+    for row in run_tasks(spark, users.blocks, judge_block, schema).collect():
+        parts = (np.frombuffer(row[name], dtype=np.int64) for name in Sums._fields)
+        sums = sums.plus(
+            Sums(*(part.reshape(own.shape) for part, own in zip(parts, sums, strict=True)))
+        )
+    return Totals(tuple(contenders), tuple(metrics), sums, scale)
 
 
 def _judged(block: Block, columns: int) -> npt.NDArray[np.bool_]:
@@ -114,8 +114,8 @@ def _figures(
     wanted: npt.NDArray[np.bool_],
     n_items: int,
     tile_bytes: int,
-) -> dict[str, npt.NDArray[np.float64]]:
-    """One contender's metrics: float64[wanted users] each."""
+) -> dict[str, Measured]:
+    """One contender's metrics of the wanted users."""
     indptr, truth = block.truth()
     tiles = []
     everything = np.ones(n_items, dtype=np.bool_)
@@ -124,13 +124,15 @@ def _figures(
         shape,
         fallback,
         part="train",
-        n=max(map(cutoff_of, metrics)),
+        n=depth_of(metrics),
         wanted=wanted,
         listable=everything,
         tile_bytes=tile_bytes,
     ):
-        lengths = np.diff(indptr)[tile.rows]
-        held_out = np.concatenate([truth[indptr[row] : indptr[row + 1]] for row in tile.rows])
-        bounds = np.concatenate(([0], np.cumsum(lengths)))
-        tiles.append(list_metrics(tile.items, bounds, held_out, metrics))
-    return {name: np.concatenate([tile[name] for tile in tiles]) for name in metrics}
+        held_out = ItemSets(indptr, truth).of(tile.rows)
+        outcomes = liked_only(tile.items, held_out.indptr, held_out.items)
+        tiles.append(measure(outcomes, unknown_traits(n_items), metrics))
+    return {
+        name: Measured(*map(np.concatenate, zip(*(tile[name] for tile in tiles), strict=True)))
+        for name in metrics
+    }

@@ -110,7 +110,7 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
         seed=plan.candidate.seed,
         tile_bytes=place.settings.engine.tile_bytes,
     )
-    return compare(totals.contenders, totals.metrics, totals.sums, totals.counts, gate.confidence)
+    return compare(totals.contenders, totals.metrics, totals.sums, totals.scale, gate.confidence)
 
 
 def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:

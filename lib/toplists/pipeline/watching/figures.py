@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toplists.engine.kernels.metrics import FIGURES, cutoff_of
+from toplists.engine.kernels.metric_kind import asked
+from toplists.engine.kernels.metrics import KINDS
 from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
@@ -73,6 +74,7 @@ def _metrics(dataset: Dataset, run_id: str, model: str) -> list[MetricLine]:
     ]
 
 
-def _place(metric: str) -> tuple[int, int]:
+def _place(metric: str) -> tuple[int, int, str]:
     """Where a metric stands among others: by its cutoff, then its kind."""
-    return cutoff_of(metric), list(FIGURES).index(metric.partition("@")[0])
+    question = asked(metric)
+    return question.cutoff, list(KINDS).index(question.kind), metric
