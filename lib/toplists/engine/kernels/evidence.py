@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from toplists.engine.kernels.outcomes import Counts, Flags, Floats, ItemTraits, Outcomes
+from toplists.engine.kernels.popularity import Popularity
 
 _COMPARISONS_AT_ONCE = 2**20
 
@@ -63,9 +64,18 @@ class Listed:
     items: Counts
     lengths: Counts
 
+    def of(self, items: Flags) -> Listed:
+        """The entries that are some items, bool[n_items]."""
+        kept = items[self.items]
+        users = self.users[kept]
+        return Listed(users, self.items[kept], np.bincount(users, minlength=len(self.lengths)))
+
     def mean(self, gains: Floats) -> Floats:
-        """The mean of what each entry gains, by user; 0 for a user without a list."""
-        total = np.bincount(self.users, weights=gains, minlength=len(self.lengths))
+        """The mean of what each entry gains, by user; 0 for a user without a list.
+
+        `gains` float64[n_items], of each item.
+        """
+        total = np.bincount(self.users, gains[self.items], minlength=len(self.lengths))
         return ratio(total.astype(np.float64), self.lengths)
 
 
@@ -106,6 +116,17 @@ class Evidence:
     def predicted(self) -> Flags:
         """Which held-out items have a value and a score."""
         return self.valued & np.isfinite(self.outcomes.scores)
+
+    @cached_property
+    def popularity(self) -> Popularity:
+        """What the likings of the training part say of items."""
+        return Popularity(self.traits.raters, self.traits.users)
+
+    @cached_property
+    def described(self) -> Flags:
+        """Which items have features: bool[n_items]."""
+        described: Flags = np.count_nonzero(self.traits.features, axis=1) > 0
+        return described
 
     def hits(self, cutoff: int) -> Hits:
         """The held-out likings that are in the lists."""

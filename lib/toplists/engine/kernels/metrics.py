@@ -8,7 +8,9 @@ import numpy as np
 
 from toplists.engine.kernels.evidence import Evidence
 from toplists.engine.kernels.metric_kind import Scale, asked, depth_of
+from toplists.engine.kernels.metrics_lists import LIST_KINDS
 from toplists.engine.kernels.metrics_ranking import RANKING_KINDS
+from toplists.engine.kernels.metrics_rating import RATING_KINDS
 from toplists.engine.kernels.outcomes import (
     Floats,
     ItemTraits,
@@ -17,7 +19,7 @@ from toplists.engine.kernels.outcomes import (
     check_outcomes,
 )
 
-KINDS = {**RANKING_KINDS}
+KINDS = {**RANKING_KINDS, **RATING_KINDS, **LIST_KINDS}
 """Every kind of metric that is measured user by user."""
 
 

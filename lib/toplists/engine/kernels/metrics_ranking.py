@@ -16,7 +16,7 @@ import numpy as np
 
 from toplists.engine.kernels.evidence import Evidence, Hits, ratio
 from toplists.engine.kernels.metric_kind import Asked, Kind
-from toplists.engine.kernels.outcomes import Floats, Measured
+from toplists.engine.kernels.outcomes import Counts, Flags, Floats, Measured
 
 UserFigure = Callable[[Evidence, Asked], Measured]
 
@@ -116,6 +116,86 @@ def reciprocal_hits(evidence: Evidence, asked: Asked) -> Measured:
     return _of_those_with_likings(hits, ratio(hits.sum(1 / (hits.ranks + 1)), hits.relevant))
 
 
+def cumulative_hit_rate(evidence: Evidence, asked: Asked) -> Measured:
+    """Whether the list has any held-out item of at least a value, liked or not.
+
+    Formula: hit rate with `T(u)` = the held-out items whose value is v or more;
+        users without such an item do not count
+    Larger: more users find something that they valued so highly.
+    Source: Deshpande & Karypis, "Item-based top-N recommendation algorithms", TOIS 2004, for the hit rate; the
+        cut-off as in Kane, "Building recommender systems with machine learning and AI", 2018.
+    """
+    values = evidence.outcomes.values
+    return _hit_rate_of(evidence, values >= np.float32(asked.value), asked.cutoff)
+
+
+def rating_hit_rate(evidence: Evidence, asked: Asked) -> Measured:
+    """Whether the list has any held-out item of exactly a value, liked or not.
+
+    Formula: hit rate with `T(u)` = the held-out items whose value is v; users without
+        such an item do not count
+    Larger: more users find an item that they gave this value: wanted of high values, not of low ones.
+    Source: Deshpande & Karypis, "Item-based top-N recommendation algorithms", TOIS 2004, for the hit rate; by
+        value as in Kane, "Building recommender systems with machine learning and AI", 2018.
+    """
+    values = evidence.outcomes.values
+    return _hit_rate_of(evidence, values == np.float32(asked.value), asked.cutoff)
+
+
+def graded_ndcg(evidence: Evidence, asked: Asked) -> Measured:
+    """NDCG in which a hit gains by its value.
+
+    Formula: `DCG / ideal DCG`, `DCG = sum of hit(u, r) (2^value - 1) / log2(r + 1) for r <= k`; the ideal list
+        has the held-out likings of the highest values first. Likings without a value, or of a value of 0 or
+        less, gain nothing; users with no others do not count
+    Larger: more of what was valued highly is found, and higher up.
+    Source: Burges et al., "Learning to rank using gradient descent", ICML 2005.
+    """
+    outcomes, owners = evidence.outcomes, evidence.owners
+    gaining = outcomes.liked & (outcomes.values > 0)
+    gains = _gains(np.where(gaining, outcomes.values, 0).astype(np.float64), owners, evidence.users)
+    discounts = _discounts(asked.cutoff)
+    hits = evidence.hits_of(gaining, asked.cutoff)
+    gain = hits.sum(gains[hits.targets] * discounts[hits.ranks])
+
+    targets = np.flatnonzero(gaining)
+    best = targets[np.lexsort((-gains[targets], owners[targets]))]
+    ranks = np.arange(len(best)) - np.searchsorted(owners[best], owners[best])
+    best, ranks = best[ranks < asked.cutoff], ranks[ranks < asked.cutoff]
+    ideal = np.bincount(owners[best], gains[best] * discounts[ranks], minlength=evidence.users)
+    return _of_those_with_likings(hits, ratio(gain, ideal))
+
+
+def auc(evidence: Evidence, asked: Asked) -> Measured:  # noqa: ARG001  (looks at all there is)
+    """How often a held-out liking stands before another candidate: exactly, over all pairs of these.
+
+    Formula: over all pairs of an item of `T(u)` and a candidate outside of it, the mean of 1 where the item
+        stands before the candidate, 0 where behind, and 1/2 where neither has a score; an item without a score
+        stands behind all that have one, and equal scores stand in the order of serving. Users without such a
+        pair do not count
+    Larger: likings stand higher up among all items; 1/2 is chance.
+    Source: Hanley & McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC)
+        curve", Radiology 1982; by user as in Rendle et al., "BPR", UAI 2009.
+    """
+    outcomes = evidence.outcomes
+    if outcomes.scored is None:
+        raise ValueError("auc needs to know how many candidates of each user are scored")
+    liked = evidence.count(outcomes.liked)
+    ranked = outcomes.liked & (outcomes.ranks > 0)
+    found = evidence.count(ranked)
+    others = outcomes.candidates - liked
+    unscored_others = others - (outcomes.scored - found)
+    counted = (liked > 0) & (others > 0)
+    if np.any(counted & ((outcomes.scored < found) | (unscored_others < 0))):
+        raise ValueError("candidates, scored candidates and ranks contradict one another")
+    # Other candidates before all scored likings together: ranks less the likings before each.
+    ranks = np.bincount(evidence.owners[ranked], outcomes.ranks[ranked] - 1, evidence.users)
+    before = ranks.astype(np.int64) - found * (found - 1) // 2
+    twice = 2 * (found * others - before) + (liked - found) * unscored_others
+    figures = ratio(np.where(counted, twice, 0), 2 * liked * others)
+    return Measured(figures, counted.astype(np.float64))
+
+
 RANKING_KINDS: Mapping[str, Kind[UserFigure]] = {
     "hit_rate": Kind(hit_rate),
     "precision": Kind(precision),
@@ -125,6 +205,10 @@ RANKING_KINDS: Mapping[str, Kind[UserFigure]] = {
     "map": Kind(average_precision),
     "mrr": Kind(reciprocal_rank),
     "arhr": Kind(reciprocal_hits),
+    "cumulative_hit_rate": Kind(cumulative_hit_rate, needs=("values",), comparison=">="),
+    "rating_hit_rate": Kind(rating_hit_rate, "neither", needs=("values",), comparison="="),
+    "graded_ndcg": Kind(graded_ndcg, needs=("values",)),
+    "auc": Kind(auc, needs=("ranks",), cutoff=False),
 }
 """What each kind is, by its name."""
 
@@ -132,6 +216,19 @@ RANKING_KINDS: Mapping[str, Kind[UserFigure]] = {
 def _discounts(cutoff: int) -> Floats:
     discounts: Floats = 1.0 / np.log2(np.arange(2, cutoff + 2))
     return discounts
+
+
+def _hit_rate_of(evidence: Evidence, relevant: Flags, cutoff: int) -> Measured:
+    hits = evidence.hits_of(relevant, cutoff)
+    return _of_those_with_likings(hits, (hits.count() > 0).astype(np.float64))
+
+
+def _gains(values: Floats, owners: Counts, users: int) -> Floats:
+    """2^value - 1 of held-out items, as a share of 2^(the user's highest value), which no value overflows."""
+    highest = np.zeros(users)
+    np.maximum.at(highest, owners, values)
+    gains: Floats = np.exp2(values - highest[owners]) - np.exp2(-highest[owners])
+    return gains
 
 
 def _of_those_with_likings(hits: Hits, figures: Floats) -> Measured:
