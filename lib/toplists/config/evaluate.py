@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from toplists.config.metric_names import METRIC_KINDS, MetricName
+from toplists.config.metric_names import NIGHTLY_KINDS, NightlyMetric
 from toplists.config.section import Section, Share
 
 
 class EvaluateSettings(Section):
-    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = Field(
+    metrics: Annotated[tuple[NightlyMetric, ...], Field(min_length=1)] = Field(
         ("hit_rate@10", "recall@10", "ndcg@10", "hit_rate@50", "recall@50", "ndcg@50"),
-        description=f"What is measured: {', '.join(METRIC_KINDS)}, at any number of places.",
+        description=f"What is measured: {', '.join(NIGHTLY_KINDS)}, at any number of places.",
     )
 
     @field_validator("metrics")
@@ -26,7 +26,7 @@ class EvaluateSettings(Section):
 
 
 class GateSettings(Section):
-    metric: MetricName = Field(
+    metric: NightlyMetric = Field(
         "ndcg@10", description="The metric that decides, one of evaluate.metrics."
     )
     max_loss: Share = Field(
