@@ -11,11 +11,7 @@ from pydantic import ValidationError
 from toplists.config.metric_names import METRIC_KINDS, NIGHTLY_KINDS, Metric, parse_metric
 from toplists.config.settings import Settings
 from toplists.engine.kernels.metric_kind import asked
-from toplists.engine.kernels.metrics import KINDS
-from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS
-from toplists.engine.kernels.metrics_runs import RUN_KINDS
-
-ALL_KINDS = {**KINDS, **EXPOSURE_KINDS, **RUN_KINDS}
+from toplists.engine.kernels.metrics import ALL_KINDS, KINDS
 
 
 def test_any_kind_at_any_number_of_places() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from toplists.engine.kernels.evidence import Evidence
-from toplists.engine.kernels.metric_kind import Scale, asked, depth_of
+from toplists.engine.kernels.metric_kind import Kind, Scale, asked, depth_of
+from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS
 from toplists.engine.kernels.metrics_lists import LIST_KINDS
 from toplists.engine.kernels.metrics_ranking import RANKING_KINDS
 from toplists.engine.kernels.metrics_rating import RATING_KINDS
+from toplists.engine.kernels.metrics_runs import RUN_KINDS
 from toplists.engine.kernels.outcomes import (
     Floats,
     ItemTraits,
@@ -20,7 +23,10 @@ from toplists.engine.kernels.outcomes import (
 )
 
 KINDS = {**RANKING_KINDS, **RATING_KINDS, **LIST_KINDS}
-"""Every kind of metric that is measured user by user."""
+"""Every kind that is measured of a user's list."""
+
+ALL_KINDS: Mapping[str, Kind[Any]] = {**KINDS, **EXPOSURE_KINDS, **RUN_KINDS}
+"""Every kind of metric."""
 
 
 def measure(outcomes: Outcomes, traits: ItemTraits, metrics: Sequence[str]) -> dict[str, Measured]:
@@ -50,12 +56,12 @@ def measure(outcomes: Outcomes, traits: ItemTraits, metrics: Sequence[str]) -> d
 
 def bounds(metrics: Sequence[str], scale: Scale) -> Floats:
     """The most that one user's numerator can be, of each metric: float64[n_metrics], at least 1."""
-    return np.array([max(1.0, KINDS[asked(name).kind].bound(scale)) for name in metrics])
+    return np.array([max(1.0, ALL_KINDS[asked(name).kind].bound(scale)) for name in metrics])
 
 
 def finished(means: Floats, metrics: Sequence[str]) -> Floats:
     """From ratios of sums to figures, float64[..., n_metrics]: the root for `rmse`, else as they are."""
     columns = [
-        KINDS[asked(name).kind].finish(means[..., place]) for place, name in enumerate(metrics)
+        ALL_KINDS[asked(name).kind].finish(means[..., place]) for place, name in enumerate(metrics)
     ]
     return np.stack(columns, axis=-1)

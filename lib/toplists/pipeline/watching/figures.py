@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toplists.engine.kernels.metric_kind import asked
-from toplists.engine.kernels.metrics import KINDS
+from toplists.engine.kernels.metrics import ALL_KINDS
 from toplists.evaluation.comparison import LIVE, POPULARITY
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
@@ -77,4 +77,4 @@ def _metrics(dataset: Dataset, run_id: str, model: str) -> list[MetricLine]:
 def _place(metric: str) -> tuple[int, int, str]:
     """Where a metric stands among others: by its cutoff, then its kind."""
     question = asked(metric)
-    return question.cutoff, list(KINDS).index(question.kind), metric
+    return question.cutoff, list(ALL_KINDS).index(question.kind), metric
