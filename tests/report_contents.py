@@ -66,6 +66,24 @@ def made_up_figures() -> list[Figure]:
     return figures
 
 
+def sliced_figures() -> list[Figure]:
+    """The deciding metric by activity and by an attribute, and figures of variety."""
+    figures = [
+        replace(own("als", "ndcg@10", value), slice=name)
+        for name, value in (
+            ("activity=low", 0.05),
+            ("activity=high", 0.08),
+            ("country=<b>de</b>", 0.06),
+        )
+    ]
+    for subject, coverage, novelty in (("als", 0.31, 7.2), ("popularity", 0.02, 3.1)):
+        figures += [
+            Figure(subject, "coverage@10", "", coverage, None, None, 610),
+            own(subject, "novelty@10", novelty),
+        ]
+    return figures
+
+
 def made_up_user(number: int, texts: tuple[str, ...] = ("Heat", "Brazil", "Alien")) -> SampleUser:
     """A user whose items have these titles."""
     return SampleUser(

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.cells import cell_len
 
-from toplists.cli.history import last_nights, print_chart
+from toplists.cli.history import print_chart
+from toplists.lake.attempts import last_nights
 from toplists.pipeline.screen import open_console
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

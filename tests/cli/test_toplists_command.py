@@ -198,7 +198,7 @@ class TestWhereItLooks:
         monkeypatch.setattr("toplists.reader.snapshot.Snapshot.holds_run", lambda *_: False)
         answer = toplists("show", "user", "15")
         assert answer.code == 1
-        assert "holds no lists of it" in answer.error
+        assert "holds no lists of run" in answer.error
 
 
 class TestConfig:

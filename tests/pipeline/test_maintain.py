@@ -177,6 +177,21 @@ def test_outcomes_stay_and_their_drafts_go(dataset: Dataset) -> None:
     assert [outcome.verb for outcome in read_outcomes(dataset)] == ["nightly"]
 
 
+def test_reports_go_with_their_runs(dataset: Dataset) -> None:
+    # A comparison's is no run's; that of a run nobody knows was left by a command that was killed.
+    names = [OLD, LIVE, "2024-01-01-00000000", "compare-2024-01-21"]
+    for name in names:
+        (dataset.reports / name).mkdir(parents=True)
+        (dataset.reports / name / "report.html").write_text("x")
+    draft = dataset.reports / LIVE / ".report.html.1.tmp"
+    draft.write_text("x")
+    assert maintain(dataset)[2] == Freed(2, 2)
+    assert not draft.exists()
+    assert sorted(folder.name for folder in dataset.reports.iterdir()) == [OLD, LIVE, names[-1]]
+    maintain(dataset, keep_runs=1)
+    assert sorted(folder.name for folder in dataset.reports.iterdir()) == [LIVE, names[-1]]
+
+
 def test_files_go_when_they_are_old_enough(dataset: Dataset) -> None:
     gone, tended, _ = maintain(dataset, keep_runs=1)
     assert gone["runs"] == 1

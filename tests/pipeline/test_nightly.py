@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from toplists.engine.alternation import AlternationResult
 from toplists.engine.storage import open_array, save_arrays
 from toplists.engine.tasks import Tasks
 from toplists.errors import ConfigurationError, GateRefusedError
+from toplists.evaluation.report.figures import MetricsFile
 from toplists.lake.dataset import Dataset
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import (
@@ -34,7 +36,7 @@ from toplists.lake.tables import (
     SNAPSHOT_ITEMS,
 )
 from toplists.models import als
-from toplists.pipeline.nightly import begin_run
+from toplists.pipeline.nightly import STEPS, begin_run
 from toplists.pipeline.steps import recommend
 from toplists.publish.publication import rollback
 from toplists.publish.retention import prune
@@ -67,6 +69,18 @@ def test_a_night_publishes_a_list_for_everybody(first_night: World) -> None:
     assert {source for _, _, source in lists["zoe"]} == {"popularity"}
     # An even user's own taste comes first.
     assert all(int(item[1:]) % 2 == 0 for item, _, _ in lists["u00"][:3])
+
+
+def test_a_night_leaves_its_report(first_night: World) -> None:
+    folder = first_night.dataset.reports / first_night.live()
+    figures = MetricsFile.model_validate_json((folder / "metrics.json").read_bytes())
+    assert figures.standing == "live"
+    assert figures.seconds.keys() >= {*STEPS, "publish"}
+    assert {figure.metric for figure in figures.figures} >= {"ndcg@10"}
+    assert all(check.passed for check in figures.checks)
+    page = (folder / "report.html").read_text()
+    for heading in ("How good it is", "Learning curves", "Long tail", "Sample users"):
+        assert f">{heading}</h2>" in page
 
 
 def test_every_item_has_its_own_neighbours(first_night: World) -> None:
@@ -158,7 +172,12 @@ def refuse(world: World, **changes: Any) -> str:
         world.night(world.first_feed, **changes)
     assert world.live() == live
     assert world.lists() == lists
-    return str(refusal.value)
+    message = str(refusal.value)
+    (refused,) = re.findall(r"refused run (\S+):", message)
+    report = (world.dataset.reports / refused / "report.html").read_text()
+    assert "Refused, for " in report
+    assert world.dataset.reports.joinpath(refused, "metrics.json").is_file()
+    return message
 
 
 def test_a_bad_model_is_not_published(second_day: World) -> None:

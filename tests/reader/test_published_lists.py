@@ -135,7 +135,7 @@ class TestRunsThatDisappear:
         lake.write_run("r1")
         lake.point_to("r1")
         lake.prune("r1")
-        with pytest.raises(ListsUnavailableError, match="run r1 as live, but holds no lists"):
+        with pytest.raises(ListsUnavailableError, match="holds no lists of run r1"):
             open_lists(lake.dataset.root).user("ann")
 
     def test_no_answer_is_a_mixture_while_runs_are_published_and_pruned(self, lake):

@@ -58,6 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--examples", type=_count, default=3, metavar="N", help="rows per reason (default: 3)"
     )
 
+    report = commands.add_parser(
+        "report", parents=[place], help="where the report of the run judged last lies"
+    )
+    report.add_argument("--run-id", metavar="RUN", help="default: the run judged last")
+    report.add_argument("--open", action="store_true", help="open it in a browser, too")
+
     commands.add_parser(
         "doctor", parents=[lake], help="whether a night can run here, with a remedy for each fault"
     )

@@ -96,6 +96,10 @@ def _answer(
 
         keep_runs = find_keep_runs(arguments.env, arguments.set)
         show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
+    elif arguments.command == "report":
+        from toplists.cli.report import show_report
+
+        show_report(console, place.dataset, arguments.run_id, in_browser=arguments.open)
     elif arguments.command == "recbole":
         from toplists.cli.recbole import write_recbole
 

@@ -2,70 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from toplists.cli.attempts import last_runs
-from toplists.lake.bookkeeping import Row
+from toplists.lake.attempts import Night
 from toplists.pipeline.screen import seconds_text
 
-_LOAD_PREFIX = "load-"
 _PLAIN_WIDTH = 80
 _MOST_BAR = 60
 # Neighbours differ in colour; without colours, in letter.
 _STYLES = ("blue", "cyan", "green", "yellow", "magenta", "red")
-
-
-@dataclass(frozen=True)
-class Night:
-    """A run: when it was last worked on, and the seconds of each of its steps, in order."""
-
-    run_id: str
-    at: datetime
-    steps: Mapping[str, float]
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of all steps together."""
-        return sum(self.steps.values())
-
-
-def last_nights(ledger: Sequence[Row], limit: int) -> list[Night]:
-    """The runs worked on last, oldest first.
-
-    A load is an entry of its own in the ledger; its seconds are counted with the first run over it.
-    Maintenance is one, too, and no night.
-
-    Args:
-        ledger: Rows of the table `runs`.
-        limit: How many runs.
-    """
-    everything = last_runs(ledger, len(ledger))
-    loads = {
-        run.run_id.removeprefix(_LOAD_PREFIX): run.seconds
-        for run in everything
-        if run.run_id.startswith(_LOAD_PREFIX)
-    }
-    inputs = {row["run_id"]: _loads_of(row) for row in ledger if row["as_of"] is not None}
-    nights = []
-    for run in sorted(everything, key=lambda run: run.at):
-        if run.run_id not in inputs:
-            continue
-        ingest = sum(loads.pop(load_id, 0.0) for load_id in inputs[run.run_id])
-        steps = {"ingest": ingest} if ingest else {}
-        steps |= {step.step: step.seconds for step in run.steps if step.seconds is not None}
-        nights.append(Night(run.run_id, run.at, steps))
-    return nights[-limit:]
-
-
-def _loads_of(row: Row) -> Iterable[str]:
-    loads: Iterable[str] = json.loads(row["inputs"]).get("loads", ())
-    return loads
 
 
 def print_chart(console: Console, nights: Sequence[Night], indent: int) -> None:

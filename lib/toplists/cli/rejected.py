@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from toplists.cli.places import Place
-from toplists.cli.rejections import Example, Load, Rejection, Rejections
 from toplists.errors import ConfigurationError
+from toplists.ingest.rejections import Example, Load, Rejection, Rejections
 from toplists.pipeline.screen import fitted, printable
 
 _NAMED = 10

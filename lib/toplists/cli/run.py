@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from toplists.cli.attempts import RUNNING
 from toplists.cli.places import Place
 from toplists.errors import ConfigurationError
+from toplists.lake.attempts import RUNNING
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.tables import RUNS
 from toplists.pipeline.screen import printable, seconds_text, time_text

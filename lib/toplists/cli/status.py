@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from toplists.cli.attempts import RUNNING, RunState, StepState, last_runs
-from toplists.cli.history import last_nights, print_chart
+from toplists.cli.history import print_chart
 from toplists.cli.places import Place
+from toplists.lake.attempts import RUNNING, RunState, StepState, last_nights, last_runs
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.tables import RUNS
 from toplists.pipeline.screen import age_text, printable, seconds_text, time_text

@@ -78,6 +78,11 @@ class Dataset:
         """Folder for how each verb ended last, one file per verb."""
         return self.root / "outcomes"
 
+    @property
+    def reports(self) -> Path:
+        """Folder for reports, one sub-folder for each run, comparison or study."""
+        return self.root / "reports"
+
     def path(self, table: Table) -> str:
         """Where `table` lies."""
         return str(self.root / table.name)

@@ -38,6 +38,7 @@ def summarise(
         ),
         hints=(
             f"./toplists status --dataset {name}",
+            f"./toplists report --dataset {name}",
             f"./toplists show user ID --dataset {name}",
             f"./spark-submit.sh rollback --dataset {name}",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ from toplists.pipeline.console import Narrator
 from toplists.pipeline.identity import default_as_of, identify_run
 from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
+from toplists.pipeline.reporting.files import write_report
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
 from toplists.pipeline.steps.ingest import ingest_source, redrive_refused
 from toplists.pipeline.steps.prepare import prepare
@@ -29,6 +31,8 @@ from toplists.pipeline.steps.recommend import recommend
 from toplists.pipeline.steps.train import train
 from toplists.pipeline.workplace import Workplace
 from toplists.publish.publication import require_newer
+
+_LOG = logging.getLogger(__name__)
 
 Step = Callable[[Workplace, Run], Outcome]
 
@@ -166,12 +170,21 @@ def perform(
             step.detail(f"{finished['detail']} (done before)")
             return
         step.detail(f"run {run.run_id}")
-        outcome = record(
-            place.ledger, run, verb, lambda: STEPS[verb](place, run), lambda o: _refuse(run, o)
-        )
+        try:
+            outcome = record(
+                place.ledger,
+                run,
+                verb,
+                lambda: STEPS[verb](place, run),
+                lambda o: _refuse(place, run, o),
+            )
+        except GateRefusedError:
+            leave_report(place, narrator, run)
+            raise
         step.detail(outcome.detail)
     if verb == "evaluate":
         _tell_verdict(place, narrator, run)
+        leave_report(place, narrator, run)
 
 
 def publish_step(
@@ -183,6 +196,18 @@ def publish_step(
         step.detail(f"run {run.run_id}")
         outcome = record(place.ledger, run, "publish", lambda: publish(place, run, force=force))
         step.detail(outcome.detail)
+    leave_report(place, narrator, run)
+
+
+def leave_report(place: Workplace, narrator: Narrator, run: Run) -> None:
+    """Write the run's report anew; without one the night goes on all the same."""
+    try:
+        write_report(place.dataset, run.run_id)
+    except Exception as error:
+        _LOG.exception("the report of run %s was not written", run.run_id)
+        narrator.warning(
+            f"The report of run {run.run_id} was not written ({type(error).__name__}: {error}); see the log."
+        )
 
 
 def _is_there(dataset: Dataset, table: Table, run: Run) -> bool:
@@ -192,11 +217,11 @@ def _is_there(dataset: Dataset, table: Table, run: Run) -> bool:
     return bool(read_rows(dataset, table, run_id=run.run_id))
 
 
-def _refuse(run: Run, outcome: Outcome) -> GateRefusedError | None:
+def _refuse(place: Workplace, run: Run, outcome: Outcome) -> GateRefusedError | None:
     verdict = outcome.facts.get("verdict")
     if verdict is None or verdict["passed"]:
         return None
-    return refusal(run, tuple(verdict["reasons"]))
+    return refusal(place, run, tuple(verdict["reasons"]))
 
 
 def _tell_verdict(place: Workplace, narrator: Narrator, run: Run) -> None:

@@ -14,13 +14,14 @@ from toplists.lake.schema import Json
 
 # What `engine.storage.attempt_folder` makes.
 _ATTEMPT = re.compile(r".+-[0-9a-f]{16}")
+_RUN_ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}")
 
 
 def find_drafts(dataset: Dataset) -> list[Path]:
     """Drafts of files and tables that were never moved in place, `.<name>.<pid>.tmp`."""
     drafts = ".*.tmp"
     beside_tables = [*dataset.root.glob(drafts), *dataset.outcomes.glob(drafts)]
-    return sorted([*beside_tables, *dataset.work.rglob(drafts)])
+    return sorted([*beside_tables, *dataset.reports.rglob(drafts), *dataset.work.rglob(drafts)])
 
 
 def find_work_folders(dataset: Dataset, *, wanted: Collection[str]) -> list[Path]:
@@ -28,6 +29,16 @@ def find_work_folders(dataset: Dataset, *, wanted: Collection[str]) -> list[Path
     if not dataset.work.is_dir():
         return []
     return sorted(folder for folder in dataset.work.iterdir() if folder.name not in wanted)
+
+
+def find_old_reports(dataset: Dataset, *, wanted: Collection[str]) -> list[Path]:
+    """Reports of other runs than the wanted ones; those of comparisons and studies are none of runs."""
+    if not dataset.reports.is_dir():
+        return []
+    folders = sorted(dataset.reports.iterdir())
+    return [
+        folder for folder in folders if _RUN_ID.fullmatch(folder.name) and folder.name not in wanted
+    ]
 
 
 def find_unnamed_parts(dataset: Dataset, run_ids: Iterable[str]) -> list[Path]:

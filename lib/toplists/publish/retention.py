@@ -79,7 +79,7 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
         try:
-            remove_leftovers([dataset.work / run_id])
+            remove_leftovers([dataset.work / run_id, dataset.reports / run_id])
         except (
             ToplistsError
         ) as error:  # tonight's run has nothing to do with where that one's files are

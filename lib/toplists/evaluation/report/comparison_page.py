@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toplists.evaluation.report.content import ComparedModel, Comparison
-from toplists.evaluation.report.measured import interval_row
+from toplists.evaluation.report.measured import interval_row, interval_words
 from toplists.evaluation.report.parts import (
     Cell,
     Column,
@@ -69,19 +69,22 @@ def comparison_section(comparison: Comparison) -> Section:
     ]
     parts: list[Part] = [Table("Models by metric, with intervals; ★ is the best", columns, rows)]
     deciding = [
-        interval_row(model.name, figure, "other")
+        (model.name, model.figures[comparison.deciding])
         for model in measured
-        if (figure := model.figures.get(comparison.deciding)) is not None
+        if comparison.deciding in model.figures
     ]
     if deciding:
         plot = Intervals(
             title=comparison.deciding,
-            description=f"Intervals cover {comparison.confidence * 100:g} %. Where two overlap, ask the paired "
-            "test, not the eye.",
-            rows=deciding,
+            description=interval_words(deciding),
+            rows=[interval_row(name, figure, "other") for name, figure in deciding],
         )
         parts.append(plot)
-    return Section("Models", parts, f"All on the same users, {comparison.protocol}.")
+    intro = (
+        f"All on the same users, {comparison.protocol}. Intervals cover {comparison.confidence * 100:g} %; "
+        "whether two models differ, say the paired tests, not the overlap of their intervals."
+    )
+    return Section("Models", parts, intro)
 
 
 def _ordered(comparison: Comparison) -> list[ComparedModel]:

@@ -15,10 +15,10 @@ from toplists.evaluation.report.scales import Scale, Tick, cover, round_step
 from toplists.evaluation.report.words import number_text, shortened
 
 WIDTH = 400
-_ROW, _TOP, _AXIS = 24, 8, 24
+_ROW, _TOP, _AXIS, _NAME = 24, 8, 22, 16
 _LABELS, _RIGHT = 104, 330
-_LEFT, _END, _BELOW_NAME, _HEIGHT = 52, 390, 22, 190
-_LABEL_LENGTH = 15
+_LEFT, _END, _BELOW_NAME, _HEIGHT = 52, 380, 22, 190
+_LABEL_LENGTH = 13
 _NAMED = 4
 _MARKS = 6
 
@@ -137,7 +137,7 @@ def _(plot: Lines) -> Drawing:
         across = _across([point.x for point in points], plot)
         up = cover(heights, bottom, _BELOW_NAME)
     return Drawing(
-        height=bottom + 2 * _AXIS,
+        height=bottom + _AXIS + _NAME,
         left=_LEFT,
         right=_END,
         top=_BELOW_NAME,
@@ -190,7 +190,7 @@ def _(plot: Scatter) -> Drawing:
     across = cover([spot.x for spot in plot.spots], _LEFT, _END, count=5, zero=True)
     up = cover([spot.y for spot in plot.spots], bottom, _BELOW_NAME, zero=True)
     return Drawing(
-        height=bottom + 2 * _AXIS,
+        height=bottom + _AXIS + _NAME,
         left=_LEFT,
         right=_END,
         top=_BELOW_NAME,

@@ -17,8 +17,10 @@ from toplists.evaluation.report.parts import (
     Part,
     Point,
     Row,
+    Scatter,
     Section,
     Series,
+    Spot,
     Table,
 )
 from toplists.evaluation.report.words import (
@@ -26,11 +28,11 @@ from toplists.evaluation.report.words import (
     difference_words,
     interval_text,
     number_text,
-    share_text,
     signed_text,
 )
 
 _MOST_PLOTS = 12
+_VARIETY = ("coverage", "novelty")
 
 
 def measured_sections(content: RunContent) -> list[Section]:
@@ -44,7 +46,19 @@ def measured_sections(content: RunContent) -> list[Section]:
         f"contenders learnt from the same part. Intervals cover {content.confidence * 100:g} %. "
         f"{content.deciding} decides."
     )
-    return [Section("How good it is", [_table(content, own), *_plots(content, own)], intro)]
+    return [
+        Section("How good it is", [_table(content, own), *_plots(content, own)], intro),
+        Section(
+            "By slice",
+            _slices(content),
+            f"{content.deciding} of parts of the users, or of the held-out items.",
+        ),
+        Section(
+            "Accuracy beside variety",
+            _variety(content, own),
+            f"What {content.deciding} costs in variety, or gains.",
+        ),
+    ]
 
 
 def _order(metrics: Sequence[str], deciding: str) -> list[str]:
@@ -80,7 +94,7 @@ def _table(content: RunContent, own: Sequence[Figure]) -> Table:
     ]
     columns = [Column("metric"), Column(content.candidate, numeric=True)]
     for other in others:
-        columns += [Column(other, numeric=True), Column(f"difference to {other}")]
+        columns += [Column(other, numeric=True), Column(f"against {other}")]
     return Table(
         "Every metric with its interval, and the difference to each contender", columns, rows
     )
@@ -109,11 +123,73 @@ def _plots(content: RunContent, own: Sequence[Figure]) -> list[Part]:
         plots.append(
             Intervals(
                 title=metric,
-                description=_interval_words(figures),
+                description=interval_words([(figure.subject, figure) for figure in figures]),
                 rows=[
                     interval_row(figure.subject, figure, _series(figure.subject, content.candidate))
                     for figure in figures
                 ],
+            )
+        )
+    return [Group("", plots)] if plots else []
+
+
+def _slices(content: RunContent) -> list[Part]:
+    """A plot for each way to slice, such as `activity`, of the slices `activity=low` and so on."""
+    own = [
+        figure
+        for figure in content.figures
+        if figure.slice and not figure.versus and figure.metric == content.deciding
+    ]
+    plots = []
+    for way in dict.fromkeys(figure.slice.partition("=")[0] for figure in own):
+        figures = [figure for figure in own if figure.slice.partition("=")[0] == way]
+        several = len({figure.subject for figure in figures}) > 1
+        labelled = [(_slice_label(figure, several=several), figure) for figure in figures]
+        plots.append(
+            Intervals(
+                title=f"{content.deciding} by {way}",
+                description=interval_words(labelled),
+                rows=[
+                    interval_row(label, figure, _series(figure.subject, content.candidate))
+                    for label, figure in labelled
+                ],
+            )
+        )
+    return [Group("", plots)] if plots else []
+
+
+def _slice_label(figure: Figure, *, several: bool) -> str:
+    name = figure.slice.partition("=")[2] or figure.slice
+    return f"{name} {figure.subject}" if several else name
+
+
+def _variety(content: RunContent, own: Sequence[Figure]) -> list[Part]:
+    """The deciding metric over coverage and novelty, a spot for each contender."""
+    accuracy = {figure.subject: figure.value for figure in own if figure.metric == content.deciding}
+    plots = []
+    for metric in dict.fromkeys(figure.metric for figure in own):
+        if metric.partition("@")[0] not in _VARIETY:
+            continue
+        spots = [
+            Spot(
+                figure.subject,
+                figure.value,
+                accuracy[figure.subject],
+                _series(figure.subject, content.candidate),
+            )
+            for figure in own
+            if figure.metric == metric and figure.subject in accuracy
+        ]
+        plots.append(
+            Scatter(
+                title=f"{content.deciding} and {metric}",
+                description="; ".join(
+                    f"{spot.label}: {number_text(spot.y)} at {number_text(spot.x)}"
+                    for spot in spots
+                ),
+                x_label=metric,
+                y_label=content.deciding,
+                spots=spots,
             )
         )
     return [Group("", plots)] if plots else []
@@ -125,12 +201,12 @@ def interval_row(label: str, figure: Figure, series: Series) -> Interval:
     return Interval(label, figure.value, low, high, series)
 
 
-def _interval_words(figures: Sequence[Figure]) -> str:
+def interval_words(figures: Sequence[tuple[str, Figure]]) -> str:
+    """What a plot of intervals shows, for those who do not see it."""
     return "; ".join(
-        f"{figure.subject} {number_text(figure.value)} ({interval_text(figure)})"
-        if interval_text(figure)
-        else f"{figure.subject} {number_text(figure.value)}"
-        for figure in figures
+        f"{label} {number_text(figure.value)}"
+        + (f" ({interval_text(figure)})" if figure.interval else "")
+        for label, figure in figures
     )
 
 
@@ -154,9 +230,9 @@ def nights_section(content: RunContent) -> Section:
     change = nights[-1].own.value - before.own.value
     plot = Lines(
         title=f"{content.deciding} by night",
-        description=f"The last {len(nights)} runs, {refused:,} of them refused (hollow). "
-        f"{signed_text(change)} since run {before.run_id}"
-        + (f" ({share_text(change / before.own.value)})." if before.own.value else "."),
+        description=f"The last {len(nights)} runs"
+        + (f", {refused:,} of them refused (hollow). " if refused else ". ")
+        + f"Since run {before.run_id}: {signed_text(change)}.",
         x_label="run, by the day it knows up to",
         y_label=content.deciding,
         lines=lines,

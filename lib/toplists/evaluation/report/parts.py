@@ -25,10 +25,11 @@ class Prose:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they stand for."""
+    """Names and what they stand for, under a title if it has one."""
 
     kind: ClassVar[str] = "facts"
     pairs: Sequence[tuple[str, str]]
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, and whether it holds numbers."""
+    """A column: its heading, whether it holds numbers, and whether a cell is one word that stays whole."""
 
     label: str
     numeric: bool = False
+    short: bool = False
 
 
 @dataclass(frozen=True)

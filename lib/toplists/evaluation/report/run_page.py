@@ -155,7 +155,7 @@ def _long_tail(tail: LongTail | None) -> Section:
     )
     facts = Facts(
         [
-            ("items that may be recommended", f"{tail.items:,}"),
+            ("recommendable items", f"{tail.items:,}"),
             (
                 "of which in a list",
                 f"{tail.listed:,} ({share_text(_ratio(tail.listed, tail.items))})",
@@ -199,9 +199,10 @@ def _input(content: RunContent) -> list[Part]:
     parts: list[Part] = []
     arrivals = content.arrivals
     if arrivals is not None:
-        parts.append(Facts(_rows(arrivals)))
+        parts.append(Facts(_rows(arrivals), "Rows of all loads"))
     if content.sizes:
-        parts.append(Facts([(name, f"{count:,}") for name, count in content.sizes.items()]))
+        sizes = [(name, f"{count:,}") for name, count in content.sizes.items()]
+        parts.append(Facts(sizes, "What is known"))
     if arrivals is None:
         return parts
     told: dict[Tone, list[str]] = {"bad": [], "good": [], "plain": []}
@@ -277,7 +278,7 @@ def _items(caption: str, items: Sequence[ShownItem], *notes: str) -> Table:
         )
         for item in items
     ]
-    return Table(caption, [Column("item"), *(Column(note) for note in notes)], rows)
+    return Table(caption, [Column("item"), *(Column(note, short=True) for note in notes)], rows)
 
 
 def _about(item: ShownItem) -> str:
@@ -336,7 +337,7 @@ def _configuration(content: RunContent) -> list[Part]:
     others = [pair for pair in content.settings.items() if pair[0] not in content.changed]
     parts: list[Part] = []
     if changed:
-        parts += [Prose(["Not at their defaults:"]), Facts(changed)]
+        parts.append(Facts(changed, "Not at their defaults"))
     if others:
-        parts += [Prose(["At their defaults:"]), Facts(others)]
+        parts.append(Facts(others, "At their defaults"))
     return parts

@@ -8,7 +8,7 @@ from toplists.lake.ledger import run_of_model
 from toplists.lake.tables import MODELS
 from toplists.pipeline.invariants.finding import Evidence, Invariant
 from toplists.pipeline.invariants.lake_view import LakeView
-from toplists.publish.leftovers import find_drafts, find_work_folders
+from toplists.publish.leftovers import find_drafts, find_old_reports, find_work_folders
 from toplists.publish.retention import Pruning, plan_pruning
 
 
@@ -45,6 +45,8 @@ def _look_at_files(view: LakeView) -> Evidence:
     plan = _plan(view)
     folders = find_work_folders(view.dataset, wanted={*plan.kept, *plan.runs})
     faults = [f"work folder {folder.name} is of no run" for folder in folders]
+    reports = find_old_reports(view.dataset, wanted={*plan.kept, *plan.runs})
+    faults += [f"report {folder.name} is of no run" for folder in reports]
     faults += [f"{draft.name} was never moved in place" for draft in find_drafts(view.dataset)]
     return Evidence(f"{len(plan.kept):,} runs", faults)
 
@@ -64,7 +66,7 @@ INVARIANTS = (
     ),
     _waiting(
         name="orphaned-files",
-        sentence="There are no work folders of runs that are gone, and no drafts.",
+        sentence="There are no work folders or reports of runs that are gone, and no drafts.",
         look=_look_at_files,
     ),
 )

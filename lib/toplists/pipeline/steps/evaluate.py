@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from toplists.dataset.snapshot import Snapshot
 from toplists.errors import ConfigurationError, GateRefusedError
@@ -72,18 +73,19 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
             "verdict": json.loads(verdict.to_json()),
             "candidate": plan.candidate.model.name,
             "trained_users": counts.trained,
+            "checks": [asdict(check) for check in checks],
         },
         rows_in=users,
         rows_out=len(rows),
     )
 
 
-def refusal(run: Run, reasons: Sequence[str]) -> GateRefusedError:
+def refusal(place: Workplace, run: Run, reasons: Sequence[str]) -> GateRefusedError:
     """The gate's refusal, in its own words."""
     return GateRefusedError(
         f"The gate refused run {run.run_id}: {'; '.join(reasons)}. The live lists are "
-        "untouched. The figures are in the metrics table; correct the input or the configuration "
-        "and run again."
+        f"untouched. ./toplists report --dataset {place.dataset.name} shows the figures; correct the input "
+        "or the configuration and run again."
     )
 
 

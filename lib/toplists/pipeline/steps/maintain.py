@@ -28,6 +28,7 @@ from toplists.publish.aging import (
 from toplists.publish.leftovers import (
     bytes_in,
     find_drafts,
+    find_old_reports,
     find_unnamed_parts,
     find_work_folders,
     remove_leftovers,
@@ -115,7 +116,7 @@ def _tend(place: Workplace, table: Table, *, dry_run: bool) -> TableFiles:
 
 
 def clear_files(place: Workplace, *, logs: Path | None, dry_run: bool) -> Freed:
-    """Remove work files that nobody needs, drafts and old logs; the number of files and folders.
+    """Remove work files and reports that nobody needs, drafts and old logs; the number of files and folders.
 
     The newest published runs keep their work files, and so does a run that is not published yet.
     """
@@ -127,6 +128,7 @@ def clear_files(place: Workplace, *, logs: Path | None, dry_run: bool) -> Freed:
     paths = [
         *find_drafts(dataset),
         *find_work_folders(dataset, wanted=wanted),
+        *find_old_reports(dataset, wanted=kept),
         *find_unnamed_parts(dataset, sorted(wanted)),
     ]
     if logs is not None:

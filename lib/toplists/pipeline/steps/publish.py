@@ -23,7 +23,7 @@ def publish(place: Workplace, run: Run, *, force: bool = False) -> Outcome:
     if verdict is None:
         raise ConfigurationError(f"Run {run.run_id} is not evaluated yet. Run evaluate first.")
     if not verdict.passed:
-        raise refusal(run, verdict.reasons)
+        raise refusal(place, run, verdict.reasons)
     publication = publish_run(
         place.dataset,
         run,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from toplists.cli.attempts import last_runs
+from toplists.lake.attempts import last_runs
 
 BEGAN = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
 

@@ -1,0 +1,46 @@
+"""`toplists report`: where the report of a run lies; written now, if it is not there."""
+
+from __future__ import annotations
+
+import webbrowser
+
+from rich.console import Console
+
+from toplists.errors import ConfigurationError, ToplistsError
+from toplists.lake.dataset import Dataset
+from toplists.pipeline.reporting.files import find_report, newest_judged_run, write_report
+
+
+def show_report(
+    console: Console, dataset: Dataset, run_id: str | None, *, in_browser: bool
+) -> None:
+    """Print the path of a report.
+
+    Args:
+        console: Where to.
+        dataset: The dataset.
+        run_id: The run; without one the run that was judged last.
+        in_browser: Whether to open it in a browser, too.
+
+    Raises:
+        ConfigurationError: there is no such run, or nothing was judged yet.
+        ToplistsError: the report cannot be written.
+    """
+    chosen = run_id or newest_judged_run(dataset)
+    if chosen is None:
+        raise ConfigurationError(
+            f"No run of dataset {dataset.name} was evaluated yet, so there is nothing to report. "
+            "./spark-submit.sh nightly evaluates; ./toplists status says what ran so far."
+        )
+    path = find_report(dataset, chosen)
+    if path is None:
+        try:
+            path = write_report(dataset, chosen)
+        except OSError as error:
+            raise ToplistsError(
+                f"The report of run {chosen} cannot be written to {dataset.reports}: {error.strerror}. "
+                "Ask somebody who may write there, or copy the dataset and name its folder by --lake."
+            ) from error
+    console.print(str(path), soft_wrap=True)
+    if in_browser:
+        webbrowser.open(path.as_uri())

@@ -1,0 +1,240 @@
+"""What is known of a run, read from the tables of its dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from toplists.config.settings import Settings
+from toplists.errors import ConfigurationError
+from toplists.evaluation.comparison import LIVE, POPULARITY
+from toplists.evaluation.gate import Verdict
+from toplists.evaluation.list_checks import CheckResult
+from toplists.evaluation.report.content import (
+    Arrivals,
+    Figure,
+    FitFacts,
+    InputSentence,
+    Lineage,
+    Night,
+    RunContent,
+    Standing,
+    StepTime,
+)
+from toplists.ingest.rejections import Rejections
+from toplists.lake.attempts import RUNNING, last_nights, last_runs
+from toplists.lake.bookkeeping import Row, read_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.ledger import Ledger, Run, utc_now
+from toplists.lake.pointer import read_pointer
+from toplists.lake.tables import LOADS, METRICS, MODELS, RUNS
+from toplists.pipeline.reporting.people import sample_users
+from toplists.pipeline.reporting.tail import count_tail
+
+_NIGHTS = 30
+_JUDGED = ("done", "refused")
+_SIZES = {
+    "interactions": "interactions",
+    "users": "users",
+    "items": "items",
+    "positive interactions": "trained",
+    "users with a list": "eligible",
+    "recommendable items": "listable_items",
+}
+
+
+def gather_run(dataset: Dataset, run_id: str) -> RunContent:
+    """Everything that is reported of a run, as far as it got.
+
+    Raises:
+        ConfigurationError: the ledger has no such run.
+    """
+    ledger = Ledger(dataset, utc_now)
+    run = ledger.find_run(run_id)
+    if run is None or run.as_of is None:
+        raise ConfigurationError(
+            f"There is no run {run_id} in dataset {dataset.name}. ./toplists status --runs 50 lists the "
+            "last ones."
+        )
+    attempts = read_rows(dataset, RUNS)
+    mine = [row for row in attempts if row["run_id"] == run_id]
+    prepared = ledger.facts(run_id, "prepare") or {}
+    judged = ledger.facts(run_id, "evaluate", states=_JUDGED) or {}
+    settings: dict[str, Any] = json.loads(run.configuration)
+    protocol, deciding = str(prepared.get("protocol", "")), _deciding(settings["gate"])
+    metrics = [row for row in read_rows(dataset, METRICS) if row["value"] is not None]
+    verdict = judged.get("verdict")
+    flat = dict(_flattened(settings))
+    return RunContent(
+        dataset=dataset.name,
+        run_id=run_id,
+        as_of=run.as_of,
+        at=max(row["at"] for row in mine),
+        standing=_standing(dataset, run_id),
+        candidate=str(judged.get("candidate", "model")),
+        protocol=protocol,
+        deciding=deciding,
+        confidence=float(settings["gate"]["confidence"]),
+        verdict=None if verdict is None else Verdict.from_json(json.dumps(verdict)),
+        lineage=_lineage(run, mine),
+        figures=[
+            _figure(row)
+            for row in metrics
+            if (row["run_id"], row["protocol"]) == (run_id, protocol)
+        ],
+        checks=[CheckResult(**check) for check in judged.get("checks", ())],
+        sizes={name: prepared[fact] for name, fact in _SIZES.items() if fact in prepared},
+        arrivals=_arrivals(dataset, run, prepared.get("input", ())),
+        nights=_nights(attempts, metrics, run_id, deciding, protocol),
+        steps=_steps(attempts, mine, run_id),
+        fits=_fits(dataset, run_id),
+        tail=count_tail(dataset, run_id),
+        users=sample_users(dataset, run_id),
+        settings=flat,
+        changed=_changed(flat),
+    )
+
+
+def _deciding(gate: Mapping[str, Any]) -> str:
+    """The metric of the first rule that has one; release 0.2.0 had one metric and no rules."""
+    rules: Sequence[Mapping[str, Any]] = gate.get("rules", (gate,))
+    return str(next((rule["metric"] for rule in rules if rule.get("metric")), ""))
+
+
+def _standing(dataset: Dataset, run_id: str) -> Standing:
+    pointer = read_pointer(dataset)
+    if pointer.live is not None and pointer.live.run_id == run_id:
+        return "live"
+    if run_id in pointer.bad_runs:
+        return "declared bad"
+    return "was live" if pointer.has_named(run_id) else "not published"
+
+
+def _figure(row: Row) -> Figure:
+    return Figure(
+        subject=row["subject"],
+        metric=row["metric"],
+        versus=row["versus"],
+        value=row["value"],
+        low=row["low"],
+        high=row["high"],
+        users=row["users"],
+        slice=row.get("slice") or "",
+    )
+
+
+def _nights(
+    attempts: Sequence[Row], metrics: Sequence[Row], run_id: str, deciding: str, protocol: str
+) -> list[Night]:
+    """The last runs that were judged by the same metric and protocol, up to this one."""
+    judged: dict[str, Row] = {}
+    for row in sorted(attempts, key=lambda row: row["at"]):
+        if row["step"] == "evaluate" and row["state"] in _JUDGED and row["facts"]:
+            judged.pop(row["run_id"], None)
+            judged[row["run_id"]] = json.loads(row["facts"])
+    own = {
+        (row["run_id"], row["subject"]): _figure(row)
+        for row in metrics
+        if (row["metric"], row["protocol"], row["versus"]) == (deciding, protocol, "")
+        and not row.get("slice")
+    }
+    nights = [
+        Night(
+            run_id=night,
+            passed=facts["verdict"]["passed"],
+            own=own[night, facts["candidate"]],
+            popularity=own.get((night, POPULARITY)),
+        )
+        for night, facts in judged.items()
+        if (night, facts.get("candidate")) in own
+    ]
+    last = next((place for place, night in enumerate(nights) if night.run_id == run_id), -1)
+    return nights[max(0, last + 1 - _NIGHTS) : last + 1]
+
+
+def _steps(attempts: Sequence[Row], mine: Sequence[Row], run_id: str) -> list[StepTime]:
+    """The steps of the run, and before them the taking in of what it was the first over."""
+    (run,) = last_runs(mine, 1)
+    nights = {night.run_id: night for night in last_nights(attempts, len(attempts))}
+    ingest = nights[run_id].steps.get("ingest") if run_id in nights else None
+    before = [StepTime("ingest", ingest, "done")] if ingest else []
+    return before + [
+        StepTime(step.step, step.seconds, step.state)
+        for step in run.steps
+        if step.seconds is not None and step.step != "rollback"
+    ]
+
+
+def _arrivals(dataset: Dataset, run: Run, checks: Sequence[Mapping[str, Any]]) -> Arrivals | None:
+    known = set(run.loads)
+    loads = [load for load in read_rows(dataset, LOADS) if load["load_id"] in known]
+    if not loads:
+        return None
+    counts = {
+        name: sum(int(load[name]) for load in loads)
+        for name in ("rows", "accepted", "duplicates", "corrections", "rejected")
+    }
+    sentences = [
+        InputSentence(check["passed"], check["judged"], check["sentence"]) for check in checks
+    ]
+    return Arrivals(**counts, reasons=_reasons(dataset, known), sentences=sentences)
+
+
+def _reasons(dataset: Dataset, load_ids: set[str]) -> dict[str, int]:
+    rejections = Rejections(dataset)
+    loads = [load for load in rejections.loads() if load.load_id in load_ids]
+    if not loads:
+        return {}
+    return {rejection.code: rejection.rows for rejection in rejections.by_reason(loads)}
+
+
+def _fits(dataset: Dataset, run_id: str) -> list[FitFacts]:
+    rows = sorted(read_rows(dataset, MODELS, run_id=run_id), key=lambda row: row["fitted_at"])
+    return [
+        FitFacts(
+            model_id=row["model_id"],
+            role=_role(row["model_id"].removeprefix(f"{run_id}.").rpartition(".")[0]),
+            model=row["model"],
+            part=row["part"],
+            shape=row["shape"],
+            interactions=row["interactions"],
+            seconds=row["seconds"],
+            objective=json.loads(row["report"] or "{}").get("objective", ()),
+        )
+        for row in rows
+    ]
+
+
+def _role(name: str) -> str:
+    """What a fit is for; that of the live configuration is named after its hash, too."""
+    return "live configuration" if name.startswith(f"{LIVE}-") else name.replace("-", ": ")
+
+
+def _lineage(run: Run, mine: Sequence[Row]) -> Lineage:
+    began = [row for row in mine if row["state"] == RUNNING and row["facts"]]
+    newest = max(began, key=lambda row: row["at"], default=None)
+    surroundings = json.loads(newest["facts"]).get("surroundings", {}) if newest else {}
+    return Lineage(
+        parent=run.parent,
+        generation=run.generation,
+        loads=run.loads,
+        code_version=run.code_version,
+        configuration_hash=run.configuration_hash,
+        surroundings={name: str(value) for name, value in surroundings.items() if value},
+    )
+
+
+def _flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted names and values as JSON."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{prefix}{name}", text
+
+
+def _changed(flat: Mapping[str, str]) -> frozenset[str]:
+    defaults = dict(_flattened(json.loads(json.dumps(Settings().result_affecting()))))
+    return frozenset(name for name, value in flat.items() if defaults.get(name) != value)
