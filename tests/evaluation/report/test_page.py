@@ -15,13 +15,15 @@ from report_contents import (
     large_run,
     made_up_comparison,
     made_up_run,
+    own,
     sliced_figures,
 )
 
 from toplists.evaluation.report.comparison_page import comparison_page
-from toplists.evaluation.report.content import Lineage, RunContent
+from toplists.evaluation.report.content import ComparedModel, Figure, Lineage, RunContent
 from toplists.evaluation.report.page import render
 from toplists.evaluation.report.run_page import run_page
+from toplists.evaluation.report.words import difference_words
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 PAGES = {
@@ -161,6 +163,42 @@ def test_slices_and_variety_are_told_where_they_are_measured() -> None:
     assert "0.0500 to 0.0700" in table  # of hit_rate@10, and no slice's
 
 
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "words"),
+    [
+        ("ndcg@10", 0.01, 0.02, "better"),
+        ("ndcg@10", -0.02, -0.01, "worse"),
+        ("ndcg@10", -0.01, 0.02, "no real difference"),
+        ("ndcg@10", 0.0, 0.02, "no real difference"),
+        ("rmse", 0.01, 0.02, "worse"),  # errors are better small
+        ("rmse", -0.02, -0.01, "better"),
+        ("tail_share@10", 0.01, 0.02, "higher"),  # good at neither end
+        ("tail_share@10", -0.02, -0.01, "lower"),
+        ("cumulative_hit_rate@10>=4", 0.01, 0.02, "better"),
+        ("ndcg@10", None, None, "not tested"),
+    ],
+)
+def test_what_a_difference_means(metric, low, high, words) -> None:
+    assert difference_words(Figure("als", metric, "live", 0.0, low, high, 10))[0] == words
+
+
+def test_errors_are_best_small() -> None:
+    models = [
+        ComparedModel(
+            name,
+            {"rmse": own(name, "rmse", value), "tail_share@10": own(name, "tail_share@10", value)},
+        )
+        for name, value in (("a", 0.9), ("b", 0.8))
+    ]
+    comparison = replace(
+        made_up_comparison(), deciding="rmse", metrics=("rmse", "tail_share@10"), models=models
+    )
+    html = render(comparison_page(comparison))
+    assert "b has the best rmse" in html
+    (table,) = re.findall(r"<table[^>]*>\s*<caption>Models by.*?</table>", html, flags=re.DOTALL)
+    assert table.count("★") == 1 + 1  # in the caption, and one
+
+
 def test_sections_without_content_are_absent() -> None:
     run = made_up_run()
     little = RunContent(
@@ -185,7 +223,7 @@ def test_sections_without_content_are_absent() -> None:
 
 def test_a_comparison_marks_the_best_and_says_why_a_model_failed() -> None:
     html = render(comparison_page(made_up_comparison()))
-    assert "als has the highest ndcg@10; 1 of 4 models failed" in html
+    assert "als has the best ndcg@10; 1 of 4 models failed" in html
     (table,) = re.findall(r"<table[^>]*>\s*<caption>Models by.*?</table>", html, flags=re.DOTALL)
     rows = re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)[1:]
     assert ["★" in row for row in rows] == [True, True, False, False]  # als, item_cosine

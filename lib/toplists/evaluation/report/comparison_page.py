@@ -20,6 +20,7 @@ from toplists.evaluation.report.parts import (
 )
 from toplists.evaluation.report.words import (
     NOTHING,
+    better_end,
     interval_text,
     number_text,
     seconds_text,
@@ -32,9 +33,7 @@ def comparison_page(comparison: Comparison) -> Page:
     failed = sum(model.failure is not None for model in models)
     winner = models[0] if models and models[0].failure is None else None
     headline = (
-        f"{winner.name} has the highest {comparison.deciding}"
-        if winner
-        else "No model was measured"
+        f"{winner.name} has the best {comparison.deciding}" if winner else "No model was measured"
     )
     if failed:
         headline += f"; {failed} of {len(models)} models failed"
@@ -88,17 +87,22 @@ def comparison_section(comparison: Comparison) -> Section:
 
 
 def _ordered(comparison: Comparison) -> list[ComparedModel]:
+    sign = 1.0 if better_end(comparison.deciding) == "smaller" else -1.0
+
     def place(model: ComparedModel) -> tuple[bool, float, str]:
         figure = model.figures.get(comparison.deciding)
-        return model.failure is not None, -figure.value if figure else 0.0, model.name
+        return model.failure is not None, sign * figure.value if figure else 0.0, model.name
 
     return sorted(comparison.models, key=place)
 
 
 def _best(models: Sequence[ComparedModel], metric: str) -> float | None:
-    return max(
-        (model.figures[metric].value for model in models if metric in model.figures), default=None
-    )
+    """The best figure; `None` where there is none, or neither end is better."""
+    values = [model.figures[metric].value for model in models if metric in model.figures]
+    better = better_end(metric)
+    if not values or better == "neither":
+        return None
+    return max(values) if better == "larger" else min(values)
 
 
 def _row(model: ComparedModel, metrics: Sequence[str], best: dict[str, float | None]) -> Row:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from toplists.engine.kernels.metric_kind import Better
+from toplists.engine.kernels.metrics import ALL_KINDS
 from toplists.evaluation.report.content import Figure
 from toplists.evaluation.report.parts import Tone
 
@@ -46,16 +48,26 @@ def seconds_text(seconds: float | None) -> str:
     return NOTHING if seconds is None else f"{seconds:,.1f} s"
 
 
+def better_end(metric: str) -> Better:
+    """Whether larger figures of a metric are better; neither where nobody knows it."""
+    kind = ALL_KINDS.get(metric.partition("@")[0])
+    return "neither" if kind is None else kind.better
+
+
 def difference_words(difference: Figure) -> tuple[str, Tone]:
-    """Whether the subject is better, as far as the interval of the difference says."""
+    """Whether the subject is better, as far as the interval of the difference says.
+
+    Of a metric that is good at neither end, such as the share of rare items, only whether it is higher or lower.
+    """
     if difference.interval is None:
         return "not tested", "plain"
     low, high = difference.interval
-    if low > 0:
-        return "better", "good"
-    if high < 0:
-        return "worse", "bad"
-    return "no real difference", "plain"
+    if low <= 0 <= high:
+        return "no real difference", "plain"
+    better = better_end(difference.metric)
+    if better == "neither":
+        return "higher" if low > 0 else "lower", "plain"
+    return ("better", "good") if (low > 0) == (better == "larger") else ("worse", "bad")
 
 
 def shortened(text: str, length: int) -> str:
