@@ -212,6 +212,23 @@ def test_all_tied_scores_go_by_the_tie_rule_of_serving() -> None:
             assert tied[named(kind, 5)] == by_position[named(kind, 5)], kind
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_places_than_items_are_as_good_as_all_items(kind: str) -> None:
+    outcomes = world().outcomes(np.arange(40), np.ones((40, ITEMS)))
+    everything, more = (
+        outcomes._replace(
+            lists=np.pad(outcomes.lists, ((0, 0), (0, cutoff - DEPTH)), constant_values=-1)
+        )
+        for cutoff in (ITEMS, 1000)
+    )
+    of_all = measure(everything, world().traits, [named(kind, ITEMS)])[named(kind, ITEMS)]
+    of_more = measure(more, world().traits, [named(kind, 1000)])[named(kind, 1000)]
+    # Of places there are more, which are empty.
+    factor = 1000 / ITEMS if kind == "precision" else 1.0
+    assert of_more.numerators * factor == pytest.approx(of_all.numerators)
+    assert np.array_equal(of_more.denominators, of_all.denominators)
+
+
 def test_bounds_are_kept_by_the_worst() -> None:
     # One user has all errors of the largest size; items are the least popular, and nobody's.
     limits = dict(zip(METRICS, bounds(METRICS, SCALE), strict=True))

@@ -8,7 +8,8 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from toplists.engine.kernels.outcomes import Floats
+from toplists.engine.kernels.evidence import Evidence
+from toplists.engine.kernels.outcomes import Floats, Measured
 
 Better = Literal["larger", "smaller", "neither"]
 Need = Literal["values", "scores", "ranks", "raters", "features", "history", "personal"]
@@ -27,6 +28,10 @@ class Asked(NamedTuple):
     cutoff: int
     comparison: str
     value: float
+
+
+UserFigure = Callable[[Evidence, Asked], Measured]
+"""What computes a metric of users."""
 
 
 class Scale(NamedTuple):

@@ -16,8 +16,7 @@ import scipy.sparse as sp
 
 from toplists.engine.kernels.candidates import ItemSets
 from toplists.engine.kernels.evidence import Evidence, Listed, ratio
-from toplists.engine.kernels.metric_kind import Asked, Kind, Scale
-from toplists.engine.kernels.metrics_ranking import UserFigure
+from toplists.engine.kernels.metric_kind import Asked, Kind, Scale, UserFigure
 from toplists.engine.kernels.outcomes import Floats, Measured
 from toplists.engine.kernels.popularity import Popularity
 

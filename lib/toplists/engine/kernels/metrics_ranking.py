@@ -10,15 +10,13 @@ of the block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from toplists.engine.kernels.evidence import Evidence, Hits, ratio
-from toplists.engine.kernels.metric_kind import Asked, Kind
+from toplists.engine.kernels.metric_kind import Asked, Kind, UserFigure
 from toplists.engine.kernels.outcomes import Counts, Flags, Floats, Measured
-
-UserFigure = Callable[[Evidence, Asked], Measured]
 
 
 def hit_rate(evidence: Evidence, asked: Asked) -> Measured:

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from toplists.engine.kernels.evidence import Evidence
-from toplists.engine.kernels.metric_kind import Asked, Kind, Scale
-from toplists.engine.kernels.metrics_ranking import UserFigure
+from toplists.engine.kernels.metric_kind import Asked, Kind, Scale, UserFigure
 from toplists.engine.kernels.outcomes import Floats, Measured
 
 
