@@ -247,14 +247,14 @@ def population() -> tuple[np.ndarray, np.ndarray]:
     errors = rng.normal(0, np.repeat(rng.uniform(0.2, 1.5, n_users), held_out))
     errors[rng.random(len(items)) < 0.1] = np.nan
     everybody = np.full(n_users, catalogue)
-    liked_before = np.sort(3 * rng.integers(0, catalogue // 3, (n_users, 3)) + np.arange(3), axis=1)
+    seen_before = np.sort(3 * rng.integers(0, catalogue // 3, (n_users, 3)) + np.arange(3), axis=1)
     outcomes = liked_only(order[:, :10].astype(np.int32), indptr, items)._replace(
         values=values,
         scores=values + errors,
         ranks=np.argsort(order, axis=1)[targets] + 1,
         candidates=everybody,
         scored=everybody,
-        history=ItemSets(np.arange(0, 3 * n_users + 1, 3), liked_before.ravel().astype(np.int32)),
+        history=ItemSets(np.arange(0, 3 * n_users + 1, 3), seen_before.ravel().astype(np.int32)),
     )
     traits = ItemTraits(
         (20_000 / np.arange(1, catalogue + 1)).astype(np.int64),

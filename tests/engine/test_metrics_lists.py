@@ -64,7 +64,7 @@ def test_a_user_without_a_list_counts_as_zero(metric: str) -> None:
 
 class TestUnexpectedness:
     def test_popularity_itself_is_expected(self) -> None:
-        # The first was liked before: popularity lists the next ones, equals by position.
+        # The first was seen before: popularity lists the next ones, equals by position.
         assert figure("unexpectedness@3", Judged([1, 2, 3], history=[0])) == 0.0
         assert figure("unexpectedness@2", Judged([1, 3], history=[0])) == 0.5
         assert figure("unexpectedness@2", Judged([3, 4], history=[0])) == 1.0
@@ -74,7 +74,7 @@ class TestUnexpectedness:
 
     def test_refuses_to_do_without_histories(self) -> None:
         outcomes = outcomes_of(Judged([1]))._replace(history=None)
-        with pytest.raises(ValueError, match="needs what the users liked"):
+        with pytest.raises(ValueError, match="needs what the users had seen"):
             measure(outcomes, TRAITS, ["unexpectedness@2"])
 
 
@@ -104,7 +104,7 @@ class TestCalibration:
 
     def test_refuses_to_do_without_histories(self) -> None:
         outcomes = outcomes_of(Judged([1]))._replace(history=None)
-        with pytest.raises(ValueError, match="needs what the users liked"):
+        with pytest.raises(ValueError, match="needs what the users had seen"):
             measure(outcomes, TRAITS, ["calibration@2"])
 
 

@@ -41,7 +41,8 @@ class Scale(NamedTuple):
         users: Users of the training part.
         items: Items of the catalogue.
         largest_error: By how much a prediction can miss a value at most: where predictions are
-            clipped to the values' range, the width of that range.
+            clipped to the values' range, the width of that range. A user's errors may add up to no more
+            than `most_targets` of them.
         most_targets: Held-out items with a value of the user who has most of them.
     """
 

@@ -59,7 +59,7 @@ def tail_share(evidence: Evidence, asked: Asked) -> Measured:
 def unexpectedness(evidence: Evidence, asked: Asked) -> Measured:
     """The share of listed items that popularity alone would not have listed.
 
-    Formula: share of `L(u)` outside `E(u)`, the k most popular items that the user did not like in the training
+    Formula: share of `L(u)` outside `E(u)`, the k most popular items that the user had not seen in the training
         part
     Larger: lists differ more from what anybody would expect.
     Source: Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender systems by coverage and
@@ -72,10 +72,10 @@ def unexpectedness(evidence: Evidence, asked: Asked) -> Measured:
     places = evidence.popularity.places
     stride = len(places) + 1
     own = np.repeat(np.arange(evidence.users), np.diff(history.indptr)) * stride
-    liked = np.sort(own + places[history.items])
+    seen = np.sort(own + places[history.items])
     keys = listed.users * stride + places[listed.items]
-    liked_before = np.searchsorted(liked, keys) - history.indptr[listed.users]
-    unexpected = places[listed.items] - liked_before >= asked.cutoff
+    seen_before = np.searchsorted(seen, keys) - history.indptr[listed.users]
+    unexpected = places[listed.items] - seen_before >= asked.cutoff
     return _everybody(
         ratio(np.bincount(listed.users[unexpected], minlength=evidence.users), listed.lengths)
     )
@@ -103,11 +103,11 @@ def diversity(evidence: Evidence, asked: Asked) -> Measured:
 
 
 def calibration(evidence: Evidence, asked: Asked) -> Measured:
-    """How far the genres of a list are from those of what the user liked, in nats.
+    """How far the genres of a list are from those of what the user had seen, in nats.
 
     Formula: `KL(p, q) = sum of p(g) ln(p(g) / q'(g))`, `q' = 0.99 q + 0.01 p`; p and q are the mean of the genres
-        of the user's likings in the training part and of `L(u)`, each described item having 1 to share among its
-        genres. A list without described items has the worst, ln 100; users whose likings are not described
+        of what the user had seen in the training part and of `L(u)`, each described item having 1 to share among its
+        genres. A list without described items has the worst, ln 100; users whose history is not described
         do not count
     Larger: lists represent the user's interests worse.
     Source: Steck, "Calibrated recommendations", RecSys 2018.
@@ -163,7 +163,7 @@ def _everybody(figures: Floats) -> Measured:
 
 def _history(evidence: Evidence, metric: str) -> ItemSets:
     if evidence.outcomes.history is None:
-        raise ValueError(f"{metric} needs what the users liked in the training part")
+        raise ValueError(f"{metric} needs what the users had seen in the training part")
     return evidence.outcomes.history
 
 

@@ -28,12 +28,13 @@ class Outcomes(NamedTuple):
         values: float32[n_targets], rating or amount; NaN = none.
         scores: float64[n_targets], what the contender predicts; NaN = it cannot be scored.
         ranks: int64[n_targets], 1 = best of all candidates, 0 = no candidate or not scored.
-        candidates: int64[n_users], how many items could have been listed, scored or not.
+        candidates: int64[n_users], how many items could have been listed, scored or not; the held-out ones
+            are among them.
         personal: int64[n_users], entries of the list that the model itself put there: its first ones.
         scored: int64[n_users], how many of the candidates have a score. `None` where it was not
             counted; `auc` asks for it.
-        history: The items that the users liked in the training part. `None` where it is not at hand;
-            `unexpectedness` and `calibration` ask for it.
+        history: What the users had seen in the training part, which their lists leave out. `None` where it
+            is not at hand; `unexpectedness` and `calibration` ask for it.
     """
 
     lists: npt.NDArray[np.int32]
