@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
@@ -116,11 +116,6 @@ def form_opinions(
 def excluded_by(name: str) -> str:
     """The column that counts a pair's events which the filter `name` left out."""
     return f"excluded_{name}"
-
-
-def newest_first() -> list[Column]:
-    """The order of a user's opinions, newest first; ties by event id, then item id."""
-    return [F.col("event_time").desc_nulls_last(), F.col("event_id").desc(), F.col("item_id")]
 
 
 def choose_trained(opinions: DataFrame, *, min_user: int, min_item: int) -> DataFrame:

@@ -13,15 +13,17 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.config.prepare import PrepareSettings
+from toplists.config.protocol_names import Protocol
 from toplists.config.recommend import RecommendSettings
 from toplists.dataset.axes import item_axis, user_axis
 from toplists.dataset.filters import choose_filters
 from toplists.dataset.loader import known_before, load_events
 from toplists.dataset.opinions import Excluded, count_excluded, opinions_of
+from toplists.dataset.protocols import folds_of
 from toplists.dataset.segments import Segments, segment_names
-from toplists.dataset.splits import Split, choose_split, survey
+from toplists.dataset.splits import choose_protocol, survey
 from toplists.engine.block_builder import Axis, build_blocks
-from toplists.engine.blocks import BlockSet, Part
+from toplists.engine.blocks import BlockSet, Part, Side
 from toplists.engine.remote_parts import keep_parts_in
 from toplists.engine.shapes import EVERYBODY
 from toplists.engine.tasks import at_once
@@ -104,12 +106,22 @@ class Snapshot:
         return read_frame(self.spark, self.dataset, SNAPSHOT_USERS, run_id=self.run_id)
 
     @property
+    def items(self) -> DataFrame:
+        """The run's `snapshot_items`."""
+        return read_frame(self.spark, self.dataset, SNAPSHOT_ITEMS, run_id=self.run_id)
+
+    @property
     def segments(self) -> Segments:
         """The run's segments."""
         return Segments((EVERYBODY, *self.facts.segments), self.files(SNAPSHOT_USERS))
 
-    def blocks(self, block_entries: int) -> SnapshotBlocks:
-        """The interactions by user and by item, every one of them; built on first use.
+    @property
+    def segmented_users(self) -> DataFrame:
+        """`[user_pos: int, segment: string]` of the users who are in one."""
+        return self.users.where(F.col("segment").isNotNull()).select("user_pos", "segment")
+
+    def axes(self) -> dict[Side, Axis]:
+        """Its users and items, for blocks of any of its interactions.
 
         The flag of a user says who gets a list, that of an item what may be in one.
         """
@@ -129,6 +141,10 @@ class Snapshot:
             flag="recommendable",
             rows=self.facts.items,
         )
+        return {"users": users, "items": items}
+
+    def blocks(self, block_entries: int) -> SnapshotBlocks:
+        """The interactions by user and by item, every one of them; built on first use."""
         folder = block_folder(self.dataset, self.run_id)
         # A run goes on where it began. Nothing comes into its work folder before its blocks.
         if self.exchange is not None and not folder.exists():
@@ -137,7 +153,7 @@ class Snapshot:
             *build_blocks(
                 self.spark,
                 self.files(INTERACTIONS),
-                {"users": users, "items": items},
+                self.axes(),
                 block_entries=block_entries,
                 folder=folder,
             )
@@ -206,18 +222,20 @@ def take_snapshot(
                 f"No event of dataset {dataset.name} happened before {as_of}: there is nothing to "
                 "recommend from. Choose a later --as-of, or ingest earlier events."
             )
-        split = choose_split(seen, settings.split, as_of)
+        protocol = choose_protocol(seen, settings.split)
+        # What is not judged is held out all the same: the publication fit learns from it.
+        fold, *_ = folds_of(Protocol(protocol.way), opinions, known_before(as_of))
         attributes, catalogue = (read_frame(spark, dataset, table) for table in (USERS, ITEMS))
         users = keep(user_axis(opinions, seen, attributes, as_of, recommend))
         items = keep(item_axis(opinions, seen, catalogue, as_of, stop_items))
         segments = _segments(users, recommend.segment_by)
         excluded = count_excluded(opinions, filters)
-        counted = _store(dataset, run_id, users, items, _place(opinions, users, items, split))
+        counted = _store(dataset, run_id, users, items, _place(fold.rows, users, items))
     facts = SnapshotFacts(
         **counted,
-        protocol=split.protocol,
+        protocol=str(protocol),
         end=known_before(as_of).isoformat(),
-        cut=split.cut.isoformat() if split.cut else None,
+        cut=fold.cut.isoformat() if fold.cut else None,
         excluded=excluded,
         segments=segments,
     )
@@ -242,11 +260,10 @@ def _segments(users: DataFrame, attribute: str | None) -> list[str]:
     return names
 
 
-def _place(opinions: DataFrame, users: DataFrame, items: DataFrame, split: Split) -> DataFrame:
-    """The opinions with their positions and part."""
+def _place(opinions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
+    """The opinions with their positions."""
     return (
-        opinions.withColumn("split", F.when(split.holdout, "holdout").otherwise("train"))
-        .join(users.select("user_id", "user_pos"), "user_id")
+        opinions.join(users.select("user_id", "user_pos"), "user_id")
         .join(items.select("item_id", "item_pos"), "item_id")
         .sortWithinPartitions("user_pos", "item_pos")
     )

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from typing import get_args
 
-from pyspark.sql import functions as F
-
 from toplists.dataset.held_out import holds_learnt
 from toplists.dataset.snapshot import Snapshot, SnapshotBlocks
 from toplists.engine.alternation import Start
@@ -141,7 +139,7 @@ def _fit_and_save(
         part=fit.part,
         size=facts.learnt(fit.part, values=fit.learns_values),
         end=facts.end_of(fit.part),
-        segments=snapshot.users.where(F.col("segment").isNotNull()).select("user_pos", "segment"),
+        segments=snapshot.segmented_users,
         segment_names=tuple(facts.segments),
         seed=fit.seed,
         folder=model_folder(place.dataset, run, fit),
