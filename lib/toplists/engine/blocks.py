@@ -195,6 +195,10 @@ class Block:
         """The held-out likings of each row's owner: `(indptr, indices)`."""
         return _select(self.indptr, self.indices, self.holdout & (self.weights > 0))
 
+    def held_out(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """Everything that is held out of each row, liked or not: `(indptr, indices)`."""
+        return _select(self.indptr, self.indices, self.holdout)
+
 
 def _select(
     indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int32], keep: npt.NDArray[np.bool_]
