@@ -30,6 +30,10 @@ class GateRefusedError(ToplistsError):
     exit_code = 3
 
 
+class LeakageError(GateRefusedError):
+    """A model has learnt of what it is judged on, so that its figures say nothing (exit code 3)."""
+
+
 class ConflictError(ToplistsError):
     """Another writer holds the dataset, or moved the pointer first (exit code 4)."""
 

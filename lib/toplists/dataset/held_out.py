@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from toplists.dataset.snapshot import SnapshotBlocks
-from toplists.engine.blocks import BlockRef, all_ids, read_ids
+from toplists.engine.blocks import BlockRef, Part, all_ids, read_ids
 from toplists.engine.tasks import run_tasks
 
 Positions = npt.NDArray[np.int64]
@@ -27,7 +27,9 @@ class _Piece:
     earlier: tuple[BlockRef, ...]
 
 
-def holds_learnt(spark: SparkSession, now: SnapshotBlocks, earlier: SnapshotBlocks) -> bool:
+def holds_learnt(
+    spark: SparkSession, now: SnapshotBlocks, earlier: SnapshotBlocks, part: Part = "train"
+) -> bool:
     """Whether a liking that is held out now is among the pairs of the earlier train part.
 
     A pair is held out by its last event. One that was learnt from, and then happened again, or moved
@@ -37,10 +39,11 @@ def holds_learnt(spark: SparkSession, now: SnapshotBlocks, earlier: SnapshotBloc
         spark: The session.
         now: The blocks whose holdout is to be judged on.
         earlier: Those of the earlier run. Pairs are the same by their external ids.
+        part: What the earlier run learnt from, if it was not the train part.
     """
 
     def look(piece: _Piece) -> Iterator[pa.RecordBatch]:
-        found = any(_shares(piece.block, other, now, earlier) for other in piece.earlier)
+        found = any(_shares(piece.block, other, now, earlier, part) for other in piece.earlier)
         yield pa.RecordBatch.from_arrays([pa.array([found])], names=["found"])
 
     reach = _bounds(spark, (*now.users.blocks, *earlier.users.blocks))
@@ -74,15 +77,17 @@ def _bounds(
     return {blocks[row["number"]]: (bytes(row["first"]), bytes(row["last"])) for row in rows}
 
 
-def _shares(ref: BlockRef, other: BlockRef, now: SnapshotBlocks, earlier: SnapshotBlocks) -> bool:
-    """Whether a block holds out what an earlier one has in its train part."""
+def _shares(
+    ref: BlockRef, other: BlockRef, now: SnapshotBlocks, earlier: SnapshotBlocks, part: Part
+) -> bool:
+    """Whether a block holds out what an earlier one has in a part."""
     block, before = ref.open(), other.open()
     users = _earlier_positions(block.ids, before.ids)
     items = _items_before(now, earlier)
     indptr, held_out = block.truth()
     user, item = np.repeat(users, np.diff(indptr)), items[held_out]
     there = (user >= 0) & (item >= 0)
-    indptr, learnt = before.seen("train")
+    indptr, learnt = before.seen(part)
     owner = np.repeat(np.arange(other.rows), np.diff(indptr))
     columns = earlier.items.rows
     pairs, known = user[there] * columns + item[there], owner * columns + learnt
