@@ -283,9 +283,9 @@ def coverage(data_sets: int) -> dict[str, float]:
 
 
 def test_intervals_cover_roughly() -> None:
-    # 50 data sets: the share scatters by 3 points.
-    shares = coverage(50)
-    assert all(abs(share - 0.95) < 0.1 for share in shares.values()), shares
+    # 30 data sets: the share scatters by 4 points.
+    shares = coverage(30)
+    assert all(abs(share - 0.95) < 0.12 for share in shares.values()), shares
 
 
 @pytest.mark.long

@@ -58,8 +58,8 @@ def coverage(counts: Counts) -> float:
 def gini(counts: Counts) -> float:
     """How unevenly items are shown: 0 all alike, 1 one alone.
 
-    Formula: `sum of (2 j - n - 1) p(j) for j = 1 … n` / (n - 1), with p(j) the share of all entries that the item
-        listed j-th least has, n items; 0 where n = 1
+    Formula: `sum of (2 j - n - 1) p(j) for j = 1 … n` / (n - 1), with p(j) the share of all entries that the
+        item listed j-th least has, n items; 0 where n = 1
     Larger: few items have most of the places.
     Source: Shani & Gunawardana, "Evaluating recommendation systems", Recommender systems
         handbook, 2011, under coverage.

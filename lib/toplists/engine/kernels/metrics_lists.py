@@ -105,10 +105,10 @@ def diversity(evidence: Evidence, asked: Asked) -> Measured:
 def calibration(evidence: Evidence, asked: Asked) -> Measured:
     """How far the genres of a list are from those of what the user had seen, in nats.
 
-    Formula: `KL(p, q) = sum of p(g) ln(p(g) / q'(g))`, `q' = 0.99 q + 0.01 p`; p and q are the mean of the genres
-        of what the user had seen in the training part and of `L(u)`, each described item having 1 to share among its
-        genres. A list without described items has the worst, ln 100; users whose history is not described
-        do not count
+    Formula: `KL(p, q) = sum of p(g) ln(p(g) / q'(g))`, `q' = 0.99 q + 0.01 p`; p and q are the mean of the
+        genres of what the user had seen in the training part and of `L(u)`, each described item having 1 to
+        share among its genres. A list without described items has the worst, ln 100; users whose history is
+        not described do not count
     Larger: lists represent the user's interests worse.
     Source: Steck, "Calibrated recommendations", RecSys 2018.
     """
