@@ -31,6 +31,9 @@ A metric is named by its kind and, mostly, the number of places k that it looks 
 held-out items by value: `cumulative_hit_rate@10>=4`, `rating_hit_rate@10=5`. A figure is a sum over users
 divided by how many of them count (errors: by how many pairs); its interval comes from a bootstrap of users.
 What `evaluate.metrics` takes is said in the [operator's guide](operators-guide.md#the-gate).
+
+Each is tested with answers by hand and against a plain program. Those of `ranx` agree with ours user by user
+([metrics.md](../benchmarks/results/metrics.md) of the benchmarks).
 """
 
 _GROUPS: tuple[tuple[str, ModuleType, Mapping[str, Kind[Any]]], ...] = (
