@@ -35,6 +35,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
         1, "one row per bin of values, of which there are ten"
     ),
     ("dataset/held_out.py", "holds_learnt"): Allowed(1, "one answer per block of users"),
+    ("dataset/leakage.py", "check_popularity"): Allowed(1, "one number per block of items"),
     ("dataset/held_out.py", "_bounds"): Allowed(1, "two ids per block of users"),
     ("dataset/positions.py", "add_positions"): Allowed(
         1, "one count per bucket of consecutive ids, and a bucket holds many ids"
@@ -59,8 +60,12 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("engine/table_files.py", "replace_part_by_tasks"): Allowed(
         1, "name, size and statistics of each file written"
     ),
-    ("evaluation/measure.py", "judge"): Allowed(
-        1, "partial sums per block: resamples times figures, whatever the number of users"
+    ("evaluation/aggregation.py", "add_up"): Allowed(
+        1, "sums per contender and slice: resamples times figures, whatever the number of users"
+    ),
+    ("evaluation/slices.py", "largest_values"): Allowed(1, "a fixed number of values"),
+    ("evaluation/traits.py", "survey_traits"): Allowed(
+        1, "a row per block: how many users have how many likings, of which there is a cap"
     ),
     ("evaluation/list_counts.py", "count_lists"): Allowed(
         1, "one row of counts per range of users"

@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from toplists.config.metric_names import METRIC_KINDS, NIGHTLY_KINDS, Metric, parse_metric
+from toplists.config.metric_names import (
+    DECIDING_KINDS,
+    JUDGED_KINDS,
+    METRIC_KINDS,
+    Metric,
+    parse_metric,
+)
 from toplists.config.settings import Settings
 from toplists.engine.kernels.metric_kind import asked
 from toplists.engine.kernels.metrics import ALL_KINDS, KINDS
+from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS
 
 
 def test_any_kind_at_any_number_of_places() -> None:
@@ -53,8 +60,12 @@ def test_every_kind_that_is_computed_has_a_name() -> None:
     assert len(METRIC_KINDS) == len(ALL_KINDS)
 
 
-def test_the_night_measures_what_follows_from_lists_and_likings() -> None:
-    assert {kind for kind in KINDS if not KINDS[kind].needs} == {*NIGHTLY_KINDS}
+def test_one_contender_is_judged_by_what_it_lists() -> None:
+    assert {*KINDS, *EXPOSURE_KINDS} == {*JUDGED_KINDS}
+
+
+def test_what_decides_is_better_when_it_is_larger_and_has_intervals() -> None:
+    assert all(KINDS[kind].better == "larger" for kind in DECIDING_KINDS)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +104,13 @@ def test_what_is_said_of_a_name_that_is_none(name: str, message: str) -> None:
         ({"evaluate": {"metrics": ["ndgc@10"]}}, "there is no metric 'ndgc'. Did you mean ndcg?"),
         ({"evaluate": {"metrics": ["a@10"]}}, "there is no metric 'a'. Use one of hit_rate, "),
         (
-            {"evaluate": {"metrics": ["auc"]}},
-            "the nightly evaluation does not compute auc: use hit_rate, ",
+            {"evaluate": {"metrics": ["rbo@10"]}},
+            "rbo compares two runs, and is measured against what is live whenever something is: leave it",
         ),
-        ({"gate": {"metric": "novelty@10"}}, "does not compute novelty: use hit_rate, "),
+        (
+            {"gate": {"metric": "novelty@10"}},
+            "novelty does not say how well held-out items are ranked: decide by one of hit_rate, ",
+        ),
         ({"evaluate": {"metrics": [""]}}, "there is no metric ''"),
         ({"evaluate": {"metrics": ["ndcg"]}}, "'ndcg' has no whole number behind an @"),
         ({"evaluate": {"metrics": ["ndcg@ten"]}}, "has no whole number"),

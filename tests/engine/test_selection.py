@@ -80,8 +80,12 @@ def worlds(draw: st.DrawFn, numbers: np.ndarray = NUMBERS) -> World:
     )
 
 
-def assert_selected(found: Selection, open_scores: np.ndarray, judged: np.ndarray, k: int) -> None:
-    """Lists, scores and ranks are those of a plain sort of every row."""
+def assert_selected(
+    found: Selection, open_scores: np.ndarray, judged: np.ndarray, k: int, *, counts: bool = True
+) -> None:
+    """Lists, scores and ranks are those of a plain sort of every row, and so is how many are scored."""
+    if counts:
+        assert found.scored.tolist() == np.count_nonzero(~np.isnan(open_scores), axis=1).tolist()
     ranks, scores = [], []
     for row, own in enumerate(open_scores):
         order = sorted(np.flatnonzero(~np.isnan(own)), key=lambda item, own=own: (-own[item], item))
@@ -116,7 +120,11 @@ def test_factors(world: World, k: int) -> None:
         scores = world.users.astype(np.float64) @ world.items.T.astype(np.float64)
         # What is too large for float32 is no score.
         scores[np.abs(scores) > np.finfo(np.float32).max] = np.nan
-    assert_selected(by_factors(world, k), world.open_scores(scores), world.judged, k)
+    # Counted are items with vectors, not products.
+    in_range = not np.isnan(scores).any()
+    assert_selected(
+        by_factors(world, k), world.open_scores(scores), world.judged, k, counts=in_range
+    )
 
 
 @given(worlds(np.array([0.5, 0.500001, 0.50001, -0.5, 0.0, 1.0], np.float32)), st.integers(1, 11))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from adding import add_up
 
-from toplists.engine.kernels.bootstrap import no_sums, partial_sums
-from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metric_kind import Scale
-from toplists.engine.kernels.metrics import bounds
 from toplists.engine.kernels.outcomes import Measured
-from toplists.evaluation.comparison import Figure, compare, to_rows, value_columns
+from toplists.evaluation.comparison import Figure, compare, to_rows
 from toplists.lake.tables import METRICS as METRICS_TABLE
 
 METRICS = ("hit_rate@10", "ndcg@10")
@@ -31,12 +29,8 @@ def figures_of(*contenders: dict[str, np.ndarray]) -> dict[tuple[str, str, str],
 def figures_of_measured(
     *contenders: dict[str, Measured], scale: Scale = Scale()
 ) -> dict[tuple[str, str, str], Figure]:
-    metrics = tuple(contenders[0])
-    columns = value_columns(contenders, metrics)
-    hashes = hash_ids(map(str, range(len(columns.numerators))))
-    limits = np.tile(bounds(metrics, scale), len(contenders))
-    sums = partial_sums(*columns, hashes, 500, 1, limits)
-    figures = compare(CONTENDERS[: len(contenders)], metrics, sums, scale, 0.95)
+    added = [add_up(measured, scale) for measured in contenders]
+    figures = compare(dict(zip(CONTENDERS, added, strict=False)), 0.95)
     return {(figure.subject, figure.metric, figure.versus): figure for figure in figures}
 
 
@@ -105,9 +99,25 @@ def test_a_figure_has_the_users_who_count_in_it() -> None:
     }
 
 
-def test_refuses_sums_of_other_contenders() -> None:
-    with pytest.raises(ValueError, match="3 columns are not 2 contenders x 2 metrics"):
-        compare(("als", "popularity"), METRICS, no_sums(10, 3), Scale(), 0.95)
+def test_contenders_differ_in_what_is_measured_of_both() -> None:
+    ones, errors = Measured(np.ones(4), np.ones(4)), Measured(np.full(4, 0.25), np.ones(4))
+    scale = Scale(largest_error=1.0, most_targets=1)
+    # Only the first predicts values.
+    figures = figures_of_measured({HIT: ones, "rmse": errors}, {HIT: ones}, scale=scale)
+    assert [*figures] == [
+        ("als", HIT, ""),
+        ("als", "rmse", ""),
+        ("popularity", HIT, ""),
+        ("als", HIT, "popularity"),
+    ]
+    assert figures["als", "rmse", ""].value == 0.5
+
+
+def test_a_slice_of_too_few_users_has_no_figures() -> None:
+    three = {"als": add_up({HIT: Measured(np.ones(3), np.ones(3))})}
+    assert compare(three, 0.95, part="activity=low", min_users=4) == []
+    (figure,) = compare(three, 0.95, part="activity=low", min_users=3)
+    assert (figure.slice, figure.users) == ("activity=low", 3)
 
 
 def test_rows_fit_the_metrics_table() -> None:
@@ -117,3 +127,9 @@ def test_rows_fit_the_metrics_table() -> None:
     assert row["protocol"] == "last(5)"
     assert row["versus"] == "live"
     assert row["users"] == 7
+
+
+def test_an_end_that_is_not_there_is_null() -> None:
+    figure = Figure("als", "coverage@10", "", 0.3, float("nan"), float("nan"), 7)
+    (row,) = to_rows([figure], "2024-01-01-00000000", "last(5)")
+    assert (row["value"], row["low"], row["high"], row["slice"]) == (0.3, None, None, "")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from adding import add_up
 
 from toplists.config.evaluate import EvaluateSettings, GateSettings
-from toplists.engine.kernels.bootstrap import partial_sums
-from toplists.engine.kernels.draws import hash_ids
-from toplists.engine.kernels.metric_kind import Scale
-from toplists.engine.kernels.metrics import bounds, measure
+from toplists.engine.kernels.metrics import measure
 from toplists.engine.kernels.outcomes import liked_only, unknown_traits
-from toplists.evaluation.comparison import Figure, compare, value_columns
+from toplists.evaluation.comparison import Figure, compare
 from toplists.evaluation.gate import Verdict, decide
 from toplists.evaluation.list_checks import CheckResult
 
@@ -196,20 +194,14 @@ class TestPlanted:
         """Figures of models given as scores float64[users, catalogue]."""
         indptr = np.arange(self.users + 1, dtype=np.int64) * self.held_out
         truth = np.tile(np.arange(self.held_out, dtype=np.int32), self.users)
-        measured = []
-        for _, scores in contenders:
+        added = {}
+        for name, scores in contenders:
             order = np.argsort(-scores, axis=1)[:, :50].astype(np.int32)
             listed = np.where(np.isfinite(np.take_along_axis(scores, order, axis=1)), order, -1)
             outcomes = liked_only(listed.astype(np.int32), indptr, truth)
-            measured.append(measure(outcomes, unknown_traits(self.catalogue), METRICS))
-        sums = partial_sums(
-            *value_columns(measured, METRICS),
-            hash_ids(map(str, range(self.users))),
-            1000,
-            1,
-            np.tile(bounds(METRICS, Scale()), len(contenders)),
-        )
-        return compare([name for name, _ in contenders], METRICS, sums, Scale(), 0.95)
+            measured = measure(outcomes, unknown_traits(self.catalogue), METRICS)
+            added[name] = add_up(measured, resamples=1000)
+        return compare(added, 0.95)
 
     def scores(self, quality: float, seed: int) -> np.ndarray:
         """Noise; held-out items, which are the first positions, are lifted by `quality`."""

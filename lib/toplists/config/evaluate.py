@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from toplists.config.metric_names import NIGHTLY_KINDS, NightlyMetric
+from toplists.config.metric_names import JUDGED_KINDS, DecidingMetric, JudgedMetric
 from toplists.config.section import Section, Share
+
+_SLICES = ("activity", "tenure", "popularity")
+
+
+def check_slice(name: str) -> str:
+    """The name, if figures can be told apart for it.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    kind, _, attribute = name.partition(":")
+    if name not in _SLICES and (kind not in ("user", "item") or not attribute):
+        raise ValueError(
+            f"there are no slices {name!r}: use {', '.join(_SLICES)}, or an attribute as user:NAME, item:NAME "
+            "or item:genres"
+        )
+    return name
+
+
+SliceName: TypeAlias = Annotated[str, AfterValidator(check_slice)]
 
 
 class EvaluateSettings(Section):
-    metrics: Annotated[tuple[NightlyMetric, ...], Field(min_length=1)] = Field(
+    metrics: Annotated[tuple[JudgedMetric, ...], Field(min_length=1)] = Field(
         ("hit_rate@10", "recall@10", "ndcg@10", "hit_rate@50", "recall@50", "ndcg@50"),
-        description=f"What is measured: {', '.join(NIGHTLY_KINDS)}, at any number of places.",
+        description=(
+            f"What is measured: {', '.join(JUDGED_KINDS)}; most at a number of places (docs/metrics.md)."
+        ),
+    )
+    slices: tuple[SliceName, ...] = Field(
+        ("activity", "popularity"),
+        description=(
+            "What figures are told apart for: activity, tenure or user:NAME of users, popularity, item:genres or "
+            "item:NAME of what was held out."
+        ),
+    )
+    min_slice_users: int = Field(
+        50, ge=1, description="Users that a slice needs; smaller ones have no figures."
     )
 
-    @field_validator("metrics")
+    @field_validator("metrics", "slices")
     @classmethod
-    def _none_twice(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
-        for name in metrics:
-            if metrics.count(name) > 1:
+    def _none_twice(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if names.count(name) > 1:
                 raise ValueError(f"{name} is there twice: leave one out")
-        return metrics
+        return names
 
 
 class GateSettings(Section):
-    metric: NightlyMetric = Field(
+    metric: DecidingMetric = Field(
         "ndcg@10", description="The metric that decides, one of evaluate.metrics."
     )
     max_loss: Share = Field(

@@ -35,11 +35,17 @@ WHOLE_KINDS = ("auc", "rmse", "mae", "mse", "predictable")
 
 METRIC_KINDS = (*PLACED_KINDS, *VALUED_KINDS, *WHOLE_KINDS)
 
-NIGHTLY_KINDS = (
+RUN_KINDS = ("jaccard", "rbo")
+"""Kinds that compare the lists of two runs."""
+
+JUDGED_KINDS = tuple(kind for kind in METRIC_KINDS if kind not in RUN_KINDS)
+"""Kinds that say something of one contender."""
+
+DECIDING_KINDS = (
     *("hit_rate", "precision", "recall", "capped_recall", "ndcg", "map", "mrr", "arhr"),
-    "user_coverage",
+    *("graded_ndcg", "cumulative_hit_rate", "auc"),
 )
-"""Kinds that follow from lists and held-out likings, which is what `evaluate` hands to its metrics."""
+"""Kinds that say how well held-out items are ranked, larger being better."""
 
 LARGEST_CUTOFF = 1_000
 """The length of the longest lists that are made."""
@@ -104,22 +110,38 @@ def parse_metric(name: str) -> Metric:
     return Metric(kind, int(cutoff), comparison, float(value))
 
 
-def check_nightly(name: str) -> str:
-    """The name, if it is that of a metric that `evaluate` can compute.
+def check_judged(name: str) -> str:
+    """The name, if it is that of a metric of one contender.
 
     Raises:
-        ValueError: it is not. The message says what it can.
+        ValueError: it is not. The message says what is.
     """
     kind = parse_metric(name).kind
-    if kind not in NIGHTLY_KINDS:
+    if kind in RUN_KINDS:
         raise ValueError(
-            f"the nightly evaluation does not compute {kind}: use {', '.join(NIGHTLY_KINDS)}, with @ and a "
-            "number of places"
+            f"{kind} compares two runs, and is measured against what is live whenever something is: leave "
+            "it out here"
         )
     return name
 
 
-NightlyMetric: TypeAlias = Annotated[str, AfterValidator(check_nightly)]
+def check_deciding(name: str) -> str:
+    """The name, if it is that of a metric by which one model is better than another.
+
+    Raises:
+        ValueError: it is not. The message says what is.
+    """
+    kind = parse_metric(name).kind
+    if kind not in DECIDING_KINDS:
+        raise ValueError(
+            f"{kind} does not say how well held-out items are ranked: decide by one of "
+            f"{', '.join(DECIDING_KINDS)}"
+        )
+    return name
+
+
+JudgedMetric: TypeAlias = Annotated[str, AfterValidator(check_judged)]
+DecidingMetric: TypeAlias = Annotated[str, AfterValidator(check_deciding)]
 
 
 def _is_whole(text: str) -> bool:

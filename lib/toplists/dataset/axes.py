@@ -29,14 +29,14 @@ def user_axis(
     training does.
 
     Args:
-        opinions: `[user_id, item_id, weight, last_time, …]`.
+        opinions: `[user_id, item_id, weight, event_time, last_time, …]`.
         seen: Their number.
         attributes: The table `users`.
         as_of: End of what is known.
         settings: `active_days`, `segment_by` and `max_segments`.
 
     Returns:
-        `[user_id, user_pos, interactions, trained, last_time, eligible, segment]`.
+        `[user_id, user_pos, interactions, trained, first_time, last_time, eligible, segment]`.
     """
     active = F.lit(True)
     if settings.active_days is not None:
@@ -58,14 +58,14 @@ def item_axis(
     """Every item with position, counts, and whether it may be recommended at `as_of`.
 
     Args:
-        opinions: `[user_id, item_id, weight, last_time, …]`.
+        opinions: `[user_id, item_id, weight, event_time, last_time, …]`.
         seen: Their number.
         catalogue: The table `items`.
         as_of: End of what is known.
         stop_items: Items that may not.
 
     Returns:
-        `[item_id, item_pos, interactions, trained, last_time, recommendable]`.
+        `[item_id, item_pos, interactions, trained, first_time, last_time, recommendable]`.
     """
     # Or a few more, where it does not matter for their positions.
     size = seen.interactions
@@ -80,6 +80,7 @@ def _axis(opinions: DataFrame, id_column: str, position: str, size: int) -> Data
     rows = opinions.groupBy(id_column).agg(
         F.count(F.lit(1)).alias("interactions"),
         F.count_if(F.col("weight") > 0).alias("trained"),
+        F.min("event_time").alias("first_time"),
         F.max("last_time").alias("last_time"),
     )
     return add_positions(rows, id_column, position, size)

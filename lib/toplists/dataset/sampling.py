@@ -87,7 +87,8 @@ def allowed_items(negatives: Negatives, block: Block, rows: Rows, n_items: int) 
     Returns:
         A row per user of `rows`, as `Candidates.allowed` takes them.
     """
-    held_out = ItemSets(*block.held_out()).of(rows)
+    judged = block.held_out()
+    held_out = ItemSets(judged.indptr, judged.items).of(rows)
     if isinstance(negatives, Drawn):
         ids = block.ids.take(pa.array(rows)).to_pylist()
         others = draw_negatives(

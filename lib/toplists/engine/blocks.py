@@ -113,6 +113,19 @@ class Rows(NamedTuple):
         return Rows(np.array([0, own.stop - own.start]), self.indices[own], self.data[own], weights)
 
 
+class HeldOut(NamedTuple):
+    """What is held out of rows: sorted columns, as `indptr` int64[rows + 1], `items` int32[entries].
+
+    `liked` bool[entries] says whether it was; `values` float32[entries] are NaN where there is no value to
+    be learnt.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int32]
+    liked: npt.NDArray[np.bool_]
+    values: npt.NDArray[np.float32]
+
+
 class Block:
     """An open block: `rows` rows of sorted column positions with weight and holdout flag.
 
@@ -195,9 +208,11 @@ class Block:
         """The held-out likings of each row's owner: `(indptr, indices)`."""
         return _select(self.indptr, self.indices, self.holdout & (self.weights > 0))
 
-    def held_out(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        """Everything that is held out of each row, liked or not: `(indptr, indices)`."""
-        return _select(self.indptr, self.indices, self.holdout)
+    def held_out(self) -> HeldOut:
+        """Everything that is held out and says anything: likings, and values whether liked or not."""
+        kept = self.holdout & ((self.weights > 0) | ~np.isnan(self.values))
+        indptr, items = _select(self.indptr, self.indices, kept)
+        return HeldOut(indptr, items, self.weights[kept] > 0, self.values[kept])
 
 
 def _select(

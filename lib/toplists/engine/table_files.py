@@ -51,7 +51,7 @@ def replace_part_by_tasks(
     def write(piece: T) -> Iterator[pa.RecordBatch]:
         path = f"{inner}/part-{uuid4()}.snappy.parquet"
         with written(name):
-            (folder / inner).mkdir(exist_ok=True)
+            (folder / inner).mkdir(parents=True, exist_ok=True)
             flat = _write(function(piece), folder / path, columns)
         if flat is not None:
             size = (folder / path).stat().st_size

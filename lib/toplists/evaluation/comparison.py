@@ -7,15 +7,15 @@ the paired bootstrap's: what makes a user easy or hard for everybody cancels out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from toplists.engine.kernels.bootstrap import Sums, interval, resampled_means
-from toplists.engine.kernels.metric_kind import Scale
-from toplists.engine.kernels.metrics import bounds, finished
-from toplists.engine.kernels.outcomes import Floats, Measured
+from toplists.engine.kernels.metrics import finished
+from toplists.engine.kernels.outcomes import Floats
 from toplists.lake.bookkeeping import Row
 
 POPULARITY = "popularity"
@@ -30,7 +30,8 @@ class Figure:
     """One figure about a contender, as the `metrics` table keeps it.
 
     With an empty `versus` it is the subject's own, over `users` who count in it, else the difference
-    subject - versus.
+    subject - versus. `low` and `high` are the ends of its interval, NaN where it has none. `slice` is the
+    part of the users, or of what was held out, that it is about; empty = all.
     """
 
     subject: str
@@ -40,72 +41,88 @@ class Figure:
     low: float
     high: float
     users: int
+    slice: str = ""
 
 
-def value_columns(measured: Sequence[Mapping[str, Measured]], metrics: Sequence[str]) -> Measured:
-    """What users add to the figures of all contenders, in the layout that `compare` expects.
+@dataclass(frozen=True)
+class Added:
+    """What the users of a contender add up to: `sums` with a column per metric, and their `bounds`."""
 
-    Args:
-        measured: Per contender, by metric; the same users in the same order.
-        metrics: Names of the metrics to keep, in order.
+    metrics: tuple[str, ...]
+    sums: Sums
+    bounds: Floats
 
-    Returns:
-        Numerators and denominators float64[n_users, n_contenders * n_metrics], all metrics of the first
-        contender first.
-    """
-    columns = [values[metric] for values in measured for metric in metrics]
-    return Measured(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
+    def spread(self) -> Spread:
+        """The figures, and how they would be for other users like these."""
+        mean, resampled = resampled_means(self.sums, self.bounds)
+        return Spread(finished(mean, self.metrics), finished(resampled, self.metrics))
+
+
+class Spread(NamedTuple):
+    """Figures float64[metrics], and those of every resample float64[resamples, metrics]; NaN = of nobody."""
+
+    values: Floats
+    resampled: Floats
 
 
 def compare(
-    contenders: Sequence[str],
-    metrics: Sequence[str],
-    sums: Sums,
-    scale: Scale,
-    confidence: float,
+    contenders: Mapping[str, Added], confidence: float, *, part: str = "", min_users: int = 1
 ) -> list[Figure]:
     """Every contender's figures, then the candidate's difference to every other contender.
 
     Args:
-        contenders: Names; the first is the candidate.
-        metrics: Names of the metrics.
-        sums: Of `bootstrap.partial_sums` over `value_columns`, added up over all blocks.
-        scale: What bounded the metrics of users.
+        contenders: What their users add up to, by name; the first is the candidate.
         confidence: Probability that an interval is meant to cover.
+        part: The slice that the users are of.
+        min_users: Users that a figure needs.
 
     Returns:
-        The figures, the candidate's first, without those for which there was no user to measure.
-
-    Raises:
-        ValueError: `sums` has another number of columns.
+        The figures, the candidate's first, without those of too few users.
     """
-    columns = len(sums.users)
-    if columns != len(contenders) * len(metrics):
-        raise ValueError(
-            f"{columns} columns are not {len(contenders)} contenders x {len(metrics)} metrics"
+    spreads = {name: added.spread() for name, added in contenders.items()}
+    found = [
+        figure
+        for name, added in contenders.items()
+        for figure in _figures(
+            name, "", added.metrics, spreads[name], added.sums.users, part, confidence
         )
-    mean, resampled = resampled_means(sums, np.tile(bounds(metrics, scale), len(contenders)))
-    values = _with_differences(mean[np.newaxis], metrics)[0].ravel()
-    low, high = interval(
-        _with_differences(resampled, metrics).reshape(len(resampled), -1), confidence
-    )
-    counted = sums.users.reshape(len(contenders), len(metrics))
-    users = np.concatenate((counted, np.minimum(counted[0], counted[1:]))).ravel()
-
-    measured = [(name, "") for name in contenders]
-    measured += [(contenders[0], other) for other in contenders[1:]]
-    names = [(subject, metric, versus) for subject, versus in measured for metric in metrics]
-    return [
-        Figure(*name, float(values[i]), float(low[i]), float(high[i]), int(users[i]))
-        for i, name in enumerate(names)
-        if not np.isnan(values[i])
     ]
+    candidate, *others = contenders
+    for other in others:
+        mine, theirs = (contenders[name].metrics for name in (candidate, other))
+        shared = tuple(metric for metric in mine if metric in theirs)
+        if shared:
+            one, two = (
+                _only(contenders[name], spreads[name], shared) for name in (candidate, other)
+            )
+            difference = Spread(*(left - right for left, right in zip(one[0], two[0], strict=True)))
+            users = np.minimum(one[1], two[1])
+            found += _figures(candidate, other, shared, difference, users, part, confidence)
+    return [figure for figure in found if figure.users >= max(1, min_users)]
 
 
-def _with_differences(means: Floats, metrics: Sequence[str]) -> Floats:
-    """The figures of float64[n, columns], then candidate - other: float64[n, figures, metrics]."""
-    figures = finished(means.reshape(len(means), -1, len(metrics)), metrics)
-    return np.concatenate([figures, figures[:, :1] - figures[:, 1:]], axis=1)
+def _only(added: Added, spread: Spread, metrics: Sequence[str]) -> tuple[Spread, Floats]:
+    """The figures of some of the metrics, and their users."""
+    columns = [added.metrics.index(metric) for metric in metrics]
+    users = added.sums.users[columns].astype(np.float64)
+    return Spread(spread.values[columns], spread.resampled[:, columns]), users
+
+
+def _figures(
+    subject: str,
+    versus: str,
+    metrics: Sequence[str],
+    spread: Spread,
+    users: np.ndarray,
+    part: str,
+    confidence: float,
+) -> Iterator[Figure]:
+    low, high = interval(spread.resampled, confidence)
+    for place, metric in enumerate(metrics):
+        value = float(spread.values[place])
+        if not np.isnan(value):
+            ends = float(low[place]), float(high[place])
+            yield Figure(subject, metric, versus, value, *ends, int(users[place]), part)
 
 
 def to_rows(figures: Sequence[Figure], run_id: str, protocol: str) -> list[Row]:
@@ -116,4 +133,9 @@ def to_rows(figures: Sequence[Figure], run_id: str, protocol: str) -> list[Row]:
         run_id: Run that was measured.
         protocol: How the holdout was chosen, such as `last(5)`.
     """
-    return [{"run_id": run_id, "protocol": protocol, **asdict(figure)} for figure in figures]
+    return [{"run_id": run_id, "protocol": protocol, **_row(figure)} for figure in figures]
+
+
+def _row(figure: Figure) -> Row:
+    ends = {"low": figure.low, "high": figure.high}
+    return asdict(figure) | {name: None if np.isnan(end) else end for name, end in ends.items()}

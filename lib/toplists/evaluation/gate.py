@@ -128,7 +128,9 @@ class _Comparison:
 
 def _comparisons(figures: Sequence[Figure], settings: GateSettings) -> list[_Comparison]:
     """The candidate against popularity and live, as far as they were measured."""
-    deciding = [figure for figure in figures if figure.metric == settings.metric]
+    deciding = [
+        figure for figure in figures if figure.metric == settings.metric and not figure.slice
+    ]
     own = {figure.subject: figure.value for figure in deciding if not figure.versus}
     return [
         _judge(figure, own[figure.subject], own[figure.versus], settings)

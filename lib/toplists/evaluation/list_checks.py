@@ -163,6 +163,7 @@ def to_rows(results: Sequence[CheckResult], run_id: str) -> list[Row]:
             "low": None,
             "high": None,
             "users": None,
+            "slice": "",
         }
         for result in results
     ]

@@ -223,6 +223,7 @@ SNAPSHOT_USERS = Table(
         Column("last_time", TIMESTAMP, "Newest event, if any has a time.", True),
         Column("eligible", BOOLEAN, "Whether the user gets a list (recommend.active_days)."),
         Column("segment", STRING, "Segment (recommend.segment_by); null = none.", True),
+        Column("first_time", TIMESTAMP, "Time of the oldest interaction, if any has one.", True),
     ),
     key=("run_id", "user_id"),
     writer="spark",
@@ -389,9 +390,55 @@ METRICS = Table(
         Column("low", DOUBLE, "Lower end of its bootstrap interval.", True),
         Column("high", DOUBLE, "Upper end of its bootstrap interval.", True),
         Column("users", LONG, "Users it is the mean over.", True),
+        Column(
+            "slice",
+            STRING,
+            "Part of the users or of the held-out items it is about, such as `activity=low`; null or empty = "
+            "all.",
+            True,
+        ),
     ),
-    key=("run_id", "subject", "protocol", "metric", "versus"),
+    key=("run_id", "subject", "protocol", "metric", "versus", "slice"),
     writer="driver",
+)
+
+USER_METRICS = Table(
+    name="user_metrics",
+    purpose=(
+        "What every contender came to for every user it was judged on: the list, what became of the "
+        "held-out items, the figures. Another mean of them needs no other fit."
+    ),
+    columns=(
+        RUN_ID,
+        Column("subject", STRING, "Contender that was judged."),
+        Column("fold", STRING, "Fold of the protocol; `holdout` for a night."),
+        USER_ID,
+        Column("user_pos", INT, "Position of the user in this run."),
+        Column("trained", INT, "Likings of the user that were learnt from."),
+        Column("items", array_of(INT), "Positions of the items listed, best first."),
+        Column("personal", INT, "How many of them the model itself put there, not the fallback."),
+        Column("candidates", INT, "Items that could have been listed."),
+        Column("scored", INT, "Those of them that the model has a score of."),
+        Column(
+            "targets",
+            array_of(
+                struct_of(
+                    Column("item_pos", INT, "Position of a held-out item."),
+                    Column("liked", BOOLEAN, "Whether it counts as a liking."),
+                    Column("value", FLOAT, "Its value; null = none to be learnt.", True),
+                    Column(
+                        "score", DOUBLE, "What the model gave it; null = it has no score.", True
+                    ),
+                    Column("rank", INT, "Its place among the candidates, from 1; 0 = no score."),
+                )
+            ),
+            "The held-out items of the user, in order of position.",
+        ),
+        Column("values", map_of(DOUBLE), "Figures of this user by name, as `ndcg@10`."),
+    ),
+    key=("run_id", "subject", "fold", "user_id"),
+    writer="spark",
+    partition_by=("run_id", "subject", "fold"),
 )
 
 PUBLICATIONS = Table(
@@ -466,6 +513,7 @@ TABLES: tuple[Table, ...] = (
     SIMILAR_ITEMS,
     POPULAR_ITEMS,
     METRICS,
+    USER_METRICS,
     PUBLICATIONS,
     RUNS,
 )

@@ -19,7 +19,7 @@ from toplists.publish.leftovers import remove_leftovers
 
 _LOG = logging.getLogger(__name__)
 
-_BY_RUN = tuple(table for table in TABLES if table.partition_by == ("run_id",))
+_BY_RUN = tuple(table for table in TABLES if table.partition_by[:1] == ("run_id",))
 _BY_MODEL = tuple(table for table in TABLES if table.partition_by == ("model_id",))
 _SNAPSHOT = (INTERACTIONS, SNAPSHOT_USERS, SNAPSHOT_ITEMS)
 

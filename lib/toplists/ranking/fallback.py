@@ -50,8 +50,9 @@ class Filler:
         *,
         seen: npt.NDArray[np.int32],
         segment: int,
+        allowed: npt.NDArray[np.int32] | None = None,
     ) -> None:
-        """Append to one list, in place, what is neither in it nor seen.
+        """Append to one list, in place, what is neither in it nor seen, and of `allowed` if that is given.
 
         Args:
             items: int32[n], best first, -1 behind the end.
@@ -59,20 +60,25 @@ class Filler:
             sources: int8[n]; what the k-th ranking adds gets k + 1.
             seen: Items not to be listed.
             segment: The user's, by its place among the segments.
+            allowed: int32[…], the only items that may be listed.
         """
         have = int(np.count_nonzero(items >= 0))
         for place in range(len(self._fallback.chain)):
             if have == len(items):
                 return
             order, values = self._order(place, segment)
-            # No more of the front than this can be excluded: there is enough, or nothing behind it.
-            front = slice(0, len(items) + len(seen))
-            candidates = order[front]
-            free = ~np.isin(candidates, seen) & ~np.isin(candidates, items[:have])
-            added = candidates[free][: len(items) - have]
+            if allowed is None:
+                # No more of the front than this can be excluded: there is enough, or nothing behind it.
+                front = slice(0, len(items) + len(seen))
+                order, values = order[front], values[front]
+            else:
+                open_to_user = np.isin(order, allowed)
+                order, values = order[open_to_user], values[open_to_user]
+            free = ~np.isin(order, seen) & ~np.isin(order, items[:have])
+            added = order[free][: len(items) - have]
             filled = slice(have, have + len(added))
             items[filled] = added
-            scores[filled] = values[front][free][: len(added)]
+            scores[filled] = values[free][: len(added)]
             sources[filled] = place + 1
             have += len(added)
 

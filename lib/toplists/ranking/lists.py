@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_flags, all_ids, tiles
+from toplists.engine.kernels.candidates import no_sets
 from toplists.engine.lists import lists_of
 from toplists.engine.shapes import ItemWeights, Shape
 from toplists.engine.storage import open_array
 from toplists.engine.tasks import Tasks
 from toplists.ranking.fallback import Fallback, Filler
 from toplists.ranking.reasons import FEW_ITEMS, FEW_NEIGHBOURS, SEEN_EVERYTHING_ELSE
-from toplists.ranking.scoring import PERSONAL, ListTile, list_tiles
+from toplists.ranking.scoring import PERSONAL, Judged, ListTile, list_tiles
 
 PLACEMENT = "default"
 SCHEMA_VERSION = 1
@@ -196,4 +197,6 @@ def _empty_lists(users: int, n: int) -> ListTile:
         items=np.full((users, n), -1, dtype=np.int32),
         scores=np.full((users, n), np.nan),
         sources=np.zeros((users, n), dtype=np.int8),
+        targets=no_sets(users),
+        judged=Judged(np.empty(0, np.int64), np.empty(0), np.zeros(users, np.int64)),
     )

@@ -50,18 +50,52 @@ class Selection(NamedTuple):
 
     `items` int32[users, k] positions, best first, -1 behind the end; `scores` float64[users, k], NaN
     behind the end. `target_ranks` int64[targets] is 1 for the best candidate of its user, 0 for what is
-    none; `target_scores` float64[targets], NaN for what is none.
+    none; `target_scores` float64[targets], NaN for what is none. `scored` int64[users], how many
+    candidates there were.
     """
 
     items: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float64]
     target_ranks: npt.NDArray[np.int64]
     target_scores: npt.NDArray[np.float64]
+    scored: npt.NDArray[np.int64]
 
 
 def no_sets(rows: int) -> ItemSets:
     """An empty set for each row."""
     return ItemSets(np.zeros(rows + 1, dtype=np.int64), np.empty(0, dtype=np.int32))
+
+
+def holds(
+    sets: ItemSets, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int32]
+) -> npt.NDArray[np.bool_]:
+    """Whether the set of each of `rows` holds the item: bool[items]."""
+    stride = np.int64(1 + max(int(sets.items.max(initial=0)), int(items.max(initial=0))))
+    own = np.repeat(np.arange(len(sets.indptr) - 1), np.diff(sets.indptr)) * stride + sets.items
+    keys = rows * stride + items
+    if not len(own):
+        return np.zeros(len(keys), dtype=np.bool_)
+    slots = np.minimum(np.searchsorted(own, keys), len(own) - 1)
+    held: npt.NDArray[np.bool_] = own[slots] == keys
+    return held
+
+
+def count_open(usable: npt.NDArray[np.bool_], candidates: Candidates) -> npt.NDArray[np.int64]:
+    """How many of the `usable` bool[items] each user may have: int64[users]."""
+    seen, allowed = candidates
+    if allowed is None:
+        return int(np.count_nonzero(usable)) - _count_in_rows(usable[seen.items], seen.indptr)
+    owner = np.repeat(np.arange(len(allowed.indptr) - 1), np.diff(allowed.indptr))
+    is_open = usable[allowed.items] & ~holds(seen, owner, allowed.items)
+    return _count_in_rows(is_open, allowed.indptr)
+
+
+def _count_in_rows(
+    flags: npt.NDArray[np.bool_], indptr: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    before = np.concatenate(([0], np.cumsum(flags, dtype=np.int64)))
+    counts: npt.NDArray[np.int64] = np.diff(before[indptr])
+    return counts
 
 
 class Masks(NamedTuple):

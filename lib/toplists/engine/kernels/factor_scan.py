@@ -22,6 +22,7 @@ from toplists.engine.kernels.candidates import (
     Masks,
     Selection,
     as_masks,
+    count_open,
     no_sets,
 )
 from toplists.engine.kernels.compiling import compiled
@@ -87,7 +88,9 @@ def select_by_factors(
         _scan(users, norms, tiles.frozen(), masks, judged, *heaps, rounded)
     sort_heaps(*heaps)
     found = np.isfinite(judged.scores)
-    return Selection(*heaps, np.where(found, judged.preceding + 1, 0), judged.scores)
+    ranks = np.where(found, judged.preceding + 1, 0)
+    scored = np.where(np.isfinite(norms), count_open(items.all_usable, candidates), 0)
+    return Selection(*heaps, ranks, judged.scores, scored)
 
 
 @compiled

@@ -12,6 +12,7 @@ from toplists.engine.kernels.candidates import (
     Masks,
     Selection,
     as_masks,
+    count_open,
     frozen_sets,
     is_open,
     mark,
@@ -62,7 +63,8 @@ def select_by_order(
     found = ranks > 0
     target_scores = np.full(len(ranks), np.nan)
     target_scores[found] = order_scores[places[sets.items[found]]]
-    return Selection(items, scores, ranks, target_scores)
+    scored = count_open(places >= 0, candidates)
+    return Selection(items, scores, ranks, target_scores, scored)
 
 
 @compiled

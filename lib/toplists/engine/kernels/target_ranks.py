@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toplists.engine.kernels.candidates import Candidates, ItemSets, frozen_sets
+from toplists.engine.kernels.candidates import Candidates, ItemSets, frozen_sets, holds
 from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.topk import (
@@ -52,25 +52,11 @@ def judge_targets(
         tiles = items.of(positions).frozen()
         _score_pairs(tile, tiles, frozen(indptr[first : end + 1]), wanted, scores, rounded)
     owner = np.repeat(np.arange(len(users)), np.diff(indptr))
-    masked = _holds(candidates.seen, owner, wanted)
+    masked = holds(candidates.seen, owner, wanted)
     if candidates.allowed is not None:
-        masked |= ~_holds(candidates.allowed, owner, wanted)
+        masked |= ~holds(candidates.allowed, owner, wanted)
     scores[masked] = np.nan
     return Judged(targets, scores, np.zeros(len(wanted), dtype=np.int64))
-
-
-def _holds(
-    sets: ItemSets, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int32]
-) -> npt.NDArray[np.bool_]:
-    """Whether each row's set holds an item: bool[items]."""
-    stride = np.int64(1 + max(int(sets.items.max(initial=0)), int(items.max(initial=0))))
-    own = np.repeat(np.arange(len(sets.indptr) - 1), np.diff(sets.indptr)) * stride + sets.items
-    keys = rows * stride + items
-    if not len(own):
-        return np.zeros(len(keys), dtype=np.bool_)
-    slots = np.minimum(np.searchsorted(own, keys), len(own) - 1)
-    held: npt.NDArray[np.bool_] = own[slots] == keys
-    return held
 
 
 @compiled

@@ -100,6 +100,12 @@ class VectorTiles:
         chosen: npt.NDArray[np.int32] = positions[self._usable[positions]]
         return chosen
 
+    @property
+    def all_usable(self) -> npt.NDArray[np.bool_]:
+        """Which items may be chosen: bool[items]."""
+        flags: npt.NDArray[np.bool_] = self._usable
+        return flags
+
     @cached_property
     def _whole(self) -> Tiles:
         return self.of(self._order)

@@ -73,6 +73,7 @@ def select_by_weights(
     sets = frozen_sets(targets or no_sets(users))
     ranks = np.zeros(len(sets.items), dtype=np.int64)
     scores = np.full(len(sets.items), np.nan)
+    scored = np.zeros(users, dtype=np.int64)
     scratch = _Scratch(
         np.zeros(n_items),
         np.full(n_items, -1, dtype=np.int64),
@@ -90,9 +91,10 @@ def select_by_weights(
         sets,
         ranks,
         scores,
+        scored,
     )
     sort_heaps(*heaps)
-    return Selection(*heaps, ranks, scores)
+    return Selection(*heaps, ranks, scores, scored)
 
 
 @compiled
@@ -108,6 +110,7 @@ def _sum_rows(
     targets: ItemSets,
     target_ranks: npt.NDArray[np.int64],
     target_scores: npt.NDArray[np.float64],
+    scored: npt.NDArray[np.int64],
 ) -> None:
     for user in range(len(items)):
         count = _add_up(history, weights, scratch, user)
@@ -123,6 +126,7 @@ def _sum_rows(
                 left += 1
             else:
                 scratch.touched[item] = -1
+        scored[user] = left
         for entry in range(targets.indptr[user], targets.indptr[user + 1]):
             target = targets.items[entry]
             if scratch.touched[target] == user:

@@ -8,13 +8,12 @@ from dataclasses import asdict
 
 from toplists.dataset.snapshot import Snapshot
 from toplists.errors import ConfigurationError, GateRefusedError
-from toplists.evaluation.comparison import LIVE, POPULARITY, Figure, compare
+from toplists.evaluation.comparison import LIVE, POPULARITY, Figure
 from toplists.evaluation.comparison import to_rows as figure_rows
 from toplists.evaluation.gate import Verdict, decide
 from toplists.evaluation.list_checks import CheckResult, ListCounts, LiveUsers, check_lists
 from toplists.evaluation.list_checks import to_rows as check_rows
 from toplists.evaluation.list_counts import ListFiles, count_lists
-from toplists.evaluation.measure import judge
 from toplists.lake.bookkeeping import replace_rows
 from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Outcome, Run
@@ -26,6 +25,7 @@ from toplists.lake.tables import (
     SNAPSHOT_ITEMS,
     SNAPSHOT_USERS,
 )
+from toplists.pipeline.judgement import Contender, judge_night
 from toplists.pipeline.steps.fits import (
     FitPlan,
     changed_preparation,
@@ -65,7 +65,7 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
         has_live=live is not None,
         changed=changed_preparation(place, run),
     )
-    users = figures[0].users if figures else 0
+    users = max((figure.users for figure in figures), default=0)
     return Outcome(
         detail=f"{plan.candidate.model.name} on {users:,} held-out users: "
         + ("passed" if verdict.passed else "refused"),
@@ -96,23 +96,16 @@ def stored_verdict(place: Workplace, run: Run) -> Verdict | None:
 
 
 def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[Figure]:
-    fallback = open_fallback(place, run, snapshot, plan.judged_fallback)
-    contenders = {plan.candidate.model.name: open_fit(place, run, snapshot, plan.candidate)}
-    contenders.setdefault(POPULARITY, open_fit(place, run, snapshot, plan.popularity))
+    fits = {plan.candidate.model.name: plan.candidate}
+    fits.setdefault(POPULARITY, plan.popularity)
     if plan.live is not None:
-        contenders[LIVE] = open_fit(place, run, snapshot, plan.live)
-    gate = place.settings.gate
-    totals = judge(
-        place.spark,
-        snapshot.blocks(place.settings.engine.block_entries).users,
-        contenders,
-        fallback,
-        place.settings.evaluate.metrics,
-        resamples=gate.resamples,
-        seed=plan.candidate.seed,
-        tile_bytes=place.settings.engine.tile_bytes,
-    )
-    return compare(totals.contenders, totals.metrics, totals.sums, totals.scale, gate.confidence)
+        fits[LIVE] = plan.live
+    contenders = {
+        name: Contender(open_fit(place, run, snapshot, fit), fit.learns_values)
+        for name, fit in fits.items()
+    }
+    fallback = open_fallback(place, run, snapshot, plan.judged_fallback)
+    return judge_night(place, snapshot, contenders, fallback, seed=plan.candidate.seed)
 
 
 def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:

@@ -62,7 +62,11 @@ def _facts(rows: Sequence[Row], step: str, states: Sequence[str]) -> Row:
 
 def _metrics(dataset: Dataset, run_id: str, model: str) -> list[MetricLine]:
     rows = read_rows(dataset, METRICS, run_id=run_id)
-    values = {(row["subject"], row["metric"]): row["value"] for row in rows if not row["versus"]}
+    values = {
+        (row["subject"], row["metric"]): row["value"]
+        for row in rows
+        if not row["versus"] and not row["slice"]
+    }
     return [
         MetricLine(
             metric,
