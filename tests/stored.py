@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,12 @@ Pair = tuple[str, str, float, datetime | None]
 
 
 def store_snapshot(
-    spark: SparkSession, no_rows: Path, folder: Path, pairs: Sequence[Pair]
+    spark: SparkSession,
+    no_rows: Path,
+    folder: Path,
+    pairs: Sequence[Pair],
+    protocol: str = "last(5)",
+    held_out: Collection[tuple[str, str]] = (),
 ) -> Snapshot:
     """Store the pairs as the snapshot of a run in a new dataset.
 
@@ -34,6 +39,8 @@ def store_snapshot(
         no_rows: The fixture.
         folder: Where the dataset goes.
         pairs: Each once.
+        protocol: What it is said to be split by.
+        held_out: The users and items of what that held out.
     """
     shutil.copytree(no_rows, folder)
     dataset = Dataset(folder)
@@ -50,7 +57,7 @@ def store_snapshot(
             "events": 1,
             "positive": value >= 4,
             "weight": float(value >= 4),
-            "split": "train",
+            "split": "holdout" if (user, item) in held_out else "train",
             "session": None,
             "rating_weight": 1.0,
         }
@@ -94,7 +101,7 @@ def store_snapshot(
         trained_items=len(items),
         listable_items=len(items),
         eligible=len(users),
-        protocol="none",
+        protocol=protocol,
         end=END.isoformat(),
         cut=None,
         repeated_pairs=0,

@@ -88,6 +88,21 @@ def test_users_and_items_without_a_row_are_in_the_blocks_all_the_same(snapshot: 
     assert np.diff(items.open().indptr).tolist() == [1, 0, 1, 1, 0, 1]
 
 
+def test_what_a_night_held_out_is_held_out_under_the_same_name(
+    spark: SparkSession, no_rows: Path, tmp_path: Path
+) -> None:
+    time = days_ago(1)
+    pairs: list[Pair] = [("ann", "a", 5.0, time), ("ann", "b", 5.0, time), ("bob", "a", 5.0, time)]
+    # At equal times, the night went by the ids of events: the first item would have been held out.
+    held_out = [("ann", "b")]
+    folder = tmp_path / "lake" / "world"
+    name = "last(1), known users only"
+    night = store_snapshot(spark, no_rows, folder, pairs, name, held_out)
+    for text in (name, "last(1), value>=5"):
+        assert pairs_in(only_fold(night, text).blocks(100), "truth") == {"ann-b"}
+    assert pairs_in(only_fold(night, "loo").blocks(100), "truth") == {"ann-a"}
+
+
 def test_a_fold_that_is_there_is_not_made_again(snapshot: Snapshot) -> None:
     fold = only_fold(snapshot, "days(3)")
     before = {path: path.stat().st_mtime_ns for path in fold.folder.rglob("*")}

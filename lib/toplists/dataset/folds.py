@@ -16,11 +16,11 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from toplists.config.protocol_names import Drawn, GivenNegatives, Protocol
+from toplists.config.protocol_names import Drawn, GivenNegatives, Protocol, parse_protocol
 from toplists.config.protocol_ways import Days, Last, LeaveOneOut
 from toplists.dataset.given_pairs import GivenPairs, read_pairs
 from toplists.dataset.partings import TRAIN
-from toplists.dataset.protocols import Fold, folds_of, validation_folds
+from toplists.dataset.protocols import Fold, folds_of, stored_fold, validation_folds
 from toplists.dataset.sampling import Negatives, PlacedNegatives, place_negatives
 from toplists.dataset.snapshot import Snapshot, SnapshotBlocks
 from toplists.engine.block_builder import build_blocks
@@ -92,15 +92,21 @@ class FoldData:
 def make_folds(snapshot: Snapshot, protocol: Protocol) -> list[FoldData]:
     """The folds of a snapshot as files; those that are there are not made again.
 
-    A window of time in which nobody is judged is left out.
+    A window of time in which nobody is judged is left out. What the snapshot itself was split by splits
+    it in the same way again.
 
     Raises:
         InputRefusedError: the protocol is impossible on these interactions: there are no times, nobody
             is judged, nothing is learnt from, or what files say does not fit.
         ConfigurationError: files that it names are not there.
     """
-    _require_times(protocol, snapshot.interactions)
-    folds = folds_of(protocol, snapshot.interactions, snapshot.facts.end_of("all"))
+    interactions, end = snapshot.interactions, snapshot.facts.end_of("all")
+    _require_times(protocol, interactions)
+    if _is_own(snapshot, protocol):
+        cut = snapshot.facts.end_of("train") if snapshot.facts.cut else None
+        folds = [stored_fold(protocol, interactions, end, cut)]
+    else:
+        folds = folds_of(protocol, interactions, end)
     return _make_all(snapshot, protocol, folds)
 
 
@@ -134,6 +140,14 @@ def measure_fold(rows: DataFrame) -> FoldSizes:
     if row is None:
         raise RuntimeError("an aggregate without groups returned no row")
     return FoldSizes(*map(int, row))
+
+
+def _is_own(snapshot: Snapshot, protocol: Protocol) -> bool:
+    """Whether the snapshot was split in the way of a protocol, whatever else of it is judged."""
+    try:
+        return parse_protocol(snapshot.facts.protocol).way == protocol.way
+    except ValueError:  # a text of an earlier release
+        return False
 
 
 def _require_times(protocol: Protocol, rows: DataFrame) -> None:

@@ -70,6 +70,24 @@ def folds_of(protocol: Protocol, interactions: DataFrame, end: datetime) -> list
     return list(_folds(protocol, interactions.drop("split"), end, outer=None))
 
 
+def stored_fold(
+    protocol: Protocol, interactions: DataFrame, end: datetime, cut: datetime | None
+) -> Fold:
+    """The fold that interactions were parted into when they were stored.
+
+    Among equal times it went by the ids of events, which are not stored.
+
+    Args:
+        protocol: How they were parted, and what is judged.
+        interactions: As for `folds_of`, with their part as `split`.
+        end: The end of what is known.
+        cut: When the training part ends for everybody, if there is such an instant.
+    """
+    label = "1" if cut is None else f"{cut:%Y-%m-%d}"
+    rows = _rows(interactions, HOLDOUT, protocol)
+    return Fold(protocol, f"{protocol} #{label}", label, rows, cut or end, cut)
+
+
 def validation_folds(fold: Fold, protocol: Protocol | None = None) -> list[Fold]:
     """Folds inside the training part of another, to choose settings by; its holdout is in none of them.
 
