@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ RUN = "2026-03-10-11111111"
 UUID = "0b0b6b0e-7a39-4f0c-9a43-6c5c1c6a4f9e"
 HOSTILE = "\x1b[31m[bold]o'brien[/]\n"
 SURROUNDINGS = '{"surroundings": {"java": "17.0.15", "cores": 2, "jars": null}}'
+OUTCOMES = [
+    {"rule": {"rule": "loss", "action": "block"}, "state": "blocked", "sentence": "it is worse"},
+    {"rule": {"rule": "churn", "action": "warn"}, "state": "warned", "sentence": "much is new"},
+    {"rule": {"rule": "trend", "action": "warn"}, "state": "not_judged", "sentence": "too early"},
+]
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -238,5 +244,14 @@ def ledger_rows() -> list[dict[str, Any]]:
         ledger_row(
             refused, "evaluate", "running", at=NOW - timedelta(seconds=30), facts=SURROUNDINGS
         ),
-        ledger_row(refused, "evaluate", "refused", at=NOW, seconds=3.5, reason=reason, rows_in=60),
+        ledger_row(
+            refused,
+            "evaluate",
+            "refused",
+            at=NOW,
+            seconds=3.5,
+            reason=reason,
+            rows_in=60,
+            facts=json.dumps({"verdict": {"passed": False, "rules": OUTCOMES}}),
+        ),
     ]

@@ -21,10 +21,15 @@ from toplists.engine.kernels.metrics import ALL_KINDS, KINDS
 from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS
 
 
+def loss(metric: str) -> dict[str, str]:
+    """A rule of the gate that is over a metric."""
+    return {"rule": "loss", "against": "popularity", "metric": metric}
+
+
 def test_any_kind_at_any_number_of_places() -> None:
     names = ("map@1", "capped_recall@1000", "mrr@7")
     settings = Settings.model_validate(
-        {"evaluate": {"metrics": names}, "gate": {"metric": "mrr@7"}}
+        {"evaluate": {"metrics": names}, "gate": {"rules": [loss("mrr@7")]}}
     )
     assert settings.evaluate.metrics == names
 
@@ -120,11 +125,11 @@ def test_what_is_said_of_a_name_that_is_none(name: str, message: str) -> None:
         ({"evaluate": {"metrics": ["ndcg@1001"]}}, "choose 1 to 1,000"),
         ({"evaluate": {"metrics": ["ndcg@10", "ndcg@10"]}}, "ndcg@10 is there twice"),
         ({"evaluate": {"metrics": []}}, "at least 1 item"),
-        ({"gate": {"metric": "ndcg@0"}}, "looks at 0 places"),
+        ({"gate": {"rules": [loss("ndcg@0")]}}, "looks at 0 places"),
         # What decides has to be measured.
         (
-            {"gate": {"metric": "mrr@10"}},
-            "add it to evaluate.metrics, or decide by one of hit_rate@10",
+            {"gate": {"rules": [loss("ndcg@10"), loss("mrr@10")]}},
+            "rule 2 of gate.rules (loss) judges by mrr@10, which is not measured: add it to eval",
         ),
     ],
 )

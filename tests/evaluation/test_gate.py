@@ -7,6 +7,7 @@ import pytest
 from adding import add_up
 
 from toplists.config.evaluate import EvaluateSettings, GateSettings
+from toplists.config.gate_rules import LossRule
 from toplists.engine.kernels.metrics import measure
 from toplists.engine.kernels.outcomes import liked_only, unknown_traits
 from toplists.evaluation.comparison import Figure, compare
@@ -15,7 +16,7 @@ from toplists.evaluation.list_checks import CheckResult
 
 METRICS = EvaluateSettings().metrics
 
-SETTINGS = GateSettings(max_loss=0.02)
+SETTINGS = GateSettings()
 NO_LIVE = "nothing is live yet, so there was nothing to compare with"
 
 
@@ -98,8 +99,10 @@ def test_all_else_passes_in_words(low: float, high: float, words: str) -> None:
 def test_the_margin_is_relative_to_the_contender() -> None:
     figures = measured(-0.031, -0.019)
     # 0.019 of 0.056 is a third: a margin of 33 % does not cover it, one of 34 % does.
-    assert not decide(figures, [], GateSettings(max_loss=0.33), has_live=False).passed
-    assert decide(figures, [], GateSettings(max_loss=0.34), has_live=False).passed
+    rule = LossRule(rule="loss", against="popularity", metric="ndcg@10")
+    for max_loss, passed in ((0.33, False), (0.34, True)):
+        settings = GateSettings(rules=(rule.model_copy(update={"max_loss": max_loss}),))
+        assert decide(figures, [], settings, has_live=False).passed == passed
 
 
 def test_small_figures_are_told_with_decimals_that_show_the_margin() -> None:
@@ -116,7 +119,9 @@ def test_a_contender_at_zero_cannot_be_lost_against() -> None:
 def test_only_the_chosen_metric_decides() -> None:
     figures = measured(-0.03, -0.02, metric="recall@50") + measured(0.01, 0.02)
     assert decide(figures, [], SETTINGS, has_live=False).passed
-    by_recall = GateSettings(metric="recall@50")
+    by_recall = GateSettings(
+        rules=(LossRule(rule="loss", against="popularity", metric="recall@50"),)
+    )
     assert not decide(figures, [], by_recall, has_live=False).passed
 
 
@@ -181,8 +186,14 @@ def test_all_reasons_are_told() -> None:
 
 
 def test_a_verdict_survives_the_ledger() -> None:
-    verdict = Verdict(False, ("a “reason”", "another"), ("warn",), ())
+    verdict = decide(measured(-0.031, -0.019), [], SETTINGS, has_live=False)
     assert Verdict.from_json(verdict.to_json()) == verdict
+    assert len(verdict.rules) == len(SETTINGS.rules)
+
+
+def test_a_verdict_without_rules_is_of_an_older_release() -> None:
+    stored = '{"passed": false, "reasons": ["worse"], "warnings": [], "findings": []}'
+    assert Verdict.from_json(stored) == Verdict(False, ("worse",), (), ())
 
 
 class TestPlanted:

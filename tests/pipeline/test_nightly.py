@@ -276,7 +276,10 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
         prepare={"positive_from": 2.0},
         model={"name": "popularity"},
         evaluate={"metrics": ["map@3", "precision@60", "mrr@3"]},
-        gate={"min_users": 1000, "metric": "map@3"},
+        gate={
+            "min_users": 1000,
+            "rules": [{"rule": "loss", "against": "popularity", "metric": "map@3"}],
+        },
     )
     assert "(prepare.positive_from 4.0, now 2.0): the live model settings" in " ".join(
         printed.split()

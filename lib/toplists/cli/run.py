@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from toplists.cli.judgement import print_judgement
 from toplists.cli.places import Place
 from toplists.errors import ConfigurationError
 from toplists.lake.attempts import RUNNING
@@ -39,6 +40,7 @@ def show_run(console: Console, place: Place, run_id: str) -> None:
         if row["reason"]:
             reason = f"{row['step']}: {printable(row['reason'])}"
             _print_indented(console, Text(reason, style=_STYLES[row["state"]]))
+    print_judgement(console, rows)
     facts = [("code", rows[0]["code_version"]), *_surroundings(rows)]
     console.print()
     console.print(Text("It ran on", style="bold cyan"))

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toplists.cli.history import print_chart
+from toplists.cli.judgement import print_judgement
 from toplists.cli.places import Place
 from toplists.lake.attempts import RUNNING, RunState, StepState, last_nights, last_runs
 from toplists.lake.bookkeeping import read_rows
@@ -52,6 +53,7 @@ def show_status(
     if recent:
         _print_title(console, "Last runs")
         _print_runs(console, recent, now)
+    print_judgement(console, ledger)
     nights = last_nights(ledger, history)
     if len(nights) > 1:
         _print_title(console, "How long runs took")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Annotated, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -50,8 +50,15 @@ def list_settings(section: type[BaseModel], prefix: str = "") -> Iterator[Settin
         else:
             default = field.get_default()
             if isinstance(default, tuple):
-                default = list(default)
+                default = [plain(entry) for entry in default]
             yield SettingDefinition(key, default, field.description or "", _describe_allowed(field))
+
+
+def plain(value: object) -> object:
+    """A value as YAML would have it; a secret as asterisks."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value if isinstance(value, str | float) else str(value)
 
 
 def list_sections(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -86,6 +93,9 @@ def _describe_kind(kind: object) -> str:
             inner, *fields = arguments
             constraints = [c for field in fields for c in getattr(field, "metadata", (field,))]
             return ", ".join([_describe_kind(inner), *_describe_bounds(constraints)])
+        case origin if origin is UnionType:  # of entries that their first field tells apart
+            first = (next(iter(entry.model_fields.values())) for entry in arguments)
+            return " | ".join(_describe_kind(field.annotation) for field in first)
         case origin if origin is tuple:
             return f"list of ({_describe_kind(arguments[0])})"
         case origin if origin is dict:

@@ -6,7 +6,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, field_validator
 
-from toplists.config.metric_names import JUDGED_KINDS, DecidingMetric, JudgedMetric
+from toplists.config.gate_rules import DEFAULT_RULES, GateRule
+from toplists.config.metric_names import JUDGED_KINDS, JudgedMetric
 from toplists.config.section import Section, Share
 
 _SLICES = ("activity", "tenure", "popularity")
@@ -58,12 +59,9 @@ class EvaluateSettings(Section):
 
 
 class GateSettings(Section):
-    metric: DecidingMetric = Field(
-        "ndcg@10", description="The metric that decides, one of evaluate.metrics."
-    )
-    max_loss: Share = Field(
-        0.02,
-        description="Loss against popularity and the live run that is still allowed (relative).",
+    rules: tuple[GateRule, ...] = Field(
+        DEFAULT_RULES,
+        description="What a run is judged by, each rule with `action` block or warn; the operator's guide has them all.",
     )
     confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = Field(
         0.95, description="Confidence of the bootstrap intervals."
@@ -77,3 +75,11 @@ class GateSettings(Section):
     min_user_retention: Share = Field(
         0.95, description="Eligible users, as a share of the live run's, that must remain."
     )
+
+    @field_validator("rules")
+    @classmethod
+    def _no_rule_twice(cls, rules: tuple[GateRule, ...]) -> tuple[GateRule, ...]:
+        for place, rule in enumerate(rules, start=1):
+            if rule in rules[: place - 1]:
+                raise ValueError(f"rule {place} ({rule.rule}) is there twice: leave one out")
+        return rules

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from toplists.config.catalogue import list_sections, list_settings
+from toplists.config.catalogue import list_sections, list_settings, plain
 from toplists.config.section import UNSHOWN
 from toplists.config.settings import Settings
 from toplists.config.sources import Entry, read_arguments, read_file
@@ -88,8 +88,9 @@ def describe_settings(resolved: ResolvedSettings) -> list[SettingLine]:
     return [
         SettingLine(
             definition.key,
-            # default=str: a secret shows as asterisks.
-            json.dumps(reduce(getattr, definition.key.split("."), resolved.settings), default=str),
+            json.dumps(
+                reduce(getattr, definition.key.split("."), resolved.settings), default=plain
+            ),
             resolved.origins[definition.key],
             definition.meaning,
             definition.allowed,
@@ -159,11 +160,35 @@ def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
     owner = next((k for k in written if f"{key}.".startswith(f"{k}.")), None)
     if owner is None:  # a rule about several settings
         return f"{key or 'settings'}: {problem['msg']}."
+    inside = problem["loc"][owner.count(".") + 1 :]
     key, entry = owner, written[owner]
+    if inside and isinstance(inside[0], int) and isinstance(entry.value, list):
+        found = entry.value[inside[0]]
+        if isinstance(found, dict):
+            return f"{entry.origin}: {_describe_entry(key, found, inside, problem)}."
     if problem["type"] == UNSHOWN:
         return f"{entry.origin}: {key} is not possible: {problem['msg']}."
     value = json.dumps(entry.value, ensure_ascii=False, default=str)
     if problem["type"] == "value_error":  # a rule that its range does not say
-        why = problem["msg"].removeprefix("Value error, ")
-        return f"{entry.origin}: {key} = {value} is not possible: {why}."
+        return f"{entry.origin}: {key} = {value} is not possible: {_said(problem)}."
     return f"{entry.origin}: {key} = {value} is not possible; allowed: {_DEFINITIONS[key].allowed}."
+
+
+def _describe_entry(
+    key: str, entry: dict[str, Any], place: tuple[int | str, ...], problem: ErrorDetails
+) -> str:
+    """What is wrong in one of several entries, each with fields of its own, that a setting lists."""
+    number, *where = place
+    shown = json.dumps(entry, ensure_ascii=False, default=str)
+    about = f"entry {int(number) + 1} of {key}, {shown}, is not possible"
+    if problem["type"].startswith("union_tag"):
+        return f"{about}; allowed: {_DEFINITIONS[key].allowed}"
+    # Pydantic names the kind of the entry before its field.
+    field = f"{where[-1]}: " if len(where) > 1 else ""
+    return f"{about}: {field}{_said(problem)}"
+
+
+def _said(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "there is no such field"
+    return problem["msg"].removeprefix("Value error, ")

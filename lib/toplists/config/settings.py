@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import model_validator
 
 from toplists.config.evaluate import EvaluateSettings, GateSettings
+from toplists.config.gate_rules import MetricRule
 from toplists.config.ingest import IngestSettings, InputSettings
 from toplists.config.model import ModelSettings
 from toplists.config.operation import (
@@ -56,11 +57,12 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _what_decides_is_measured(self) -> Self:
-        if self.gate.metric not in self.evaluate.metrics:
-            raise ValueError(
-                f"gate.metric is {self.gate.metric}, which is not measured: add it to evaluate.metrics, or "
-                f"decide by one of {', '.join(self.evaluate.metrics)}"
-            )
+        for place, rule in enumerate(self.gate.rules, start=1):
+            if isinstance(rule, MetricRule) and rule.metric not in self.evaluate.metrics:
+                raise ValueError(
+                    f"rule {place} of gate.rules ({rule.rule}) judges by {rule.metric}, which is not measured: "
+                    f"add it to evaluate.metrics, or judge by one of {', '.join(self.evaluate.metrics)}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,12 @@ POPULARITY = "popularity"
 LIVE = "live"
 """Contender: the live run's configuration, fitted on the same part as the candidate."""
 
+LISTS = "lists"
+"""Subject of figures about a run's lists, whatever model made them."""
+
+SNAPSHOT = "snapshot"
+"""Subject of figures about what a run learnt from."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -38,8 +44,8 @@ class Figure:
     metric: str
     versus: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     users: int
     slice: str = ""
 

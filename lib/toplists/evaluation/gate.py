@@ -8,15 +8,14 @@ difference.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil, log10
 
 from toplists.config.evaluate import GateSettings
-from toplists.evaluation.comparison import LIVE, POPULARITY, Figure
+from toplists.config.gate_rules import MetricRule
+from toplists.evaluation.comparison import LISTS, LIVE, POPULARITY, SNAPSHOT, Figure
 from toplists.evaluation.list_checks import CheckResult
-
-_POSSESSIVE = {POPULARITY: "popularity's", LIVE: "the live configuration's"}
+from toplists.evaluation.rules import Evidence, RuleOutcome, State, judge_rule
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,14 @@ class Verdict:
         reasons: Why not, one sentence each; empty if passed.
         warnings: What a person should look at although it does not block.
         findings: What else was found, such as how the model compares with its contenders.
+        rules: What came of every rule, in the order of `gate.rules`.
     """
 
     passed: bool
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     findings: tuple[str, ...]
+    rules: tuple[RuleOutcome, ...] = ()
 
     def to_json(self) -> str:
         """The verdict as a JSON object, for the ledger."""
@@ -41,13 +42,14 @@ class Verdict:
 
     @classmethod
     def from_json(cls, text: str) -> Verdict:
-        """The verdict that `to_json` wrote."""
+        """The verdict that `to_json` wrote; one of release 0.2.0 has no outcomes of rules."""
         stored = json.loads(text)
         return cls(
             passed=stored["passed"],
             reasons=tuple(stored["reasons"]),
             warnings=tuple(stored["warnings"]),
             findings=tuple(stored["findings"]),
+            rules=tuple(RuleOutcome(**outcome) for outcome in stored.get("rules", ())),
         )
 
 
@@ -58,46 +60,35 @@ def decide(
     *,
     has_live: bool,
     changed: Sequence[str] = (),
+    earlier: Sequence[Sequence[Figure]] = (),
 ) -> Verdict:
-    """Judge a run by its figures on the holdout and by the checks of its lists.
+    """Judge a run by its figures, rule by rule, and by the checks of its lists.
 
     Args:
-        figures: All figures of `comparison.compare`. Without a difference to `live`, that
-            comparison is taken as unnecessary: nothing is live, or it is the same configuration.
+        figures: What `comparison.compare` measured on the holdout, and how lists and snapshot compare
+            with the live run's. Without a difference to `live`, that comparison is taken as
+            unnecessary: nothing is live, or it is the same configuration.
         checks: Results of the list checks; a failed one blocks.
-        settings: Margin, metric and sizes to decide by.
+        settings: Rules, and sizes to decide by.
         has_live: Whether anything is live.
         changed: In what the run was prepared otherwise than what is live. All contenders learn from,
             and are judged on, what the run was prepared from, so nothing measures that change; it is
             said, and the list checks see to it that no users are lost.
+        earlier: Figures of earlier nights, oldest first.
     """
-    reasons: list[str] = []
-    warnings: list[str] = []
-    findings: list[str] = []
-
-    users = max((figure.users for figure in figures), default=0)
-    enough_users = users >= settings.min_users
-    if users == 0:
-        warnings.append(
-            "the holdout has no users, so the model was not measured; "
-            "the lists were judged by the list checks alone"
-        )
-    elif not enough_users:
-        warnings.append(
-            f"the holdout has only {users:,} users (gate.min_users = {settings.min_users:,}), too "
-            f"few to decide; the lists were judged by the list checks, not by {settings.metric}"
-        )
-    for comparison in _comparisons(figures, settings):
-        if not comparison.clearly_worse:
-            findings.append(comparison.sentence)
-        elif enough_users:
-            reasons.append(comparison.sentence)
-        else:
-            warnings.append(comparison.sentence)
-
-    if users and not any(figure.subject == POPULARITY for figure in figures):
-        warnings.append("the model was not compared with popularity")
-    compared = any(figure.versus == LIVE for figure in figures)
+    evidence = Evidence(figures, earlier, settings.min_users, settings.confidence)
+    outcomes = tuple(judge_rule(rule, evidence) for rule in settings.rules)
+    measured = [figure for figure in figures if figure.subject not in (LISTS, SNAPSHOT)]
+    reasons = _sentences(outcomes, "blocked")
+    reasons += [check.sentence for check in checks if not check.passed]
+    warnings = [*_about_users(measured, settings), *_sentences(outcomes, "warned")]
+    warnings += _about_gaps(outcomes, measured)
+    findings = [
+        one.sentence
+        for one in outcomes
+        if one.state in ("passed", "not_judged") and one.value is not None
+    ]
+    compared = any(figure.versus == LIVE for figure in measured)
     if changed:
         how = (
             "the live model settings were fitted to"
@@ -114,53 +105,36 @@ def decide(
             if has_live
             else "nothing is live yet, so there was nothing to compare with"
         )
-    reasons.extend(check.sentence for check in checks if not check.passed)
-    return Verdict(not reasons, tuple(reasons), tuple(warnings), tuple(findings))
+    return Verdict(not reasons, tuple(reasons), tuple(warnings), tuple(findings), outcomes)
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """How the candidate stands against one contender."""
-
-    clearly_worse: bool
-    sentence: str
+def _sentences(outcomes: Sequence[RuleOutcome], state: State) -> list[str]:
+    return [outcome.sentence for outcome in outcomes if outcome.state == state]
 
 
-def _comparisons(figures: Sequence[Figure], settings: GateSettings) -> list[_Comparison]:
-    """The candidate against popularity and live, as far as they were measured."""
-    deciding = [
-        figure for figure in figures if figure.metric == settings.metric and not figure.slice
-    ]
-    own = {figure.subject: figure.value for figure in deciding if not figure.versus}
-    return [
-        _judge(figure, own[figure.subject], own[figure.versus], settings)
-        for figure in deciding
-        if figure.versus in _POSSESSIVE
-    ]
+def _about_users(measured: Sequence[Figure], settings: GateSettings) -> Iterator[str]:
+    """Whether there were users enough to judge the model by."""
+    users = max((figure.users for figure in measured), default=0)
+    if users == 0:
+        yield (
+            "the holdout has no users, so the model was not measured; "
+            "the lists were judged by the list checks alone"
+        )
+    elif users < settings.min_users:
+        metrics = dict.fromkeys(r.metric for r in settings.rules if isinstance(r, MetricRule))
+        yield (
+            f"the holdout has only {users:,} users (gate.min_users = {settings.min_users:,}), too "
+            f"few to decide; the lists were judged by the list checks, not by {', '.join(metrics)}"
+        )
 
 
-def _judge(
-    difference: Figure, candidate: float, contender: float, settings: GateSettings
-) -> _Comparison:
-    """Compare the interval of a difference with the loss that is allowed."""
-    margin = settings.max_loss * contender
-    clearly_worse = difference.high < -margin
-    if clearly_worse:
-        relation = "is clearly below"
-    elif difference.high < 0:
-        relation = "is below, but not clearly by more than is allowed,"
-    elif difference.low > 0:
-        relation = "is clearly above"
-    else:
-        relation = "is no real difference from"
-
-    # As many decimals as show the margin; three where that is plenty.
-    places = min(6, max(3, ceil(-log10(margin)))) if margin > 0 else 3
-    sentence = (
-        f"{settings.metric} {candidate:.{places}f} {relation} "
-        f"{_POSSESSIVE[difference.versus]} {contender:.{places}f} "
-        f"(difference {difference.value:+.{places}f}, {settings.confidence * 100:g} % interval "
-        f"{difference.low:+.{places}f} to {difference.high:+.{places}f}, "
-        f"allowed {-margin:+.{places}f})"
-    )
-    return _Comparison(clearly_worse, sentence)
+def _about_gaps(outcomes: Sequence[RuleOutcome], measured: Sequence[Figure]) -> Iterator[str]:
+    """What could not be judged although the model was measured, and nothing else says why."""
+    if not measured:
+        return
+    if not any(figure.subject == POPULARITY for figure in measured):
+        yield "the model was not compared with popularity"
+    # A comparison with what is live may be unnecessary, which is said.
+    for outcome in outcomes:
+        if outcome.state == "not_judged" and outcome.value is None and outcome.rule.get("slice"):
+            yield outcome.sentence

@@ -26,6 +26,7 @@ from toplists.lake.tables import (
     SNAPSHOT_USERS,
 )
 from toplists.pipeline.judgement import Contender, judge_night
+from toplists.pipeline.nights import earlier_nights
 from toplists.pipeline.steps.fits import (
     FitPlan,
     changed_preparation,
@@ -64,6 +65,7 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
         place.settings.gate,
         has_live=live is not None,
         changed=changed_preparation(place, run),
+        earlier=earlier_nights(place.dataset, run, snapshot.facts.protocol),
     )
     users = max((figure.users for figure in figures), default=0)
     return Outcome(

@@ -1,0 +1,55 @@
+"""The nights before a run, as the ledger and the metrics have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+
+from toplists.evaluation.comparison import POPULARITY, Figure
+from toplists.lake.bookkeeping import Row, read_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.ledger import Run
+from toplists.lake.pointer import Pointer, read_pointer
+from toplists.lake.tables import METRICS, RUNS
+
+
+def earlier_nights(dataset: Dataset, run: Run, protocol: str) -> list[list[Figure]]:
+    """What was measured of models in the nights before a run, oldest first.
+
+    A night is an `as_of`. If several runs were judged over it, the one that was published last stands for
+    it, else the one judged last.
+
+    Args:
+        dataset: The dataset.
+        run: The run; only earlier `as_of`s count.
+        protocol: How the holdout was chosen: figures of another choice are no comparison.
+    """
+    if run.as_of is None:
+        return []
+    stands_for = _judged_runs(dataset, read_pointer(dataset), run.as_of)
+    figures: dict[str, list[Figure]] = {run_id: [] for run_id in stands_for.values()}
+    for row in read_rows(dataset, METRICS, protocol=protocol):
+        if row["run_id"] in figures and row["versus"] in ("", POPULARITY):
+            figures[row["run_id"]].append(_figure(row))
+    return [figures[run_id] for _, run_id in sorted(stands_for.items())]
+
+
+def _judged_runs(dataset: Dataset, pointer: Pointer, before: date) -> Mapping[date, str]:
+    """The run that stands for each earlier `as_of`."""
+    published = {
+        run_id: place for place, run_id in enumerate(reversed(pointer.runs_newest_first()))
+    }
+    judged = [
+        row
+        for row in read_rows(dataset, RUNS, step="evaluate")
+        if row["state"] in ("done", "refused")
+        and row["as_of"] is not None
+        and row["as_of"] < before
+    ]
+    judged.sort(key=lambda row: (published.get(row["run_id"], -1), row["at"]))
+    return {row["as_of"]: row["run_id"] for row in judged}
+
+
+def _figure(row: Row) -> Figure:
+    return Figure(**{field.name: row[field.name] for field in fields(Figure) if field.name in row})

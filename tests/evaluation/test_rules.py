@@ -1,0 +1,229 @@
+"""The gate's rules by made-up figures, one at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from toplists.config.gate_rules import (
+    BoundRule,
+    ChurnRule,
+    DriftRule,
+    GateRule,
+    LossRule,
+    NewShareRule,
+    TrendRule,
+)
+from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.draws import hash_ids
+from toplists.evaluation.comparison import Figure, compare
+from toplists.evaluation.rules import Evidence, RuleOutcome, judge_rule
+from toplists.evaluation.trend import Standing, follow
+
+
+def judge(
+    rule: GateRule, *figures: Figure, earlier: list[list[Figure]] | None = None
+) -> RuleOutcome:
+    """The outcome by these figures, the first of them the model's own."""
+    return judge_rule(rule, Evidence(figures, earlier or [], min_users=200, confidence=0.95))
+
+
+def own(value: float, low: float, high: float, *, users: int = 500, slice_: str = "") -> Figure:
+    return Figure("als", "ndcg@10", "", value, low, high, users, slice_)
+
+
+def night(ratio: float, *, spread: float = 0.01, metric: str = "ndcg@10") -> list[Figure]:
+    """Figures of a night whose model is `ratio` times as good as popularity, give or take `spread`."""
+    difference = (ratio - 1.0) * 0.05
+    return [
+        Figure("als", metric, "", 0.05 * ratio, 0.0, 1.0, 500),
+        Figure("popularity", metric, "", 0.05, 0.0, 1.0, 500),
+        Figure(
+            "als", metric, "popularity", difference, difference - spread, difference + spread, 500
+        ),
+    ]
+
+
+class TestSlices:
+    rule = LossRule(rule="loss", against="popularity", metric="ndcg@10", slice="activity=low")
+
+    def figures(self, low: float, high: float, users: int = 500) -> list[Figure]:
+        """Everybody is well served; of the slice, the interval of the difference is given."""
+        middle = (low + high) / 2
+        return [
+            *night(1.5, spread=0.001),
+            Figure("als", "ndcg@10", "", 0.05 + middle, 0.0, 1.0, users, "activity=low"),
+            Figure("popularity", "ndcg@10", "", 0.05, 0.0, 1.0, users, "activity=low"),
+            Figure("als", "ndcg@10", "popularity", middle, low, high, users, "activity=low"),
+        ]
+
+    def test_a_rule_looks_at_its_slice_only(self) -> None:
+        outcome = judge(self.rule, *self.figures(-0.03, -0.01))
+        assert outcome.state == "blocked"
+        assert outcome.sentence.startswith("ndcg@10 (activity=low) 0.030 is clearly below")
+        assert (outcome.value, outcome.low, outcome.high) == (-0.02, -0.03, -0.01)
+        assert outcome.threshold == pytest.approx(-0.001)
+        everybody = self.rule.model_copy(update={"slice": ""})
+        assert judge(everybody, *self.figures(-0.03, -0.01)).state == "passed"
+
+    def test_a_slice_of_too_few_users_warns(self) -> None:
+        assert judge(self.rule, *self.figures(-0.03, -0.01, users=199)).state == "warned"
+        assert judge(self.rule, *self.figures(0.01, 0.03, users=199)).state == "not_judged"
+
+    def test_a_slice_that_was_not_measured_is_not_judged(self) -> None:
+        outcome = judge(self.rule, *night(1.5))
+        assert (outcome.state, outcome.value) == ("not_judged", None)
+        assert "(activity=low) was not compared with popularity's" in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "state"),
+    [
+        ("floor", 0.01, 0.049, "blocked"),
+        ("floor", 0.01, 0.051, "passed"),
+        ("floor", 0.06, 0.08, "passed"),
+        ("ceiling", 0.051, 0.09, "blocked"),
+        ("ceiling", 0.049, 0.09, "passed"),
+        ("ceiling", 0.01, 0.02, "passed"),
+    ],
+)
+def test_a_bound_is_crossed_by_the_whole_interval(
+    kind: str, low: float, high: float, state: str
+) -> None:
+    rule = BoundRule.model_validate({"rule": kind, "metric": "ndcg@10", "limit": 0.05})
+    assert judge(rule, own((low + high) / 2, low, high)).state == state
+    warning = rule.model_copy(update={"action": "warn"})
+    expected = "warned" if state == "blocked" else state
+    assert judge(warning, own((low + high) / 2, low, high)).state == expected
+
+
+def test_a_figure_without_an_interval_is_certain() -> None:
+    rule = BoundRule(rule="floor", metric="ndcg@10", limit=0.05)
+    assert judge(rule, Figure("als", "ndcg@10", "", 0.04, None, None, 500)).state == "blocked"
+
+
+def test_nothing_measured_is_nothing_judged() -> None:
+    rules: list[GateRule] = [
+        LossRule(rule="loss", against="live", metric="ndcg@10"),
+        BoundRule(rule="floor", metric="ndcg@10", limit=0.05),
+        TrendRule(rule="trend", metric="ndcg@10"),
+        ChurnRule(rule="churn"),
+        DriftRule(rule="drift", of="values"),
+        NewShareRule(rule="new_share", of="users", max_share=0.5),
+    ]
+    outcomes = [judge(rule) for rule in rules]
+    assert {outcome.state for outcome in outcomes} == {"not_judged"}
+    assert [outcome.rule["rule"] for outcome in outcomes] == [rule.rule for rule in rules]
+
+
+@pytest.mark.parametrize(("low", "state"), [(0.51, "warned"), (0.49, "passed")])
+def test_churn_is_told_if_surely_above_what_is_allowed(low: float, state: str) -> None:
+    changed = Figure("lists", "jaccard@10<0.25", "live", 0.6, low, 0.7, 500)
+    outcome = judge(ChurnRule(rule="churn"), own(0.05, 0.04, 0.06), changed)
+    assert outcome.state == state
+    assert "60.0% of 500 users" in outcome.sentence
+    other = ChurnRule(rule="churn", similarity="rbo")
+    assert judge(other, own(0.05, 0.04, 0.06), changed).state == "not_judged"
+
+
+@pytest.mark.parametrize(
+    ("index", "users", "state"),
+    [(0.26, 500, "warned"), (0.25, 500, "passed"), (0.05, 199, "not_judged")],
+)
+def test_drift(index: float, users: int, state: str) -> None:
+    figure = Figure("snapshot", "values_psi", "live", index, None, None, users)
+    assert judge(DriftRule(rule="drift", of="values"), own(0.05, 0.04, 0.06), figure).state == state
+
+
+@pytest.mark.parametrize(("share", "state"), [(0.31, "blocked"), (0.3, "passed")])
+def test_new_ids(share: float, state: str) -> None:
+    rule = NewShareRule(rule="new_share", of="items", max_share=0.3, action="block")
+    figure = Figure("snapshot", "new_items", "live", share, None, None, 40)
+    assert judge(rule, own(0.05, 0.04, 0.06), figure).state == state
+
+
+class TestTrend:
+    rule = TrendRule(rule="trend", metric="ndcg@10", nights=3, degraded=2)
+
+    def outcome(self, ratios: list[float], *, spread: float = 0.001) -> RuleOutcome:
+        """The outcome of the last night of these."""
+        *before, tonight = [night(ratio, spread=spread) for ratio in ratios]
+        return judge(self.rule, *tonight, earlier=before)
+
+    def test_twice_as_many_nights_are_needed(self) -> None:
+        outcome = self.outcome([1.5] * 5)
+        assert outcome.state == "not_judged"
+        assert "judged from 6 nights on, and this is the 5." in outcome.sentence
+
+    def test_as_good_as_ever(self) -> None:
+        outcome = self.outcome([1.5, 1.52, 1.48, 1.5, 1.49, 1.51])
+        assert (outcome.state, outcome.value) == ("passed", 0)
+
+    @pytest.mark.parametrize(
+        ("last", "state"),
+        [
+            ([1.3, 1.3, 1.3], "warned"),
+            ([1.5, 1.3, 1.3], "warned"),
+            ([1.3, 1.5, 1.3], "warned"),  # not in a row
+            ([1.5, 1.5, 1.3], "passed"),  # one night is none
+            ([1.48, 1.48, 1.48], "passed"),  # within what may be lost: 2 % of 1.5
+        ],
+    )
+    def test_k_of_the_last_m(self, last: list[float], state: str) -> None:
+        outcome = self.outcome([1.5, 1.5, 1.5, *last])
+        assert outcome.state == state
+        assert outcome.threshold == 2
+
+    def test_what_may_be_chance_does_not_count(self) -> None:
+        assert self.outcome([1.5, 1.5, 1.5, 1.3, 1.3, 1.3], spread=0.01).state == "passed"
+
+    def test_a_slow_loss_that_no_night_shows_by_itself(self) -> None:
+        # A percent a night, and each night's model is as good as the one before, by chance.
+        ratios = [1.5 * 0.99**day for day in range(14)]
+        trend = follow([Standing(ratio, 1.005 * ratio) for ratio in ratios], 7, 0.02)
+        assert trend is not None
+        assert all(trend.degraded)
+
+    def test_nights_without_that_figure_do_not_count(self) -> None:
+        nights = [night(1.5, metric="mrr@10") for _ in range(9)]
+        assert judge(self.rule, *night(1.5), earlier=nights).state == "not_judged"
+
+    def test_popularity_at_zero_is_no_yardstick(self) -> None:
+        nothing = [Figure("popularity", "ndcg@10", "", 0.0, 0.0, 0.0, 500)]
+        assert judge(self.rule, night(1.5)[0], *nothing).state == "not_judged"
+
+
+class TestNoise:
+    """Nights whose quality is known: values of users, through the bootstrap and the rules."""
+
+    users = 500
+    rules = (
+        LossRule(rule="loss", against="live", metric="ndcg@10", max_loss=0.0),
+        BoundRule(rule="floor", metric="ndcg@10", limit=0.4),
+    )
+
+    def refused(self, nights: int, quality: float) -> np.ndarray:
+        """How many nights each rule refuses a model of that share of the live one's quality, 0.4."""
+        hashes = hash_ids(map(str, range(self.users)))
+        counts = np.zeros(len(self.rules), dtype=int)
+        for number in range(nights):
+            rng = np.random.default_rng(number)
+            taste = rng.beta(2.0, 3.0, size=self.users)  # what is hard for one model is for another
+            live, model = (
+                np.clip(taste + rng.normal(0.0, 0.1, self.users), 0.0, 1.0) for _ in "ab"
+            )
+            values = np.stack([model * quality, live], axis=1)
+            sums, drawn = partial_sums(values, hashes, 200, seed=number)
+            figures = compare(["als", "live"], ["ndcg@10"], sums, drawn, 0.95)
+            evidence = Evidence(figures, [], min_users=200, confidence=0.95)
+            counts += [judge_rule(rule, evidence).state == "blocked" for rule in self.rules]
+        return counts
+
+    @pytest.mark.parametrize("nights", [60, pytest.param(2000, marks=pytest.mark.long)])
+    def test_equal_quality_is_refused_at_the_nominal_rate_at_most(self, nights: int) -> None:
+        # 2.5 % of the nights where nothing may be lost: three standard deviations more are chance.
+        most = 0.025 * nights + 3 * (0.025 * nights) ** 0.5
+        assert (self.refused(nights, 1.0) <= most).all()
+
+    def test_a_loss_of_a_tenth_is_refused_in_most_nights(self) -> None:
+        assert (self.refused(30, 0.9) >= 27).all()

@@ -1,0 +1,70 @@
+"""Which runs stand for the nights before one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from shutil import copytree
+
+from toplists.lake.bookkeeping import append_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.ledger import Ledger, Outcome, Run
+from toplists.lake.tables import METRICS, PUBLICATIONS
+from toplists.pipeline.nights import earlier_nights
+
+PROTOCOL = "last(5)"
+FIRST = date(2026, 3, 1)
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def run(day: int, name: str = "a") -> Run:
+    as_of = FIRST + timedelta(days=day)
+    return Run(f"{as_of}-{name}", as_of, '{"loads": []}', "{}", "", "")
+
+
+def figures(run_id: str, value: float, protocol: str = PROTOCOL) -> list[dict[str, object]]:
+    """The rows of a run: two own figures, two differences, and a check of its lists."""
+    common = {"run_id": run_id, "metric": "ndcg@10", "low": 0.0, "high": 1.0, "users": 500}
+    kinds = [("als", ""), ("popularity", ""), ("als", "popularity"), ("als", "live")]
+    rows = [
+        {**common, "protocol": protocol, "subject": subject, "versus": versus, "value": value}
+        for subject, versus in kinds
+    ]
+    check = {"subject": "lists", "protocol": "list_checks", "versus": "", "value": 1.0}
+    return [*rows, {**common, **check}]
+
+
+def test_one_run_for_each_earlier_day(no_rows: Path, tmp_path: Path) -> None:
+    dataset = Dataset(copytree(no_rows, tmp_path / "films"))
+    times = iter(NOW + timedelta(minutes=minute) for minute in range(100))
+    ledger = Ledger(dataset, lambda: next(times))
+    # The second day was judged twice, the third three times, of which one was published.
+    judged = [run(0), run(1), run(1, "b"), run(2), run(2, "b"), run(2, "c"), run(3), run(4)]
+    for value, one in enumerate(judged):
+        attempt = ledger.begin(one, "evaluate")
+        if value % 2:
+            ledger.refuse(attempt, "too bad", {})
+        else:
+            ledger.finish(attempt, Outcome("fine"))
+        append_rows(dataset, METRICS, figures(one.run_id, value / 10))
+    append_rows(dataset, METRICS, figures(run(0).run_id, 0.9, protocol="days(30)"))
+    published = {
+        "sequence": 1,
+        "run_id": run(2, "b").run_id,
+        "action": "publish",
+        "as_of": run(2).as_of,
+        "previous_run_id": None,
+        "bad_run_id": None,
+        "fence": 1,
+        "published_at": NOW,
+    }
+    append_rows(dataset, PUBLICATIONS, [published])
+
+    nights = earlier_nights(dataset, run(4), PROTOCOL)
+    assert [{figure.value for figure in night} for night in nights] == [{0.0}, {0.2}, {0.4}, {0.6}]
+    # Nothing of the lists, and nothing against what was live then.
+    assert {(figure.subject, figure.versus) for figure in nights[0]} == {
+        ("als", ""),
+        ("popularity", ""),
+        ("als", "popularity"),
+    }
