@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from math import log
 from typing import TYPE_CHECKING
 
 import pytest
 
 from toplists.config.ingest import InputSettings
 from toplists.dataset.arrivals import Arrivals, Day, count_days, look_closer
-from toplists.dataset.input_gate import judge_input, stability_index
+from toplists.dataset.input_gate import judge_input
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -100,12 +99,6 @@ def test_a_young_feed_is_judged_by_what_it_can_be() -> None:
 
 def test_feeds_without_values_have_no_drift() -> None:
     assert judged(replace(feed(), bins=())) == ["yesterday", "volume", "new_users", "new_items"]
-
-
-def test_the_index_by_hand() -> None:
-    # With half a value added: shares 0.25 and 0.75 against 0.75 and 0.25.
-    assert stability_index([(0, 1), (1, 0)]) == pytest.approx(2 * 0.5 * log(3))
-    assert stability_index([(30, 3), (30, 3)]) == 0.0
 
 
 def test_days_new_ids_and_values_are_counted(spark: SparkSession) -> None:

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from toplists.evaluation import list_counts
+from toplists.evaluation import user_ranges
 from toplists.evaluation.list_checks import ListCounts
 from toplists.evaluation.list_counts import ListFiles, count_lists, count_tables
+from toplists.evaluation.user_ranges import cut_users
 from toplists.ranking.reasons import SEEN_EVERYTHING_ELSE
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def test_no_users_at_all() -> None:
 def test_ranges_of_users_add_up(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(list_counts, "_USERS_PER_TASK", 2)
+    monkeypatch.setattr(user_ranges, "_USERS_PER_TASK", 2)
     lists = [ADA, BOB, ("bob", POPULAR, None), ("zoe", FILLED, None)]  # zoe is no user of the run
     parts = tables(lists, USERS, SEEN)
     names = ("lists", "users", "interactions", "items")
@@ -189,6 +190,8 @@ def test_ranges_of_users_add_up(
         pq.write_table(part.slice(0, 1), tmp_path / f"{name}-0.parquet")
         pq.write_table(part.slice(1), tmp_path / f"{name}-1.parquet")
     files = ListFiles(*(tuple(str(path) for path in tmp_path.glob(f"{name}-*")) for name in names))
-    found = count_lists(spark, files, n=N, catalogue=CATALOGUE, users=len(USERS))
+    ranges = cut_users(spark, files.users, len(USERS))
+    assert [(one.low, one.high) for one in ranges] == [(None, "new"), ("new", None)]
+    found = count_lists(spark, files, ranges, n=N, catalogue=CATALOGUE)
     assert found == count(lists)
     assert (found.missing, found.repeated, found.extra, found.seen) == (1, 1, 1, 1)

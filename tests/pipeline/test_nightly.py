@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from plans import has_windows, windows_over_all_rows
-from worlds import HEADER, LIST_LENGTH, N_USERS, World, assert_identical, two_tastes
+from worlds import HEADER, LIST_LENGTH, N_USERS, NOW, World, assert_identical, two_tastes
 
 from toplists.engine.alternation import AlternationResult
 from toplists.engine.storage import open_array, save_arrays
@@ -32,6 +33,7 @@ from toplists.lake.tables import (
     MODELS,
     POPULAR_ITEMS,
     RECOMMENDATIONS,
+    RUNS,
     SIMILAR_ITEMS,
     SNAPSHOT_ITEMS,
 )
@@ -124,6 +126,7 @@ def test_more_ratings_make_a_new_run_and_rollback_brings_the_old_one_back(
     second = world.live()
     assert second != first
     assert (world.parent(first), world.parent(second)) == (None, first)
+    compared_with_the_night_before(world, second)
     # The same again is the same run, though the run before is another one now, unless told otherwise.
     assert "Nothing changed" in world.night(grown, session=no_session)
     cold = world.workplace(
@@ -146,6 +149,32 @@ def test_more_ratings_make_a_new_run_and_rollback_brings_the_old_one_back(
     # The next night over the same input does not undo what a person decided.
     assert f"rollback --to {second}" in world.night(grown, session=no_session)
     assert world.live() == first
+
+
+def compared_with_the_night_before(world: World, run_id: str) -> None:
+    """What changed since the live run was measured, and judged by every rule."""
+    measured = {
+        (row["protocol"], row["metric"]): row["value"]
+        for row in world.rows(METRICS, run_id=run_id)
+        if row["versus"] == "live"
+    }
+    assert 0.0 < measured["churn", "jaccard@10"] < 1.0
+    assert 0.0 < measured["churn", "rbo@10"] < 1.0
+    assert (measured["churn", "users_entered"], measured["drift", "new_users"]) == (0, 0)
+    assert 0.0 < measured["drift", "values_psi"] < 0.25  # thirty likings more
+    (row,) = world.rows(RUNS, run_id=run_id, step="evaluate", state="done")
+    outcomes = json.loads(row["facts"])["verdict"]["rules"]
+    assert [(outcome["rule"]["rule"], outcome["state"]) for outcome in outcomes] == [
+        ("loss", "passed"),
+        ("loss", "not_judged"),  # the same settings are live
+        ("trend", "not_judged"),
+        ("churn", "passed"),
+        ("drift", "passed"),
+        ("drift", "passed"),
+    ]
+    (row,) = world.rows(RUNS, run_id=run_id, step="publish", state="done")
+    newest = datetime(2024, 1, 20, tzinfo=UTC)
+    assert json.loads(row["facts"])["responsiveness_seconds"] == (NOW - newest).total_seconds()
 
 
 def test_neither_partitions_nor_blocks_nor_order_of_rows_and_columns_change_a_list(
@@ -278,7 +307,10 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
         evaluate={"metrics": ["map@3", "precision@60", "mrr@3"]},
         gate={
             "min_users": 1000,
-            "rules": [{"rule": "loss", "against": "popularity", "metric": "map@3"}],
+            "rules": [
+                {"rule": "loss", "against": "popularity", "metric": "map@3"},
+                {"rule": "churn", "below": 0.9, "max_share": 0.1},
+            ],
         },
     )
     assert "(prepare.positive_from 4.0, now 2.0): the live model settings" in " ".join(
@@ -293,6 +325,9 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
     assert not any("ndcg" in name for name in checks)
     assert printed.index("map@3") < printed.index("mrr@3") < printed.index("precision@60")
     assert "map@3 0." in printed
+    assert "users have another list than the live one (jaccard@10 below 0.9" in " ".join(
+        printed.split()
+    )
 
 
 # Ids as they may come, and a user who has seen nearly everything.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum, log
 from statistics import median
 
 from toplists.config.ingest import InputSettings
 from toplists.dataset.arrivals import WEEKS, Arrivals, Day
+from toplists.dataset.stability import stability_index
 
 _FEWEST_WEEKS = 4
 _FOUR_WEEKS = 28
@@ -149,17 +149,3 @@ def _values(arrivals: Arrivals, settings: InputSettings) -> InputCheck:
             f"(population stability index, allowed {settings.max_value_drift:g})"
         ),
     )
-
-
-def stability_index(bins: Sequence[tuple[int, int]]) -> float:
-    """How far two distributions are apart: Σ (p - q) ln(p / q) over their bins.
-
-    The population stability index of Siddiqi, "Credit risk scorecards", 2006: below 0.1 is no change,
-    above 0.25 a great one. Half a value is added to every bin, so that an empty one has a share.
-
-    Args:
-        bins: Counts of both in each bin.
-    """
-    first, second = (sum(side) + 0.5 * len(bins) for side in zip(*bins, strict=True))
-    shares = [((one + 0.5) / first, (other + 0.5) / second) for one, other in bins]
-    return fsum((p - q) * log(p / q) for p, q in shares)

@@ -9,22 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from toplists.engine.flags import Flags, flags_of
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.list_checks import ListCounts
+from toplists.evaluation.user_ranges import UserRange, read_columns
 from toplists.ranking.reasons import SEEN_EVERYTHING_ELSE
 
 _PERSONAL = "personal"
-_USERS_PER_TASK = 20_000
 _NAMES = [field.name for field in fields(ListCounts)]
 
 Numbers = npt.NDArray[np.int64]
@@ -50,27 +48,31 @@ class ListFiles:
 
 
 def count_lists(
-    spark: SparkSession, files: ListFiles, *, n: int, catalogue: int, users: int
+    spark: SparkSession,
+    files: ListFiles,
+    ranges: Sequence[UserRange],
+    *,
+    n: int,
+    catalogue: int,
 ) -> ListCounts:
     """Count what is wrong with the lists of a run, one placement at a time.
 
     Args:
         spark: The session.
         files: Where they lie.
+        ranges: Of users, all together; a task looks at each.
         n: Length that lists should have; a short list has a reason.
         catalogue: Items that can be recommended to a user who has seen none of them. A list may be
             short because its user has seen the rest only if that leaves so few: the reason alone is
             not believed.
-        users: Users of the run.
     """
-    bounds = [None, *_bounds(spark, files.users, users), None]
 
-    def count(within: tuple[str | None, str | None]) -> Iterator[pa.RecordBatch]:
-        hidden = _read(files.items, ["item_id", "recommendable"])
+    def count(within: UserRange) -> Iterator[pa.RecordBatch]:
+        hidden = read_columns(files.items, ["item_id", "recommendable"])
         counts = count_tables(
-            _read(files.lists, ["user_id", "items", "short_reason"], within),
-            _read(files.users, ["user_id", "interactions", "trained", "eligible"], within),
-            _read(files.interactions, ["user_id", "item_id"], within),
+            read_columns(files.lists, ["user_id", "items", "short_reason"], within),
+            read_columns(files.users, ["user_id", "interactions", "trained", "eligible"], within),
+            read_columns(files.interactions, ["user_id", "item_id"], within),
             hidden.filter(pc.invert(hidden["recommendable"]))["item_id"],
             n=n,
             catalogue=catalogue,
@@ -79,33 +81,9 @@ def count_lists(
 
     schema = ", ".join(f"{name} long" for name in _NAMES)
     totals: Counter[str] = Counter(dict.fromkeys(_NAMES, 0))
-    for row in run_tasks(spark, list(pairwise(bounds)), count, schema).collect():
+    for row in run_tasks(spark, ranges, count, schema).collect():
         totals.update(row.asDict())
     return ListCounts(**totals)
-
-
-def _bounds(spark: SparkSession, files: Sequence[str], users: int) -> list[str]:
-    """Ids that cut the users into ranges of `_USERS_PER_TASK`: positions are in the order of ids."""
-    cuts = pa.array(range(_USERS_PER_TASK, users, _USERS_PER_TASK), pa.int32())
-    if not len(cuts):
-        return []
-
-    def find(file: str) -> Iterator[pa.RecordBatch]:
-        rows = _read((file,), ["user_pos", "user_id"])
-        yield from rows.filter(pc.is_in(rows["user_pos"], cuts)).to_batches()
-
-    found = run_tasks(spark, files, find, "user_pos int, user_id string").collect()
-    return [row.user_id for row in sorted(found, key=lambda row: row.user_pos)]
-
-
-def _read(
-    files: Sequence[str], columns: list[str], within: tuple[str | None, str | None] = (None, None)
-) -> pa.Table:
-    """The columns of all files, of users from the first id to before the second."""
-    low, high = within
-    chosen = [("user_id", ">=", low)] if low is not None else []
-    chosen += [("user_id", "<", high)] if high is not None else []
-    return pq.read_table(list(files), columns=columns, filters=chosen or None, partitioning=None)
 
 
 def count_tables(

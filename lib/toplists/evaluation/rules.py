@@ -179,14 +179,11 @@ def _judge_churn(rule: ChurnRule, evidence: Evidence) -> RuleOutcome:
     changed = evidence.of(LISTS, rule.figure, versus=LIVE)
     if changed is None:
         return _not_judged(rule, "the lists were not compared with the live ones")
-    low, high = _interval(changed)
     sentence = (
-        f"{changed.value:.1%} of {changed.users:,} users have a list of another kind than live "
-        f"({rule.similarity}@{rule.k} below {rule.below:g}; {evidence.confidence * 100:g} % interval "
-        f"{low:.1%} to {high:.1%}, allowed {rule.max_share:.1%})"
+        f"{changed.value:.1%} of {changed.users:,} users have another list than the live one "
+        f"({rule.similarity}@{rule.k} below {rule.below:g}; allowed {rule.max_share:.1%})"
     )
-    broken = low > rule.max_share
-    return _estimated(rule, evidence, changed, broken, sentence, rule.max_share)
+    return _counted(rule, changed, sentence, rule.max_share)
 
 
 def _judge_drift(rule: DriftRule, evidence: Evidence) -> RuleOutcome:
@@ -213,8 +210,7 @@ def _judge_new_share(rule: NewShareRule, evidence: Evidence) -> RuleOutcome:
         f"{figure.value:.1%} of {figure.users:,} {rule.of} are not in the live run "
         f"(allowed {rule.max_share:.1%})"
     )
-    state: State = _BROKEN[rule.action] if figure.value > rule.max_share else "passed"
-    return _outcome(rule, state, sentence, figure, rule.max_share)
+    return _counted(rule, figure, sentence, rule.max_share)
 
 
 def _estimated(
@@ -229,6 +225,12 @@ def _estimated(
     state: State = _BROKEN[rule.action] if broken else "passed"
     if figure.users < evidence.min_users:
         state = "warned" if broken else "not_judged"
+    return _outcome(rule, state, sentence, figure, threshold)
+
+
+def _counted(rule: GateRule, figure: Figure, sentence: str, threshold: float) -> RuleOutcome:
+    """The outcome of a rule over a share that was counted, and is certain however few there are."""
+    state: State = _BROKEN[rule.action] if figure.value > threshold else "passed"
     return _outcome(rule, state, sentence, figure, threshold)
 
 

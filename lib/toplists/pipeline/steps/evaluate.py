@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain
 
 from toplists.dataset.snapshot import Snapshot
 from toplists.errors import ConfigurationError, GateRefusedError
@@ -14,6 +15,7 @@ from toplists.evaluation.gate import Verdict, decide
 from toplists.evaluation.list_checks import CheckResult, ListCounts, LiveUsers, check_lists
 from toplists.evaluation.list_checks import to_rows as check_rows
 from toplists.evaluation.list_counts import ListFiles, count_lists
+from toplists.evaluation.user_ranges import UserRange, cut_users
 from toplists.lake.bookkeeping import replace_rows
 from toplists.lake.dataset import partition_files
 from toplists.lake.ledger import Outcome, Run
@@ -26,6 +28,7 @@ from toplists.lake.tables import (
     SNAPSHOT_USERS,
 )
 from toplists.pipeline.judgement import Contender, judge_night
+from toplists.pipeline.live_comparison import compare_with_live
 from toplists.pipeline.nights import earlier_nights
 from toplists.pipeline.steps.fits import (
     FitPlan,
@@ -53,14 +56,18 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
     fit_missing(place, run, snapshot, plan)
     live = read_pointer(place.dataset).live
     figures = _measure(place, run, snapshot, plan)
-    counts = _count(place, run, snapshot)
+    ranges = cut_users(place.spark, snapshot.files(SNAPSHOT_USERS), snapshot.facts.users)
+    counts = _count(place, run, snapshot, ranges)
     checks = _check(place, run, counts, plan)
-    rows = figure_rows(figures, run.run_id, snapshot.facts.protocol) + check_rows(
-        checks, run.run_id
-    )
+    compared = compare_with_live(place, snapshot, live.run_id, ranges) if live is not None else {}
+    rows = [
+        *figure_rows(figures, run.run_id, snapshot.facts.protocol),
+        *(row for how, some in compared.items() for row in figure_rows(some, run.run_id, how)),
+        *check_rows(checks, run.run_id),
+    ]
     replace_rows(place.dataset, METRICS, rows, where=f"run_id = '{run.run_id}'")
     verdict = decide(
-        figures,
+        [*figures, *chain(*compared.values())],
         checks,
         place.settings.gate,
         has_live=live is not None,
@@ -110,7 +117,9 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
     return judge_night(place, snapshot, contenders, fallback, seed=plan.candidate.seed)
 
 
-def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:
+def _count(
+    place: Workplace, run: Run, snapshot: Snapshot, ranges: Sequence[UserRange]
+) -> ListCounts:
     return count_lists(
         place.spark,
         ListFiles(
@@ -119,9 +128,9 @@ def _count(place: Workplace, run: Run, snapshot: Snapshot) -> ListCounts:
             interactions=snapshot.files(INTERACTIONS),
             items=snapshot.files(SNAPSHOT_ITEMS),
         ),
+        ranges,
         n=place.settings.recommend.n,
         catalogue=snapshot.facts.listable_items,
-        users=snapshot.facts.users,
     )
 
 

@@ -1,0 +1,173 @@
+"""How much the lists of a run differ from those that are live, user by user and as a whole.
+
+All lists of both runs are looked at, so that the figures are counted, not estimated: they have no
+interval. Users with a list in one of the runs only are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from toplists.config.gate_rules import ChurnRule
+from toplists.engine.kernels.overlap import jaccard, rbo
+from toplists.engine.tasks import run_tasks
+from toplists.evaluation.comparison import LISTS, LIVE, Figure
+from toplists.evaluation.user_ranges import UserRange, read_columns
+
+CUTOFF = 10
+"""The number of first places that are compared in any case."""
+
+Lists: TypeAlias = npt.NDArray[np.int32]
+
+_KERNELS: Mapping[str, Callable[[Lists, Lists], npt.NDArray[np.float64]]] = {
+    "jaccard": jaccard,
+    "rbo": rbo,
+}
+_SCHEMA = "name string, value double, item_id string, now boolean, before boolean"
+
+
+@dataclass(frozen=True)
+class ListPair:
+    """The Parquet files of the lists of a run and of the live one: `[user_id, items]`, one placement."""
+
+    now: tuple[str, ...]
+    before: tuple[str, ...]
+
+
+def measure_churn(
+    spark: SparkSession, files: ListPair, ranges: Sequence[UserRange], rules: Sequence[ChurnRule]
+) -> list[Figure]:
+    """Compare the lists of a run with the live ones.
+
+    Args:
+        spark: The session.
+        files: Where they lie.
+        ranges: Of users, all together; a task looks at each.
+        rules: What is asked for beside the similarity of the first ten places.
+
+    Returns:
+        Mean similarity of the lists of users who have one in both runs, under names such as `jaccard@10`;
+        share of these users whose list is less similar than each rule allows; and how many users and items
+        (in anybody's list) entered and left. None where no user has a list in both.
+    """
+
+    def compare(within: UserRange) -> Iterator[pa.RecordBatch]:
+        columns = ["user_id", "items"]
+        now, before = (read_columns(part, columns, within) for part in (files.now, files.before))
+        yield from _rows(now, before, rules)
+
+    rows = run_tasks(spark, ranges, compare, _SCHEMA).persist()
+    try:
+        sums: Counter[str] = Counter()
+        for row in rows.where(F.col("name").isNotNull()).collect():
+            sums[row["name"]] += row["value"]
+        items = (
+            rows.where(F.col("name").isNull())
+            .groupBy("item_id")
+            .agg(F.bool_or("now").alias("now"), F.bool_or("before").alias("before"))
+            .agg(
+                F.count_if(F.col("now") & ~F.col("before")).alias("items_entered"),
+                F.count_if(~F.col("now") & F.col("before")).alias("items_left"),
+            )
+            .collect()
+        )
+    finally:
+        rows.unpersist()
+    return _figures(sums, items[0].asDict())
+
+
+def _rows(now: pa.Table, before: pa.Table, rules: Sequence[ChurnRule]) -> Iterator[pa.RecordBatch]:
+    """Sums of a range of users by name, then the items in their lists by id."""
+    sums = compare_tables(now, before, rules)
+    yield _batch(name=pa.array(sums), value=pa.array(map(float, sums.values())))
+    listed = [
+        pc.struct_field(pc.list_flatten(lists["items"]), "item_id") for lists in (now, before)
+    ]
+    items = pa.chunked_array(
+        [chunk for ids in listed for chunk in ids.chunks], pa.string()
+    ).unique()
+    yield _batch(
+        item_id=items,
+        now=pc.is_in(items, value_set=listed[0].combine_chunks()),
+        before=pc.is_in(items, value_set=listed[1].combine_chunks()),
+    )
+
+
+def _batch(**columns: pa.Array) -> pa.RecordBatch:
+    """Rows of `_SCHEMA`, in which the other columns are null."""
+    count = len(next(iter(columns.values())))
+    types = [("name", pa.string()), ("value", pa.float64()), ("item_id", pa.string())]
+    schema = pa.schema([*types, ("now", pa.bool_()), ("before", pa.bool_())])
+    filled = [columns.get(field.name, pa.nulls(count, field.type)) for field in schema]
+    return pa.RecordBatch.from_arrays(filled, schema=schema)
+
+
+def compare_tables(now: pa.Table, before: pa.Table, rules: Sequence[ChurnRule]) -> dict[str, float]:
+    """Compare the lists of some users.
+
+    Args:
+        now: `[user_id: string, items: list<struct<item_id: string, …>>]`, all lists of these users in
+            the run.
+        before: The same of the live run.
+        rules: What is asked for beside the similarity of the first ten places.
+
+    Returns:
+        `both` counts users with a list in both, `users_entered` and `users_left` those in one of them;
+        the others are sums over the users in both, by the names of the figures.
+    """
+    place = pc.index_in(now["user_id"], before["user_id"].combine_chunks())
+    same = pc.is_valid(place)
+    matched, others = now.filter(same), before.take(place.filter(same))
+    left = pc.is_in(before["user_id"], now["user_id"].combine_chunks())
+    sums: dict[str, float] = {
+        "both": len(matched),
+        "users_entered": len(now) - len(matched),
+        "users_left": len(before) - (pc.sum(left).as_py() or 0),
+    }
+    similarities = {("jaccard", CUTOFF), ("rbo", CUTOFF)}
+    similarities |= {(rule.similarity, rule.k) for rule in rules}
+    for name, k in sorted(similarities):
+        values = _KERNELS[name](*_first_places(matched, others, k))
+        sums[f"{name}@{k}"] = float(values.sum())
+        for rule in rules:
+            if (rule.similarity, rule.k) == (name, k):
+                sums[rule.figure] = int((values < rule.below).sum())
+    return sums
+
+
+def _first_places(now: pa.Table, before: pa.Table, k: int) -> tuple[Lists, Lists]:
+    """The first `k` items of every list of both, in numbers that both share: int32[n, k], -1 behind the end."""
+    parts = [pc.list_slice(lists["items"].combine_chunks(), 0, k) for lists in (now, before)]
+    ids = [pc.struct_field(pc.list_flatten(part), "item_id") for part in parts]
+    names = pa.chunked_array(ids, pa.string()).unique()
+    both = []
+    for part, listed in zip(parts, ids, strict=True):
+        lengths = pc.list_value_length(part).fill_null(0).to_numpy(zero_copy_only=False)
+        matrix = np.full((len(part), k), -1, dtype=np.int32)
+        filled = np.arange(k) < lengths[:, np.newaxis]
+        matrix[filled] = pc.index_in(listed, names).to_numpy()
+        both.append(matrix)
+    return both[0], both[1]
+
+
+def _figures(sums: Mapping[str, float], items: Mapping[str, int]) -> list[Figure]:
+    """The sums over all users as figures; none where no user is in both."""
+    users = int(sums["both"])
+    if not users:
+        return []
+    counted = {"users_entered": sums["users_entered"], "users_left": sums["users_left"], **items}
+    means = {name: value / users for name, value in sums.items() if name not in {*counted, "both"}}
+    return [
+        Figure(LISTS, name, LIVE, float(value), None, None, users)
+        for name, value in {**means, **counted}.items()
+    ]
