@@ -56,9 +56,7 @@ def test_ids_activity_and_values_are_counted(spark: SparkSession, tmp_path: Path
                 "values_psi": stability_index([(1, 2), (2, 1)]),
             }
         )
-        assert {(one.subject, one.versus, one.high) for one in figures} == {
-            ("snapshot", "live", None)
-        }
+        assert {(one.subject, one.versus) for one in figures} == {("snapshot", "live")}
         assert {one.metric: one.users for one in figures} == {
             "new_users": 3,
             "new_items": 2,

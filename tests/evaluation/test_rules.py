@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 import pytest
 
@@ -99,7 +101,7 @@ def test_a_bound_is_crossed_by_the_whole_interval(
 
 def test_a_figure_without_an_interval_is_certain() -> None:
     rule = BoundRule(rule="floor", metric="ndcg@10", limit=0.05)
-    assert judge(rule, Figure("als", "ndcg@10", "", 0.04, None, None, 500)).state == "blocked"
+    assert judge(rule, Figure("als", "ndcg@10", "", 0.04, nan, nan, 500)).state == "blocked"
 
 
 def test_nothing_measured_is_nothing_judged() -> None:
@@ -118,7 +120,7 @@ def test_nothing_measured_is_nothing_judged() -> None:
 
 @pytest.mark.parametrize(("share", "state"), [(0.51, "warned"), (0.5, "passed")])
 def test_churn_is_counted_however_few_users_there_are(share: float, state: str) -> None:
-    changed = Figure("lists", "jaccard@10<0.25", "live", share, None, None, 60)
+    changed = Figure("lists", "jaccard@10<0.25", "live", share, nan, nan, 60)
     outcome = judge(ChurnRule(rule="churn"), own(0.05, 0.04, 0.06), changed)
     assert outcome.state == state
     assert f"{share:.1%} of 60 users have another list" in outcome.sentence
@@ -131,14 +133,14 @@ def test_churn_is_counted_however_few_users_there_are(share: float, state: str) 
     [(0.26, 500, "warned"), (0.25, 500, "passed"), (0.05, 199, "not_judged")],
 )
 def test_drift(index: float, users: int, state: str) -> None:
-    figure = Figure("snapshot", "values_psi", "live", index, None, None, users)
+    figure = Figure("snapshot", "values_psi", "live", index, nan, nan, users)
     assert judge(DriftRule(rule="drift", of="values"), own(0.05, 0.04, 0.06), figure).state == state
 
 
 @pytest.mark.parametrize(("share", "state"), [(0.31, "blocked"), (0.3, "passed")])
 def test_new_ids(share: float, state: str) -> None:
     rule = NewShareRule(rule="new_share", of="items", max_share=0.3, action="block")
-    figure = Figure("snapshot", "new_items", "live", share, None, None, 40)
+    figure = Figure("snapshot", "new_items", "live", share, nan, nan, 40)
     assert judge(rule, own(0.05, 0.04, 0.06), figure).state == state
 
 

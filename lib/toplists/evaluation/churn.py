@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import TypeAlias
 
 import numpy as np
@@ -168,6 +169,6 @@ def _figures(sums: Mapping[str, float], items: Mapping[str, int]) -> list[Figure
     counted = {"users_entered": sums["users_entered"], "users_left": sums["users_left"], **items}
     means = {name: value / users for name, value in sums.items() if name not in {*counted, "both"}}
     return [
-        Figure(LISTS, name, LIVE, float(value), None, None, users)
+        Figure(LISTS, name, LIVE, float(value), nan, nan, users)
         for name, value in {**means, **counted}.items()
     ]

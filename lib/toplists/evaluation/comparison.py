@@ -44,8 +44,8 @@ class Figure:
     metric: str
     versus: str
     value: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     users: int
     slice: str = ""
 

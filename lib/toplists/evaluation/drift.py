@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from typing import TypeAlias
 
 import numpy as np
@@ -164,4 +165,4 @@ def drift_figures(counts: Mapping[str, Mapping[int, tuple[int, int]]]) -> list[F
 
 
 def _figure(metric: str, value: float, users: int) -> Figure:
-    return Figure(SNAPSHOT, metric, LIVE, value, None, None, users)
+    return Figure(SNAPSHOT, metric, LIVE, value, nan, nan, users)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, log10
+from math import ceil, isnan, log10
 from typing import Literal, TypeAlias
 
 from toplists.config.gate_rules import (
@@ -237,9 +237,8 @@ def _counted(rule: GateRule, figure: Figure, sentence: str, threshold: float) ->
 def _outcome(
     rule: GateRule, state: State, sentence: str, figure: Figure, threshold: float
 ) -> RuleOutcome:
-    return RuleOutcome(
-        rule.model_dump(), state, sentence, figure.value, figure.low, figure.high, threshold
-    )
+    low, high = (None if isnan(end) else end for end in (figure.low, figure.high))
+    return RuleOutcome(rule.model_dump(), state, sentence, figure.value, low, high, threshold)
 
 
 def _not_judged(rule: GateRule, why: str) -> RuleOutcome:
@@ -253,5 +252,5 @@ def _name(rule: MetricRule) -> str:
 
 def _interval(figure: Figure) -> tuple[float, float]:
     """Both ends of a figure's interval; what has none is certain."""
-    low = figure.value if figure.low is None else figure.low
-    return low, figure.value if figure.high is None else figure.high
+    low = figure.value if isnan(figure.low) else figure.low
+    return low, figure.value if isnan(figure.high) else figure.high

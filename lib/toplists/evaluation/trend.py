@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from statistics import median
 
 from toplists.evaluation.comparison import POPULARITY, Figure
@@ -44,7 +45,7 @@ def standing(figures: Sequence[Figure], metric: str, slice_: str = "") -> Standi
         if figure.metric == metric and figure.slice == slice_
     }
     own, difference = found.get((True, "")), found.get((False, POPULARITY))
-    if own is None or difference is None or own.value <= 0.0 or difference.high is None:
+    if own is None or difference is None or own.value <= 0.0 or isnan(difference.high):
         return None
     return Standing(
         (own.value + difference.value) / own.value, (own.value + difference.high) / own.value

@@ -382,10 +382,17 @@ METRICS = Table(
     purpose="One figure each: of a model on the holdout, of a comparison, of a list check.",
     columns=(
         RUN_ID,
-        Column("subject", STRING, "What was measured: a contender, or `lists`."),
-        Column("protocol", STRING, "How: split and its parameters, or `list_checks`."),
+        Column("subject", STRING, "What was measured: a contender, `lists` or `snapshot`."),
+        Column(
+            "protocol", STRING, "How: split and its parameters, `list_checks`, `churn` or `drift`."
+        ),
         Column("metric", STRING, "Name of the figure, such as `ndcg@10`."),
-        Column("versus", STRING, "Contender it is the difference to; empty = the figure itself."),
+        Column(
+            "versus",
+            STRING,
+            "Contender it is the difference to; of `churn` and `drift` what it is compared with; empty = "
+            "the figure itself.",
+        ),
         Column("value", DOUBLE, "The figure.", True),
         Column("low", DOUBLE, "Lower end of its bootstrap interval.", True),
         Column("high", DOUBLE, "Upper end of its bootstrap interval.", True),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import date
+from math import nan
 
 from toplists.evaluation.comparison import POPULARITY, Figure
 from toplists.lake.bookkeeping import Row, read_rows
@@ -52,4 +52,15 @@ def _judged_runs(dataset: Dataset, pointer: Pointer, before: date) -> Mapping[da
 
 
 def _figure(row: Row) -> Figure:
-    return Figure(**{field.name: row[field.name] for field in fields(Figure) if field.name in row})
+    """The figure that a row was made of (`comparison.to_rows`)."""
+    low, high = (nan if row[end] is None else row[end] for end in ("low", "high"))
+    return Figure(
+        subject=row["subject"],
+        metric=row["metric"],
+        versus=row["versus"],
+        value=row["value"],
+        low=low,
+        high=high,
+        users=row["users"],
+        slice=row["slice"] or "",
+    )
