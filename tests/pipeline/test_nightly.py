@@ -308,7 +308,7 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
         gate={
             "min_users": 1000,
             "rules": [
-                {"rule": "loss", "against": "popularity", "metric": "map@3"},
+                {"rule": "loss", "against": "live", "metric": "map@3"},
                 {"rule": "churn", "below": 0.9, "max_share": 0.1},
             ],
         },
