@@ -16,9 +16,9 @@ from toplists.config.gate_rules import (
     NewShareRule,
     TrendRule,
 )
-from toplists.engine.kernels.bootstrap import partial_sums
+from toplists.engine.kernels.bootstrap import interval, poisson_weights
 from toplists.engine.kernels.draws import hash_ids
-from toplists.evaluation.comparison import Figure, compare
+from toplists.evaluation.comparison import Figure
 from toplists.evaluation.rules import Evidence, RuleOutcome, judge_rule
 from toplists.evaluation.trend import Standing, follow
 
@@ -229,12 +229,23 @@ class TestNoise:
             live, model = (
                 np.clip(taste + rng.normal(0.0, 0.1, self.users), 0.0, 1.0) for _ in "ab"
             )
-            values = np.stack([model * quality, live], axis=1)
-            sums, drawn = partial_sums(values, hashes, 200, seed=number)
-            figures = compare(["als", "live"], ["ndcg@10"], sums, drawn, 0.95)
+            figures = self.figures(np.stack([model * quality, live], axis=1), hashes, number)
             evidence = Evidence(figures, [], min_users=200, confidence=0.95)
             counts += [judge_rule(rule, evidence).state == "blocked" for rule in self.rules]
         return counts
+
+    def figures(self, values: np.ndarray, hashes: np.ndarray, seed: int) -> list[Figure]:
+        """Means of both models, and their difference, with intervals of the paired bootstrap."""
+        weights = poisson_weights(hashes, 200, seed).T / 1.0
+        resampled = weights @ values / weights.sum(axis=1, keepdims=True)
+        own = [values.mean(axis=0), *interval(resampled, 0.95)]
+        apart = interval(resampled[:, :1] - resampled[:, 1:], 0.95)
+        difference = values[:, 0].mean() - values[:, 1].mean()
+        return [
+            *(Figure(name, "ndcg@10", "", *(end[i] for end in own), self.users)
+              for i, name in enumerate(("als", "live"))),
+            Figure("als", "ndcg@10", "live", difference, apart[0][0], apart[1][0], self.users),
+        ]  # fmt: skip
 
     @pytest.mark.parametrize("nights", [60, pytest.param(2000, marks=pytest.mark.long)])
     def test_equal_quality_is_refused_at_the_nominal_rate_at_most(self, nights: int) -> None:

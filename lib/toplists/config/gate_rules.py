@@ -78,9 +78,14 @@ class ChurnRule(Section):
     action: Action = "warn"
 
     @property
+    def similarity_at_k(self) -> str:
+        """Name of the metric by which lists are compared."""
+        return f"{self.similarity}@{self.k}"
+
+    @property
     def figure(self) -> str:
-        """Name of the figure that it judges: the share of such users."""
-        return f"{self.similarity}@{self.k}<{self.below:g}"
+        """Name of the figure that it judges: the share of users whose lists are less similar."""
+        return f"{self.similarity_at_k}<{self.below:g}"
 
     @field_validator("max_share")
     @classmethod

@@ -7,7 +7,7 @@ interval. Users with a list in one of the runs only are counted apart.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import TypeAlias
@@ -20,20 +20,17 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from toplists.config.gate_rules import ChurnRule
-from toplists.engine.kernels.overlap import jaccard, rbo
+from toplists.engine.kernels.metrics_runs import measure_change
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.comparison import LISTS, LIVE, Figure
 from toplists.evaluation.user_ranges import UserRange, read_columns
 
-CUTOFF = 10
-"""The number of first places that are compared in any case."""
+MEASURED = ("jaccard@10", "rbo@10")
+"""What is measured of lists whatever the rules ask for."""
+_PLACES = 10
 
 Lists: TypeAlias = npt.NDArray[np.int32]
 
-_KERNELS: Mapping[str, Callable[[Lists, Lists], npt.NDArray[np.float64]]] = {
-    "jaccard": jaccard,
-    "rbo": rbo,
-}
 _SCHEMA = "name string, value double, item_id string, now boolean, before boolean"
 
 
@@ -123,32 +120,32 @@ def compare_tables(now: pa.Table, before: pa.Table, rules: Sequence[ChurnRule]) 
         rules: What is asked for beside the similarity of the first ten places.
 
     Returns:
-        `both` counts users with a list in both, `users_entered` and `users_left` those in one of them;
-        the others are sums over the users in both, by the names of the figures.
+        `compared` counts users with a list in both, `users_entered` and `users_left` those with one; the
+        others are sums over the users compared, by the names of the figures.
     """
     place = pc.index_in(now["user_id"], before["user_id"].combine_chunks())
     same = pc.is_valid(place)
     matched, others = now.filter(same), before.take(place.filter(same))
-    left = pc.is_in(before["user_id"], now["user_id"].combine_chunks())
+    stayed = pc.is_in(before["user_id"], now["user_id"].combine_chunks())
+    asked = dict.fromkeys([*MEASURED, *(rule.similarity_at_k for rule in rules)])
+    depth = max([_PLACES, *(rule.k for rule in rules)])
+    measured = measure_change(*_first_places(others, matched, depth), list(asked))
     sums: dict[str, float] = {
-        "both": len(matched),
+        "compared": float(measured[MEASURED[0]].denominators.sum()),
         "users_entered": len(now) - len(matched),
-        "users_left": len(before) - (pc.sum(left).as_py() or 0),
+        "users_left": len(before) - (pc.sum(stayed).as_py() or 0),
     }
-    similarities = {("jaccard", CUTOFF), ("rbo", CUTOFF)}
-    similarities |= {(rule.similarity, rule.k) for rule in rules}
-    for name, k in sorted(similarities):
-        values = _KERNELS[name](*_first_places(matched, others, k))
-        sums[f"{name}@{k}"] = float(values.sum())
-        for rule in rules:
-            if (rule.similarity, rule.k) == (name, k):
-                sums[rule.figure] = int((values < rule.below).sum())
+    for name, (similarities, _) in measured.items():
+        sums[name] = float(similarities.sum())
+    for rule in rules:
+        similarities, counted = measured[rule.similarity_at_k]
+        sums[rule.figure] = int(((similarities < rule.below) & (counted > 0)).sum())
     return sums
 
 
-def _first_places(now: pa.Table, before: pa.Table, k: int) -> tuple[Lists, Lists]:
+def _first_places(before: pa.Table, now: pa.Table, k: int) -> tuple[Lists, Lists]:
     """The first `k` items of every list of both, in numbers that both share: int32[n, k], -1 behind the end."""
-    parts = [pc.list_slice(lists["items"].combine_chunks(), 0, k) for lists in (now, before)]
+    parts = [pc.list_slice(lists["items"].combine_chunks(), 0, k) for lists in (before, now)]
     ids = [pc.struct_field(pc.list_flatten(part), "item_id") for part in parts]
     names = pa.chunked_array(ids, pa.string()).unique()
     both = []
@@ -163,11 +160,13 @@ def _first_places(now: pa.Table, before: pa.Table, k: int) -> tuple[Lists, Lists
 
 def _figures(sums: Mapping[str, float], items: Mapping[str, int]) -> list[Figure]:
     """The sums over all users as figures; none where no user is in both."""
-    users = int(sums["both"])
+    users = int(sums["compared"])
     if not users:
         return []
     counted = {"users_entered": sums["users_entered"], "users_left": sums["users_left"], **items}
-    means = {name: value / users for name, value in sums.items() if name not in {*counted, "both"}}
+    means = {
+        name: value / users for name, value in sums.items() if name not in {*counted, "compared"}
+    }
     return [
         Figure(LISTS, name, LIVE, float(value), nan, nan, users)
         for name, value in {**means, **counted}.items()
