@@ -75,9 +75,9 @@ class TestStatus:
         lines = toplists("status").lines
         gate = lines[lines.index(f"What the gate found of run {REFUSED}") + 1 :]
         assert gate[:3] == [
-            "  ✗  loss           it is worse",
-            "  !  churn (warns)  much is new",
-            "  -  trend (warns)  too early",
+            "  loss           blocked     it is worse",
+            "  churn (warns)  warned      much is new",
+            "  trend (warns)  not judged  too early",
         ]
 
     def test_shows_as_many_runs_as_asked_for(self, toplists):
@@ -97,7 +97,7 @@ class TestStatusOfOneRun:
             "  evaluate    1  refused  2026-03-10 12:00 UTC    3.5 s       60",
         ]
         assert answer.lines[4].startswith("  evaluate: ndcg@10 is 0.02")
-        assert "  ✗  loss           it is worse" in answer.lines
+        assert "  loss           blocked     it is worse" in answer.lines
         on = answer.lines[answer.lines.index("It ran on") + 1 :]
         assert on == ["  code   0.1.0+abc", "  java   17.0.15", "  cores  2"]
 

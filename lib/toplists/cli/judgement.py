@@ -13,12 +13,7 @@ from rich.text import Text
 from toplists.lake.bookkeeping import Row
 from toplists.pipeline.screen import printable
 
-_MARKS = {
-    "passed": ("✓", "green"),
-    "warned": ("!", "yellow"),
-    "blocked": ("✗", "bold red"),
-    "not_judged": ("-", "dim"),
-}
+_STYLES = {"passed": "green", "warned": "yellow", "blocked": "bold red", "not_judged": "dim"}
 
 
 def print_judgement(console: Console, ledger: Sequence[Row]) -> None:
@@ -48,8 +43,9 @@ def print_judgement(console: Console, ledger: Sequence[Row]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for outcome in outcomes:
-        mark, style = _MARKS[outcome["state"]]
-        table.add_row(Text(mark, style), _kind(outcome["rule"]), printable(outcome["sentence"]))
+        state = outcome["state"]
+        said = Text(state.replace("_", " "), _STYLES[state])
+        table.add_row(_kind(outcome["rule"]), said, printable(outcome["sentence"]))
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
