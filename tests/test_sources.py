@@ -70,7 +70,13 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("evaluation/list_counts.py", "count_lists"): Allowed(
         1, "one row of counts per range of users"
     ),
-    ("evaluation/list_counts.py", "_bounds"): Allowed(1, "the first id of each range of users"),
+    ("evaluation/user_ranges.py", "cut_users"): Allowed(1, "the first id of each range of users"),
+    ("evaluation/churn.py", "measure_churn"): Allowed(
+        2, "a row per figure and range of users, and two counts of items"
+    ),
+    ("evaluation/drift.py", "measure_drift"): Allowed(
+        1, "a row per bin and task, and bins are a fraction of an octave wide"
+    ),
     ("ingest/commit.py", "write_events"): Allowed(1, "an aggregate without groups: one row"),
     ("ingest/commit.py", "_add"): Allowed(1, "name, size and statistics of each file written"),
     ("ingest/redrive.py", "_new_load_id"): Allowed(1, "an aggregate without groups: one row"),
