@@ -15,6 +15,7 @@ from toplists.evaluation.report.content import (
     FitFacts,
     InputSentence,
     Lineage,
+    LoadRows,
     LongTail,
     Night,
     RunContent,
@@ -136,11 +137,8 @@ def made_up_run() -> RunContent:
         checks=checks,
         sizes={"interactions": 100_004, "users": 671, "items": 9_066},
         arrivals=Arrivals(
-            rows=100_104,
-            accepted=100_000,
-            duplicates=3,
-            corrections=1,
-            rejected=100,
+            total=LoadRows("all 12", 100_104, 100_000, 3, 1, 100),
+            loads=[LoadRows(f"2026-03-{day:02}", 8_000, 7_990, 2, 1, 7) for day in range(1, 11)],
             reasons={"value_missing": 60, "id_missing": 41},
             sentences=(
                 InputSentence(True, True, "2026-03-09 has 3,201 events"),

@@ -71,7 +71,7 @@ def test_what_is_known_of_a_run(dataset: Dataset) -> None:
         "publish",
     ]
     assert content.arrivals is not None
-    assert content.arrivals.rejected == sum(content.arrivals.reasons.values()) == 2
+    assert content.arrivals.total.rejected == sum(content.arrivals.reasons.values()) == 2
     assert content.settings["model.als.rank"] == "4"
     assert {"model.als.rank", "recommend.n"} <= content.changed
     assert content.lineage.loads

@@ -56,24 +56,44 @@ class InputSentence:
 
 
 @dataclass(frozen=True)
-class Arrivals:
-    """The rows of the loads that a run is over.
+class LoadRows:
+    """What became of the rows of a load, or of several together.
 
     Attributes:
-        rows: Rows in the inputs.
+        name: The day on which it was taken in, or which they are.
+        rows: Rows in the input.
         accepted: Rows that became events.
         duplicates: Rows that repeat an event.
         corrections: Rows that replaced an older version of their event.
         rejected: Rows that were refused.
-        reasons: Code of a reason → rows refused for it; a row with two reasons counts in both.
-        sentences: What the input gate said.
     """
 
+    name: str
     rows: int
     accepted: int
     duplicates: int
     corrections: int
     rejected: int
+
+    @property
+    def rejected_share(self) -> float:
+        """Refused rows as a share of all."""
+        return self.rejected / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The rows that a run is over.
+
+    Attributes:
+        total: All loads together.
+        loads: The last loads, oldest first.
+        reasons: Code of a reason → rows refused for it; a row with two reasons counts in both.
+        sentences: What the input gate said.
+    """
+
+    total: LoadRows
+    loads: Sequence[LoadRows] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     sentences: Sequence[InputSentence] = ()
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from toplists.evaluation.report.content import (
+    Arrivals,
     Comparison,
     Figure,
     FitFacts,
@@ -132,7 +133,7 @@ def run_figures(content: RunContent) -> MetricsFile:
         figures=tuple(map(_figure, content.figures)),
         checks=tuple(map(ListCheck.model_validate, content.checks)),
         models=tuple(map(_fit, content.fits)),
-        input=None if content.arrivals is None else InputRows.model_validate(content.arrivals),
+        input=None if content.arrivals is None else _input(content.arrivals),
         sizes=dict(content.sizes),
         seconds={step.verb: step.seconds for step in content.steps},
     )
@@ -163,6 +164,18 @@ def comparison_figures(comparison: Comparison) -> MetricsFile:
             for model in comparison.models
         ),
         findings=tuple(comparison.findings),
+    )
+
+
+def _input(arrivals: Arrivals) -> InputRows:
+    total = arrivals.total
+    return InputRows(
+        rows=total.rows,
+        accepted=total.accepted,
+        duplicates=total.duplicates,
+        corrections=total.corrections,
+        rejected=total.rejected,
+        reasons=dict(arrivals.reasons),
     )
 
 

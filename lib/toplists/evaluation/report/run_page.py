@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
+from toplists.evaluation.report.arrived import input_section
 from toplists.evaluation.report.content import (
-    Arrivals,
-    FitFacts,
     LongTail,
     RunContent,
     SampleUser,
     ShownItem,
 )
+from toplists.evaluation.report.fitted import fits_table, learning_curves
 from toplists.evaluation.report.measured import measured_sections, nights_section
 from toplists.evaluation.report.parts import (
     Bar,
@@ -32,7 +32,7 @@ from toplists.evaluation.report.parts import (
     Table,
     Tone,
 )
-from toplists.evaluation.report.words import NOTHING, number_text, seconds_text, share_text
+from toplists.evaluation.report.words import NOTHING, seconds_text, share_text
 
 _STANDINGS = {
     "live": "It is live.",
@@ -58,18 +58,20 @@ def run_page(content: RunContent) -> Page:
             *measured_sections(content),
             nights_section(content),
             Section(
-                "Learning curves", _curves(content.fits), "What a fit minimized, by iteration."
+                "Learning curves",
+                learning_curves(content.fits),
+                "What a fit minimized, by iteration.",
             ),
             _long_tail(content.tail),
             Section("Checks of the lists", _checks(content)),
-            Section("Input", _input(content)),
+            input_section(content),
             Section("Where the time went", _steps(content)),
             Section(
                 "Sample users",
                 [_user(user) for user in content.users],
                 "What they did last, newest first, beside what they are shown.",
             ),
-            Section("Models", _models(content.fits)),
+            Section("Models", fits_table(content.fits)),
             Section("Where it comes from", [Facts(_lineage(content))]),
             Section("Configuration", _configuration(content)),
         ],
@@ -98,32 +100,6 @@ def _lead(content: RunContent) -> list[Part]:
         (content.verdict.findings, "plain"),
     ]
     return [Prose(sentences, tone) for sentences, tone in said if sentences]
-
-
-def _curves(fits: Sequence[FitFacts]) -> list[Part]:
-    plots = [
-        Lines(
-            title=f"{fit.role}, {_part_name(fit.part)}",
-            description=f"{fit.model} on {fit.interactions:,} interactions: from "
-            f"{number_text(fit.objective[0])} to {number_text(fit.objective[-1])} "
-            f"in {len(fit.objective)} iterations.",
-            x_label="iteration",
-            y_label="objective",
-            lines=[
-                Line(
-                    fit.model,
-                    [Point(float(number), y) for number, y in enumerate(fit.objective, start=1)],
-                )
-            ],
-        )
-        for fit in fits
-        if len(fit.objective) > 1
-    ]
-    return [Group("", plots)] if plots else []
-
-
-def _part_name(part: str) -> str:
-    return {"train": "on the training part", "all": "on everything"}.get(part, part)
 
 
 def _long_tail(tail: LongTail | None) -> Section:
@@ -195,43 +171,6 @@ def _checks(content: RunContent) -> list[Part]:
     return [Table("What published lists must satisfy whatever model made them", columns, rows)]
 
 
-def _input(content: RunContent) -> list[Part]:
-    parts: list[Part] = []
-    arrivals = content.arrivals
-    if arrivals is not None:
-        parts.append(Facts(_rows(arrivals), "Rows of all loads"))
-    if content.sizes:
-        sizes = [(name, f"{count:,}") for name, count in content.sizes.items()]
-        parts.append(Facts(sizes, "What is known"))
-    if arrivals is None:
-        return parts
-    told: dict[Tone, list[str]] = {"bad": [], "good": [], "plain": []}
-    for one in arrivals.sentences:
-        told["bad" if not one.passed else "good" if one.judged else "plain"].append(one.sentence)
-    parts += [Prose(sentences, tone) for tone, sentences in told.items() if sentences]
-    if arrivals.reasons:
-        rows = [
-            Row([Cell(code), Cell(f"{count:,}")])
-            for code, count in sorted(arrivals.reasons.items(), key=lambda one: (-one[1], one[0]))
-        ]
-        columns = [Column("reason"), Column("rows", numeric=True)]
-        parts.append(Table("Refused rows, by reason", columns, rows))
-    return parts
-
-
-def _rows(arrivals: Arrivals) -> list[tuple[str, str]]:
-    return [
-        ("rows in", f"{arrivals.rows:,}"),
-        ("new events", f"{arrivals.accepted:,}"),
-        ("repeats", f"{arrivals.duplicates:,}"),
-        ("corrections", f"{arrivals.corrections:,}"),
-        (
-            "refused",
-            f"{arrivals.rejected:,} ({share_text(_ratio(arrivals.rejected, arrivals.rows))})",
-        ),
-    ]
-
-
 def _steps(content: RunContent) -> list[Part]:
     steps = content.steps
     if not steps:
@@ -285,31 +224,6 @@ def _about(item: ShownItem) -> str:
     """Id and year, as far as the title does not say them."""
     parts = [item.item_id if item.title else "", str(item.year or "")]
     return ", ".join(part for part in parts if part)
-
-
-def _models(fits: Sequence[FitFacts]) -> list[Part]:
-    if not fits:
-        return []
-    rows = [
-        Row(
-            [
-                Cell(fit.role, small=_part_name(fit.part)),
-                Cell(fit.model),
-                Cell(fit.shape.replace("_", " ")),
-                Cell(f"{fit.interactions:,}"),
-                Cell(seconds_text(fit.seconds)),
-            ]
-        )
-        for fit in fits
-    ]
-    columns = [
-        Column("for"),
-        Column("model"),
-        Column("fitted into"),
-        Column("interactions", numeric=True),
-        Column("time", numeric=True),
-    ]
-    return [Table("Every fit of the run", columns, rows)]
 
 
 def _lineage(content: RunContent) -> list[tuple[str, str]]:

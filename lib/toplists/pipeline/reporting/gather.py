@@ -17,6 +17,7 @@ from toplists.evaluation.report.content import (
     FitFacts,
     InputSentence,
     Lineage,
+    LoadRows,
     Night,
     RunContent,
     Standing,
@@ -171,14 +172,20 @@ def _arrivals(dataset: Dataset, run: Run, checks: Sequence[Mapping[str, Any]]) -
     loads = [load for load in read_rows(dataset, LOADS) if load["load_id"] in known]
     if not loads:
         return None
-    counts = {
-        name: sum(int(load[name]) for load in loads)
-        for name in ("rows", "accepted", "duplicates", "corrections", "rejected")
-    }
-    sentences = [
-        InputSentence(check["passed"], check["judged"], check["sentence"]) for check in checks
-    ]
-    return Arrivals(**counts, reasons=_reasons(dataset, known), sentences=sentences)
+    loads.sort(key=lambda load: load["loaded_at"])
+    return Arrivals(
+        total=_load_rows(f"all {len(loads):,}", loads),
+        loads=[_load_rows(f"{load['loaded_at']:%Y-%m-%d}", [load]) for load in loads[-_NIGHTS:]],
+        reasons=_reasons(dataset, known),
+        sentences=[
+            InputSentence(check["passed"], check["judged"], check["sentence"]) for check in checks
+        ],
+    )
+
+
+def _load_rows(name: str, loads: Sequence[Row]) -> LoadRows:
+    counts = ("rows", "accepted", "duplicates", "corrections", "rejected")
+    return LoadRows(name, *(sum(int(load[count]) for load in loads) for count in counts))
 
 
 def _reasons(dataset: Dataset, load_ids: set[str]) -> dict[str, int]:
