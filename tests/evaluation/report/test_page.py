@@ -155,7 +155,7 @@ def test_slices_and_variety_are_told_where_they_are_measured() -> None:
         "ndcg@10 by activity",
         "ndcg@10 by country",
     ]
-    assert "low 0.0500 (0.0400 to 0.0600); high 0.0800" in slices
+    assert "low, als, 610 users 0.0500 (0.0400 to 0.0600); high, als, 610 users 0.0800" in slices
     assert "&lt;b&gt;de&lt;/b&gt;" in slices
     (variety,) = re.findall(r"Accuracy beside variety</h2>.*?</section>", html, flags=re.DOTALL)
     assert "als: 0.1600 at 0.3100; popularity: 0.0960 at 0.0200" in variety

@@ -140,27 +140,41 @@ def _slices(content: RunContent) -> list[Part]:
         for figure in content.figures
         if figure.slice and not figure.versus and figure.metric == content.deciding
     ]
-    plots = []
-    for way in dict.fromkeys(figure.slice.partition("=")[0] for figure in own):
-        figures = [figure for figure in own if figure.slice.partition("=")[0] == way]
-        several = len({figure.subject for figure in figures}) > 1
-        labelled = [(_slice_label(figure, several=several), figure) for figure in figures]
-        plots.append(
-            Intervals(
-                title=f"{content.deciding} by {way}",
-                description=interval_words(labelled),
-                rows=[
-                    interval_row(label, figure, _series(figure.subject, content.candidate))
-                    for label, figure in labelled
-                ],
-            )
+    ways = dict.fromkeys(_way(figure) for figure in own)
+    plots = [
+        _sliced(
+            [figure for figure in own if _way(figure) == way],
+            f"{content.deciding} by {way}",
+            content,
         )
+        for way in ways
+    ]
     return [Group("", plots)] if plots else []
 
 
-def _slice_label(figure: Figure, *, several: bool) -> str:
-    name = figure.slice.partition("=")[2] or figure.slice
-    return f"{name} {figure.subject}" if several else name
+def _way(figure: Figure) -> str:
+    return figure.slice.partition("=")[0]
+
+
+def _sliced(figures: Sequence[Figure], title: str, content: RunContent) -> Intervals:
+    """The contenders slice by slice; the first row of each has its name."""
+    subjects = list(dict.fromkeys(figure.subject for figure in figures))
+    slices = list(dict.fromkeys(figure.slice for figure in figures))
+    ordered = sorted(
+        figures, key=lambda one: (slices.index(one.slice), subjects.index(one.subject))
+    )
+    named = [(one.slice.partition("=")[2], one) for one in ordered]
+    said = [(f"{name}, {one.subject}, {one.users or 0:,} users", one) for name, one in named]
+    rows = [
+        interval_row(
+            name if place == 0 or one.slice != ordered[place - 1].slice else "",
+            one,
+            _series(one.subject, content.candidate),
+        )
+        for place, (name, one) in enumerate(named)
+    ]
+    legend = [(subject, _series(subject, content.candidate)) for subject in subjects]
+    return Intervals(title, interval_words(said), rows, legend)
 
 
 def _variety(content: RunContent, own: Sequence[Figure]) -> list[Part]:

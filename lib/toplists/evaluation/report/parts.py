@@ -82,12 +82,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Values with their intervals, one below the other on one scale."""
+    """Values with their intervals, one below the other on one scale.
+
+    `legend` says whose marks are whose, where the labels of the rows do not.
+    """
 
     kind: ClassVar[str] = "intervals"
     title: str
     description: str
     rows: Sequence[Interval]
+    legend: Sequence[tuple[str, Series]] = ()
 
 
 @dataclass(frozen=True)
