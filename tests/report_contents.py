@@ -72,11 +72,14 @@ def sliced_figures() -> list[Figure]:
     figures = [
         replace(own("als", "ndcg@10", value), slice=name)
         for name, value in (
-            ("activity=low", 0.05),
             ("activity=high", 0.08),
+            ("activity=low", 0.05),
             ("country=<b>de</b>", 0.06),
         )
     ]
+    figures.append(
+        replace(difference("ndcg@10", "live", -0.05, -0.06, -0.04), slice="activity=low")
+    )
     for subject, coverage, novelty in (("als", 0.31, 7.2), ("popularity", 0.02, 3.1)):
         figures += [
             Figure(subject, "coverage@10", "", coverage, None, None, 610),

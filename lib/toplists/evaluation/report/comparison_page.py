@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toplists.evaluation.report.content import ComparedModel, Comparison
-from toplists.evaluation.report.measured import interval_row, interval_words
+from toplists.evaluation.report.intervals import interval_row, interval_words
 from toplists.evaluation.report.parts import (
     Cell,
     Column,

@@ -16,9 +16,9 @@ from toplists.evaluation.report.words import number_text, shortened
 
 WIDTH = 400
 _ROW, _TOP, _AXIS, _NAME = 24, 8, 22, 16
-_LABELS, _RIGHT = 104, 330
+_LABELS, _WIDE_LABELS, _RIGHT = 104, 150, 330
 _LEFT, _END, _BELOW_NAME, _HEIGHT = 52, 380, 22, 190
-_LABEL_LENGTH = 13
+_LABEL_LENGTH, _WIDE_LENGTH = 13, 20
 _NAMED = 4
 _MARKS = 6
 
@@ -109,7 +109,9 @@ def draw(plot: Plot) -> Drawing:
 @draw.register
 def _(plot: Intervals) -> Drawing:
     ends = [end for row in plot.rows for end in (row.low, row.high, row.value)]
-    scale = cover(ends, _LABELS, _RIGHT, zero=True)
+    wide = any(len(row.label) > _LABEL_LENGTH for row in plot.rows)
+    left, length = (_WIDE_LABELS, _WIDE_LENGTH) if wide else (_LABELS, _LABEL_LENGTH)
+    scale = cover(ends, left, _RIGHT, zero=True)
     bottom = _TOP + _ROW * len(plot.rows)
     marks = tuple(
         Mark(
@@ -117,13 +119,13 @@ def _(plot: Intervals) -> Drawing:
             y=_TOP + _ROW * (place + 0.5),
             low=scale.at(row.low),
             high=scale.at(row.high),
-            label=shortened(row.label, _LABEL_LENGTH),
+            label=shortened(row.label, length),
             text=number_text(row.value),
             series=row.series,
         )
         for place, row in enumerate(plot.rows)
     )
-    return Drawing(bottom + _AXIS, _LABELS, _RIGHT, _TOP, bottom, x=scale.ticks(), marks=marks)
+    return Drawing(bottom + _AXIS, left, _RIGHT, _TOP, bottom, x=scale.ticks(), marks=marks)
 
 
 @draw.register

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from toplists.evaluation.report.arrived import input_section
+from toplists.evaluation.report.by_night import nights_section
 from toplists.evaluation.report.content import (
     LongTail,
     RunContent,
@@ -13,7 +14,7 @@ from toplists.evaluation.report.content import (
     ShownItem,
 )
 from toplists.evaluation.report.fitted import fits_table, learning_curves
-from toplists.evaluation.report.measured import measured_sections, nights_section
+from toplists.evaluation.report.measured import measured_sections
 from toplists.evaluation.report.parts import (
     Bar,
     Bars,
