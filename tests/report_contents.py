@@ -9,6 +9,7 @@ from toplists.evaluation.gate import Verdict
 from toplists.evaluation.list_checks import CheckResult
 from toplists.evaluation.report.content import (
     Arrivals,
+    Change,
     ComparedModel,
     Comparison,
     Figure,
@@ -24,10 +25,18 @@ from toplists.evaluation.report.content import (
     StepTime,
     TailPoint,
 )
+from toplists.evaluation.rules import RuleOutcome, State
 
 NOW = datetime(2026, 3, 10, 3, 41, tzinfo=UTC)
 RUN = "2026-03-10-11111111"
 METRICS = ("hit_rate@10", "recall@10", "ndcg@10", "hit_rate@50", "recall@50", "ndcg@50")
+
+RULES: dict[str, State] = {
+    "loss": "passed",
+    "trend": "not_judged",
+    "churn": "warned",
+    "bound": "blocked",
+}
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -127,6 +136,10 @@ def made_up_run() -> RunContent:
             reasons=(),
             warnings=("the input is prepared otherwise than for the live run",),
             findings=("ndcg@10 0.0627 is clearly above popularity's 0.0369",),
+            rules=tuple(
+                RuleOutcome({"rule": rule, "action": "warn"}, state, f"{rule}: {state}", 0.1)
+                for rule, state in RULES.items()
+            ),
         ),
         lineage=Lineage(
             parent="2026-03-09-00000000",
@@ -149,6 +162,11 @@ def made_up_run() -> RunContent:
                 InputSentence(True, False, "volume is not judged: only 2 Mondays have events"),
             ),
         ),
+        changes=[Figure("lists", "jaccard@10", "live", 0.61, None, None, 640)],
+        churn=[
+            Change(f"2026-03-{day:02}-11111111", {"jaccard@10": 0.6, "rbo@10": 0.7})
+            for day in range(1, 11)
+        ],
         nights=[
             Night(
                 f"2026-03-{day:02}-11111111",

@@ -164,6 +164,24 @@ def test_slices_and_variety_are_told_where_they_are_measured() -> None:
     assert "worse" not in table  # as the candidate is in one slice
 
 
+def test_rules_and_change_are_told() -> None:
+    html = render(run_page(made_up_run()))
+    (rules,) = re.findall(r"Rules of the gate</h2>.*?</section>", html, flags=re.DOTALL)
+    assert (
+        re.findall(r'class="short (\w+)">\s*<span><bdi>([\w ]+)', rules)
+        == [
+            ("plain", "loss"),
+            ("plain", "trend"),
+            ("plain", "churn"),
+            ("plain", "bound"),
+        ]
+        or "not judged" in rules
+    )
+    (change,) = re.findall(r"Change</h2>.*?</section>", html, flags=re.DOTALL)
+    assert "This one: jaccard@10 0.6000, rbo@10 0.7000." in change
+    assert "0.6100" in change
+
+
 @pytest.mark.parametrize(
     ("metric", "low", "high", "words"),
     [

@@ -1,12 +1,26 @@
-"""What a report says of the nights before."""
+"""What a report says of the nights before, and of what is live."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toplists.evaluation.report.content import Figure, Night, RunContent
-from toplists.evaluation.report.parts import Line, Lines, Point, Section
-from toplists.evaluation.report.words import signed_text
+from toplists.evaluation.report.content import Change, Figure, Night, RunContent
+from toplists.evaluation.report.parts import (
+    Cell,
+    Column,
+    Line,
+    Lines,
+    Part,
+    Point,
+    Row,
+    Section,
+    Series,
+    Table,
+)
+from toplists.evaluation.report.words import number_text, signed_text
+
+_X_LABEL = "run, by the day it knows up to"
+_SERIES: Sequence[Series] = ("candidate", "popularity", "live")
 
 
 def nights_section(content: RunContent) -> Section:
@@ -26,10 +40,10 @@ def nights_section(content: RunContent) -> Section:
         description=f"The last {len(nights)} runs"
         + (f", {refused:,} of them refused (hollow). " if refused else ". ")
         + f"Since run {before.run_id}: {signed_text(change)}.",
-        x_label="run, by the day it knows up to",
+        x_label=_X_LABEL,
         y_label=content.deciding,
         lines=lines,
-        x_names=[night.run_id[:10] for night in nights],
+        x_names=[_day(night.run_id) for night in nights],
     )
     return Section(
         "By night",
@@ -38,9 +52,56 @@ def nights_section(content: RunContent) -> Section:
     )
 
 
+def _day(run_id: str) -> str:
+    return run_id[:10]
+
+
 def _points(nights: Sequence[tuple[Night, Figure | None]]) -> list[Point]:
     return [
         Point(float(place), figure.value, figure.low, figure.high, hollow=night.passed is False)
         for place, (night, figure) in enumerate(nights)
         if figure is not None
     ]
+
+
+def changes_section(content: RunContent) -> Section:
+    """How lists and snapshot compare with what was live, and how much lists changed by night."""
+    parts: list[Part] = []
+    if content.changes:
+        rows = [
+            Row([Cell(figure.metric.replace("_", " ")), Cell(number_text(figure.value))])
+            for figure in content.changes
+        ]
+        columns = [Column("figure"), Column("value", numeric=True)]
+        parts.append(Table("Lists and snapshot beside those of the live run", columns, rows))
+    if len(content.churn) > 1:
+        parts.append(_churn(content.churn))
+    return Section(
+        "Change", parts, "Similarities are 1 where nothing changed, indices of stability 0."
+    )
+
+
+def _churn(nights: Sequence[Change]) -> Lines:
+    measures = list(dict.fromkeys(name for night in nights for name in night.similarities))
+    last = nights[-1].similarities
+    return Lines(
+        title="Similarity of lists to those that were live",
+        description=f"The last {len(nights)} runs that were compared. This one: "
+        + ", ".join(f"{name} {number_text(value)}" for name, value in last.items())
+        + ".",
+        x_label=_X_LABEL,
+        y_label="similarity",
+        lines=[
+            Line(
+                measure,
+                [
+                    Point(float(place), night.similarities[measure])
+                    for place, night in enumerate(nights)
+                    if measure in night.similarities
+                ],
+                series,
+            )
+            for measure, series in zip(measures, _SERIES, strict=False)
+        ],
+        x_names=[_day(night.run_id) for night in nights],
+    )

@@ -47,6 +47,14 @@ class Night:
 
 
 @dataclass(frozen=True)
+class Change:
+    """How alike the lists of a run were to those that were live, by measure, such as `jaccard@10`."""
+
+    run_id: str
+    similarities: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class InputSentence:
     """What the input gate said; `judged` is whether it could tell."""
 
@@ -201,11 +209,13 @@ class RunContent:
         deciding: The metric that decides.
         confidence: Probability that an interval is meant to cover.
         verdict: What the gate decided.
-        figures: Everything measured.
+        figures: Everything measured of models.
+        changes: How lists and snapshot compare with those of the run that was live.
         checks: Checks of the lists.
         sizes: What the run is over: name → count.
         arrivals: The rows it is over.
         nights: Runs judged by the same metric, oldest first, this one the last.
+        churn: The same nights' lists beside those that were live.
         steps: Steps in order.
         fits: Fits, in the order they ended.
         tail: How recommendations spread over items.
@@ -227,10 +237,12 @@ class RunContent:
     verdict: Verdict | None
     lineage: Lineage
     figures: Sequence[Figure] = ()
+    changes: Sequence[Figure] = ()
     checks: Sequence[CheckResult] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     arrivals: Arrivals | None = None
     nights: Sequence[Night] = ()
+    churn: Sequence[Change] = ()
     steps: Sequence[StepTime] = ()
     fits: Sequence[FitFacts] = ()
     tail: LongTail | None = None

@@ -12,7 +12,7 @@ import sys
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from toplists.evaluation.report.content import (
     Arrivals,
@@ -51,6 +51,18 @@ class MetricFigure(_Part):
     users: int | None = Field(description="Users it is the mean over.")
 
 
+class RuleFinding(_Part):
+    """What came of a rule of the gate: the rule as it is configured, and the figure it judged, if any."""
+
+    rule: dict[str, JsonValue]
+    state: Literal["passed", "warned", "blocked", "not_judged"]
+    sentence: str
+    value: Number
+    low: Number
+    high: Number
+    threshold: Number
+
+
 class GateVerdict(_Part):
     """What the gate decided, in its own sentences."""
 
@@ -58,6 +70,7 @@ class GateVerdict(_Part):
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     findings: tuple[str, ...]
+    rules: tuple[RuleFinding, ...] = ()
 
 
 class ListCheck(_Part):
@@ -109,6 +122,9 @@ class MetricsFile(_Part):
     confidence: float = Field(description="Probability that an interval is meant to cover.")
     verdict: GateVerdict | None = None
     figures: tuple[MetricFigure, ...]
+    changes: tuple[MetricFigure, ...] = Field(
+        (), description="Lists and snapshot beside those of the run that was live."
+    )
     checks: tuple[ListCheck, ...] = ()
     models: tuple[ModelFit, ...] = ()
     input: InputRows | None = None
@@ -131,6 +147,7 @@ def run_figures(content: RunContent) -> MetricsFile:
         confidence=content.confidence,
         verdict=None if content.verdict is None else GateVerdict.model_validate(content.verdict),
         figures=tuple(map(_figure, content.figures)),
+        changes=tuple(map(_figure, content.changes)),
         checks=tuple(map(ListCheck.model_validate, content.checks)),
         models=tuple(map(_fit, content.fits)),
         input=None if content.arrivals is None else _input(content.arrivals),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from toplists.evaluation.report.arrived import input_section
-from toplists.evaluation.report.by_night import nights_section
+from toplists.evaluation.report.by_night import changes_section, nights_section
 from toplists.evaluation.report.content import (
     LongTail,
     RunContent,
@@ -34,12 +34,19 @@ from toplists.evaluation.report.parts import (
     Tone,
 )
 from toplists.evaluation.report.words import NOTHING, seconds_text, share_text
+from toplists.evaluation.rules import State
 
 _STANDINGS = {
     "live": "It is live.",
     "was live": "It was live, and something newer is now.",
     "declared bad": "It was published, and declared bad since.",
     "not published": "It is not published.",
+}
+_STATES: dict[State, Tone] = {
+    "passed": "good",
+    "warned": "warn",
+    "blocked": "bad",
+    "not_judged": "plain",
 }
 _HEADS = (0.01, 0.2)
 
@@ -56,8 +63,10 @@ def run_page(content: RunContent) -> Page:
         tone=tone,
         lead=_lead(content),
         sections=[
+            Section("Rules of the gate", _rules(content)),
             *measured_sections(content),
             nights_section(content),
+            changes_section(content),
             Section(
                 "Learning curves",
                 learning_curves(content.fits),
@@ -101,6 +110,23 @@ def _lead(content: RunContent) -> list[Part]:
         (content.verdict.findings, "plain"),
     ]
     return [Prose(sentences, tone) for sentences, tone in said if sentences]
+
+
+def _rules(content: RunContent) -> list[Part]:
+    if content.verdict is None or not content.verdict.rules:
+        return []
+    rows = [
+        Row(
+            [
+                Cell(str(outcome.rule.get("rule", "")), small=f"{outcome.rule.get('action', '')}s"),
+                Cell(outcome.state.replace("_", " "), tone=_STATES[outcome.state]),
+                Cell(outcome.sentence),
+            ]
+        )
+        for outcome in content.verdict.rules
+    ]
+    columns = [Column("rule", short=True), Column("result", short=True), Column("what was found")]
+    return [Table("What the run was judged by", columns, rows)]
 
 
 def _long_tail(tail: LongTail | None) -> Section:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
-from toplists.evaluation.comparison import LIVE, POPULARITY
+from toplists.evaluation.comparison import LISTS, LIVE, POPULARITY, SNAPSHOT
 from toplists.evaluation.gate import Verdict
 from toplists.evaluation.list_checks import CheckResult
 from toplists.evaluation.report.content import (
     Arrivals,
+    Change,
     Figure,
     FitFacts,
     InputSentence,
@@ -34,6 +36,7 @@ from toplists.pipeline.reporting.people import sample_users
 from toplists.pipeline.reporting.tail import count_tail
 
 _NIGHTS = 30
+_SIMILARITY = re.compile(r"(jaccard|rbo)@\d+")
 _JUDGED = ("done", "refused")
 _SIZES = {
     "interactions": "interactions",
@@ -65,6 +68,7 @@ def gather_run(dataset: Dataset, run_id: str) -> RunContent:
     settings: dict[str, Any] = json.loads(run.configuration)
     protocol, deciding = str(prepared.get("protocol", "")), _deciding(settings["gate"])
     metrics = [row for row in read_rows(dataset, METRICS) if row["value"] is not None]
+    judged_runs = _judged_runs(attempts, run_id)
     verdict = judged.get("verdict")
     flat = dict(_flattened(settings))
     return RunContent(
@@ -84,10 +88,12 @@ def gather_run(dataset: Dataset, run_id: str) -> RunContent:
             for row in metrics
             if (row["run_id"], row["protocol"]) == (run_id, protocol)
         ],
+        changes=[_figure(row) for row in metrics if row["run_id"] == run_id and _is_change(row)],
         checks=[CheckResult(**check) for check in judged.get("checks", ())],
         sizes={name: prepared[fact] for name, fact in _SIZES.items() if fact in prepared},
         arrivals=_arrivals(dataset, run, prepared.get("input", ())),
-        nights=_nights(attempts, metrics, run_id, deciding, protocol),
+        nights=_nights(judged_runs, metrics, deciding, protocol),
+        churn=_churn(judged_runs, metrics),
         steps=_steps(attempts, mine, run_id),
         fits=_fits(dataset, run_id),
         tail=count_tail(dataset, run_id),
@@ -125,15 +131,22 @@ def _figure(row: Row) -> Figure:
     )
 
 
-def _nights(
-    attempts: Sequence[Row], metrics: Sequence[Row], run_id: str, deciding: str, protocol: str
-) -> list[Night]:
-    """The last runs that were judged by the same metric and protocol, up to this one."""
-    judged: dict[str, Row] = {}
+def _judged_runs(attempts: Sequence[Row], run_id: str) -> dict[str, dict[str, Any]]:
+    """What `evaluate` noted of each run that was judged up to this one, in that order."""
+    judged: dict[str, dict[str, Any]] = {}
     for row in sorted(attempts, key=lambda row: row["at"]):
         if row["step"] == "evaluate" and row["state"] in _JUDGED and row["facts"]:
             judged.pop(row["run_id"], None)
             judged[row["run_id"]] = json.loads(row["facts"])
+    runs = list(judged)
+    until = runs.index(run_id) + 1 if run_id in judged else 0
+    return {run: judged[run] for run in runs[:until]}
+
+
+def _nights(
+    judged: Mapping[str, Mapping[str, Any]], metrics: Sequence[Row], deciding: str, protocol: str
+) -> list[Night]:
+    """The last runs that were judged by the same metric and protocol."""
     own = {
         (row["run_id"], row["subject"]): _figure(row)
         for row in metrics
@@ -150,8 +163,22 @@ def _nights(
         for night, facts in judged.items()
         if (night, facts.get("candidate")) in own
     ]
-    last = next((place for place, night in enumerate(nights) if night.run_id == run_id), -1)
-    return nights[max(0, last + 1 - _NIGHTS) : last + 1]
+    return nights[-_NIGHTS:]
+
+
+def _is_change(row: Row) -> bool:
+    """Whether it says how lists or snapshot compare with those of the live run."""
+    return row["subject"] in (LISTS, SNAPSHOT) and row["versus"] == LIVE
+
+
+def _churn(judged: Mapping[str, Mapping[str, Any]], metrics: Sequence[Row]) -> list[Change]:
+    """How alike lists were to those that were live, for the last runs that were compared."""
+    alike: dict[str, dict[str, float]] = {}
+    for row in metrics:
+        if row["subject"] == LISTS and _is_change(row) and _SIMILARITY.fullmatch(row["metric"]):
+            alike.setdefault(row["run_id"], {})[row["metric"]] = row["value"]
+    nights = [Change(run, dict(sorted(alike[run].items()))) for run in judged if run in alike]
+    return nights[-_NIGHTS:]
 
 
 def _steps(attempts: Sequence[Row], mine: Sequence[Row], run_id: str) -> list[StepTime]:
@@ -233,13 +260,20 @@ def _lineage(run: Run, mine: Sequence[Row]) -> Lineage:
 
 
 def _flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names and values as JSON."""
+    """Dotted names and values as JSON; of a list of rules, each with what it says."""
     for name, value in settings.items():
         if isinstance(value, dict) and value:
             yield from _flattened(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for place, inner in enumerate(value, start=1):
+                words = ", ".join(f"{key} {_text(one)}" for key, one in inner.items() if one != "")
+                yield f"{prefix}{name} {place}", words
         else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{prefix}{name}", text
+            yield f"{prefix}{name}", _text(value)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _changed(flat: Mapping[str, str]) -> frozenset[str]:
