@@ -128,14 +128,15 @@ def test_a_fold_that_was_interrupted_anywhere_is_made_again(
     monkeypatch.setattr(failpoints, "die", die)
     noted = moments.read_text().splitlines()
     assert "after rows of days(3) #2024-02-27" in noted
-    for moment in noted:
+    for moment in noted:  # each time over what the time before left
         monkeypatch.setenv(failpoints.FAIL_AT, moment)
         with pytest.raises(KilledError):
             only_fold(snapshot, "days(3)")
-        monkeypatch.delenv(failpoints.FAIL_AT)
-        again = only_fold(snapshot, "days(3)")
-        assert sorted(map(tuple, again.interactions.collect())) == expected
-        shutil.rmtree(fold.folder)
+        assert (fold.folder / "fold.json").exists() == (moment == noted[-1])
+    monkeypatch.delenv(failpoints.FAIL_AT)
+    again = only_fold(snapshot, "days(3)")
+    assert sorted(map(tuple, again.interactions.collect())) == expected
+    assert again.sizes == fold.sizes
 
 
 def test_validation_leaves_the_test_part_out_entirely(snapshot: Snapshot) -> None:

@@ -351,6 +351,9 @@ def test_each_folder_in_a_folder_is_a_given_fold(spark: SparkSession, tmp_path: 
     assert folds[0].digest != folds[1].digest
     with pytest.raises(ConfigurationError, match=r"Name a protocol for the validation part"):
         validation_folds(folds[0])
+    # What lies inside changes with the files, too.
+    (inner,) = validation_folds(folds[0], parse_protocol("random(50%)"))
+    assert inner.digest == folds[0].digest
 
 
 @pytest.mark.parametrize(

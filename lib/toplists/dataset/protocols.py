@@ -100,11 +100,10 @@ def validation_folds(fold: Fold, protocol: Protocol | None = None) -> list[Fold]
         ConfigurationError: the fold was given by files, which say nothing of its inside.
     """
     if protocol is None and fold.validation is not None:
-        name, depth = f"{fold.name} > validation", fold.depth + 1
-        rows = fold.validation
-        return [
-            replace(fold, name=name, label="validation", rows=rows, depth=depth, validation=None)
-        ]
+        kept = replace(
+            fold, name="validation", label="validation", rows=fold.validation, validation=None
+        )
+        return [_inside(fold, kept)]
     if protocol is None and isinstance(fold.protocol.way, Given):
         raise ConfigurationError(
             f"{fold.protocol} does not say what settings are to be chosen by. Name a protocol for the "
@@ -117,29 +116,38 @@ def validation_folds(fold: Fold, protocol: Protocol | None = None) -> list[Fold]
 def _folds(
     protocol: Protocol, rows: DataFrame, end: datetime, outer: Fold | None
 ) -> Iterator[Fold]:
-    way, depth = protocol.way, 0 if outer is None else outer.depth + 1
+    way = protocol.way
 
-    def fold(label: str, parted: DataFrame, cut: datetime | None = None) -> Fold:
-        # All that lies inside another fold happened before its cut.
-        known = cut or (outer.cut if outer is not None else None)
-        name = f"{protocol} #{label}" if outer is None else f"{outer.name} > {protocol} #{label}"
-        return Fold(
-            protocol, name, label, _rows(parted, HOLDOUT, protocol), cut or end, known, depth
-        )
+    def fold(label: str, parted: DataFrame, cut: datetime | None = None, digest: str = "") -> Fold:
+        name, held_out = f"{protocol} #{label}", _rows(parted, HOLDOUT, protocol)
+        alone = Fold(protocol, name, label, held_out, cut or end, cut, digest=digest)
+        return alone if outer is None else _inside(outer, alone)
 
     if isinstance(way, Given):
         for given in find_given_folds(rows.sparkSession, way.folder):
-            yield replace(fold(given.label, given.part(rows)), digest=given.digest)
+            yield fold(given.label, given.part(rows), digest=given.digest)
     elif isinstance(way, Days):
         for parting in windows(way, end):
             yield fold(parting.label, rows.withColumn("split", parting.part), parting.cut)
     else:
+        depth = 0 if outer is None else outer.depth + 1
         for parting in partings(way, rows.columns, depth):
             parted = rows.withColumn("split", parting.part)
             made = fold(parting.label, parted)
             if isinstance(way, Ratios) and way.validation:
                 made = replace(made, validation=_rows(parted, VALIDATION, protocol))
             yield made
+
+
+def _inside(outer: Fold, fold: Fold) -> Fold:
+    """A fold of another's training part: what is known of the other holds in it, too."""
+    return replace(
+        fold,
+        name=f"{outer.name} > {fold.name}",
+        cut=fold.cut or outer.cut,
+        depth=outer.depth + 1,
+        digest=outer.digest + fold.digest,
+    )
 
 
 def _rows(parted: DataFrame, held_out: str, protocol: Protocol) -> DataFrame:
