@@ -38,7 +38,7 @@ def measured_sections(content: RunContent) -> list[Section]:
         return []
     users = max(figure.users or 0 for figure in own)
     intro = (
-        f"Measured on {users:,} users with held-out interactions ({content.protocol}), for which all "
+        f"Measured on up to {users:,} users with held-out interactions ({content.protocol}), for which all "
         f"contenders learnt from the same part. Intervals cover {content.confidence * 100:g} %. "
         f"{content.deciding} decides."
     )

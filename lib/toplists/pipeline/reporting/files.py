@@ -12,6 +12,7 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.files import write_atomically
 from toplists.lake.tables import RUNS
 from toplists.pipeline.reporting.gather import gather_run
+from toplists.pipeline.reporting.history import JUDGED
 
 REPORT = "report.html"
 FIGURES = "metrics.json"
@@ -42,11 +43,7 @@ def write_report(dataset: Dataset, run_id: str) -> Path:
 
 def newest_judged_run(dataset: Dataset) -> str | None:
     """The run that was evaluated last."""
-    rows = [
-        row
-        for row in read_rows(dataset, RUNS, step="evaluate")
-        if row["state"] in ("done", "refused")
-    ]
+    rows = [row for row in read_rows(dataset, RUNS, step="evaluate") if row["state"] in JUDGED]
     return max(rows, key=lambda row: row["at"])["run_id"] if rows else None
 
 

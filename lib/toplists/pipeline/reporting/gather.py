@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
-from toplists.evaluation.comparison import LISTS, LIVE, POPULARITY, SNAPSHOT
+from toplists.evaluation.comparison import LISTS, LIVE
 from toplists.evaluation.gate import Verdict
 from toplists.evaluation.list_checks import CheckResult
 from toplists.evaluation.report.content import (
     Arrivals,
-    Change,
-    Figure,
     FitFacts,
     InputSentence,
     Lineage,
     LoadRows,
-    Night,
     RunContent,
     Standing,
     StepTime,
@@ -31,13 +27,20 @@ from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Ledger, Run, utc_now
 from toplists.lake.pointer import read_pointer
-from toplists.lake.tables import LOADS, METRICS, MODELS, RUNS
+from toplists.lake.tables import LOADS, MODELS, RUNS
+from toplists.pipeline.reporting.history import (
+    JUDGED,
+    as_figure,
+    is_change,
+    judged_runs,
+    past_churn,
+    past_nights,
+    read_metrics,
+)
 from toplists.pipeline.reporting.people import sample_users
 from toplists.pipeline.reporting.tail import count_tail
 
-_NIGHTS = 30
-_SIMILARITY = re.compile(r"(jaccard|rbo)@\d+")
-_JUDGED = ("done", "refused")
+_LOADS = 30
 _SIZES = {
     "interactions": "interactions",
     "users": "users",
@@ -64,11 +67,11 @@ def gather_run(dataset: Dataset, run_id: str) -> RunContent:
     attempts = read_rows(dataset, RUNS)
     mine = [row for row in attempts if row["run_id"] == run_id]
     prepared = ledger.facts(run_id, "prepare") or {}
-    judged = ledger.facts(run_id, "evaluate", states=_JUDGED) or {}
+    judged = ledger.facts(run_id, "evaluate", states=JUDGED) or {}
     settings: dict[str, Any] = json.loads(run.configuration)
     protocol, deciding = str(prepared.get("protocol", "")), _deciding(settings["gate"])
-    metrics = [row for row in read_rows(dataset, METRICS) if row["value"] is not None]
-    judged_runs = _judged_runs(attempts, run_id)
+    metrics = read_metrics(dataset, run_id=run_id)
+    runs = judged_runs(attempts, run_id)
     verdict = judged.get("verdict")
     flat = dict(_flattened(settings))
     return RunContent(
@@ -83,17 +86,13 @@ def gather_run(dataset: Dataset, run_id: str) -> RunContent:
         confidence=float(settings["gate"]["confidence"]),
         verdict=None if verdict is None else Verdict.from_json(json.dumps(verdict)),
         lineage=_lineage(run, mine),
-        figures=[
-            _figure(row)
-            for row in metrics
-            if (row["run_id"], row["protocol"]) == (run_id, protocol)
-        ],
-        changes=[_figure(row) for row in metrics if row["run_id"] == run_id and _is_change(row)],
+        figures=[as_figure(row) for row in metrics if row["protocol"] == protocol],
+        changes=[as_figure(row) for row in metrics if is_change(row)],
         checks=[CheckResult(**check) for check in judged.get("checks", ())],
         sizes={name: prepared[fact] for name, fact in _SIZES.items() if fact in prepared},
         arrivals=_arrivals(dataset, run, prepared.get("input", ())),
-        nights=_nights(judged_runs, metrics, deciding, protocol),
-        churn=_churn(judged_runs, metrics),
+        nights=past_nights(runs, read_metrics(dataset, metric=deciding), protocol),
+        churn=past_churn(runs, read_metrics(dataset, subject=LISTS)),
         steps=_steps(attempts, mine, run_id),
         fits=_fits(dataset, run_id),
         tail=count_tail(dataset, run_id),
@@ -118,69 +117,6 @@ def _standing(dataset: Dataset, run_id: str) -> Standing:
     return "was live" if pointer.has_named(run_id) else "not published"
 
 
-def _figure(row: Row) -> Figure:
-    return Figure(
-        subject=row["subject"],
-        metric=row["metric"],
-        versus=row["versus"],
-        value=row["value"],
-        low=row["low"],
-        high=row["high"],
-        users=row["users"],
-        slice=row.get("slice") or "",
-    )
-
-
-def _judged_runs(attempts: Sequence[Row], run_id: str) -> dict[str, dict[str, Any]]:
-    """What `evaluate` noted of each run that was judged up to this one, in that order."""
-    judged: dict[str, dict[str, Any]] = {}
-    for row in sorted(attempts, key=lambda row: row["at"]):
-        if row["step"] == "evaluate" and row["state"] in _JUDGED and row["facts"]:
-            judged.pop(row["run_id"], None)
-            judged[row["run_id"]] = json.loads(row["facts"])
-    runs = list(judged)
-    until = runs.index(run_id) + 1 if run_id in judged else 0
-    return {run: judged[run] for run in runs[:until]}
-
-
-def _nights(
-    judged: Mapping[str, Mapping[str, Any]], metrics: Sequence[Row], deciding: str, protocol: str
-) -> list[Night]:
-    """The last runs that were judged by the same metric and protocol."""
-    own = {
-        (row["run_id"], row["subject"]): _figure(row)
-        for row in metrics
-        if (row["metric"], row["protocol"], row["versus"]) == (deciding, protocol, "")
-        and not row.get("slice")
-    }
-    nights = [
-        Night(
-            run_id=night,
-            passed=facts["verdict"]["passed"],
-            own=own[night, facts["candidate"]],
-            popularity=own.get((night, POPULARITY)),
-        )
-        for night, facts in judged.items()
-        if (night, facts.get("candidate")) in own
-    ]
-    return nights[-_NIGHTS:]
-
-
-def _is_change(row: Row) -> bool:
-    """Whether it says how lists or snapshot compare with those of the live run."""
-    return row["subject"] in (LISTS, SNAPSHOT) and row["versus"] == LIVE
-
-
-def _churn(judged: Mapping[str, Mapping[str, Any]], metrics: Sequence[Row]) -> list[Change]:
-    """How alike lists were to those that were live, for the last runs that were compared."""
-    alike: dict[str, dict[str, float]] = {}
-    for row in metrics:
-        if row["subject"] == LISTS and _is_change(row) and _SIMILARITY.fullmatch(row["metric"]):
-            alike.setdefault(row["run_id"], {})[row["metric"]] = row["value"]
-    nights = [Change(run, dict(sorted(alike[run].items()))) for run in judged if run in alike]
-    return nights[-_NIGHTS:]
-
-
 def _steps(attempts: Sequence[Row], mine: Sequence[Row], run_id: str) -> list[StepTime]:
     """The steps of the run, and before them the taking in of what it was the first over."""
     (run,) = last_runs(mine, 1)
@@ -202,7 +138,7 @@ def _arrivals(dataset: Dataset, run: Run, checks: Sequence[Mapping[str, Any]]) -
     loads.sort(key=lambda load: load["loaded_at"])
     return Arrivals(
         total=_load_rows(f"all {len(loads):,}", loads),
-        loads=[_load_rows(f"{load['loaded_at']:%Y-%m-%d}", [load]) for load in loads[-_NIGHTS:]],
+        loads=[_load_rows(f"{load['loaded_at']:%Y-%m-%d}", [load]) for load in loads[-_LOADS:]],
         reasons=_reasons(dataset, known),
         sentences=[
             InputSentence(check["passed"], check["judged"], check["sentence"]) for check in checks
