@@ -8,7 +8,7 @@ from rich.console import Console
 
 from toplists.errors import ConfigurationError, ToplistsError
 from toplists.lake.dataset import Dataset
-from toplists.pipeline.reporting.files import find_report, newest_judged_run, write_report
+from toplists.pipeline.reporting.files import newest_judged_run, report_path
 
 
 def show_report(
@@ -32,10 +32,12 @@ def show_report(
             f"No run of dataset {dataset.name} was evaluated yet, so there is nothing to report. "
             "./spark-submit.sh nightly evaluates; ./toplists status says what ran so far."
         )
-    path = find_report(dataset, chosen)
-    if path is None:
+    path = report_path(dataset, chosen)
+    if not path.is_file():
+        from toplists.pipeline.reporting.writing import write_report  # only here: it loads much
+
         try:
-            path = write_report(dataset, chosen)
+            write_report(dataset, chosen)
         except OSError as error:
             raise ToplistsError(
                 f"The report of run {chosen} cannot be written to {dataset.reports}: {error.strerror}. "

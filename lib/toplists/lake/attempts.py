@@ -10,6 +10,9 @@ from datetime import datetime
 from toplists.lake.bookkeeping import Row
 
 RUNNING = "running"
+JUDGED = ("done", "refused")
+"""How an evaluation ends that came to a verdict."""
+
 _LOAD_PREFIX = "load-"
 
 

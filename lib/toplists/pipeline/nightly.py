@@ -22,7 +22,7 @@ from toplists.pipeline.console import Narrator
 from toplists.pipeline.identity import default_as_of, identify_run
 from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
-from toplists.pipeline.reporting.files import write_report
+from toplists.pipeline.reporting.writing import write_report
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
 from toplists.pipeline.steps.ingest import ingest_source, redrive_refused
 from toplists.pipeline.steps.prepare import prepare

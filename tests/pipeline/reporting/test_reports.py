@@ -29,11 +29,12 @@ from toplists.lake.tables import (
 from toplists.lake.tables import RUNS as LEDGER
 from toplists.pipeline.console import open_narrator
 from toplists.pipeline.nightly import leave_report
-from toplists.pipeline.reporting import files
-from toplists.pipeline.reporting.files import find_report, newest_judged_run, write_report
+from toplists.pipeline.reporting import writing
+from toplists.pipeline.reporting.files import newest_judged_run, report_path
 from toplists.pipeline.reporting.gather import gather_run
 from toplists.pipeline.reporting.people import sample_users
 from toplists.pipeline.reporting.tail import count_tail
+from toplists.pipeline.reporting.writing import write_report
 from toplists.pipeline.workplace import Workplace
 from toplists.publish.leftovers import find_drafts
 
@@ -46,9 +47,9 @@ def dataset(upgraded: Path, tmp_path: Path) -> Dataset:
 
 
 def test_a_report_is_two_files(dataset: Dataset) -> None:
-    assert find_report(dataset, LIVE) is None
+    assert not report_path(dataset, LIVE).exists()
     path = write_report(dataset, LIVE)
-    assert path == find_report(dataset, LIVE) == dataset.reports / LIVE / "report.html"
+    assert path == report_path(dataset, LIVE) == dataset.reports / LIVE / "report.html"
     figures = MetricsFile.model_validate_json((path.parent / "metrics.json").read_bytes())
     assert (figures.id, figures.standing) == (LIVE, "live")
     assert figures.verdict is not None
@@ -187,13 +188,13 @@ def test_a_night_goes_on_without_its_report(
     run = place.ledger.find_run(LIVE)
     assert run is not None
     with monkeypatch.context() as patch:
-        patch.setattr(files, "render", fail)
+        patch.setattr(writing, "render", fail)
         leave_report(place, open_narrator({}, out, out), run)
     said = " ".join(out.getvalue().split())
     assert f"The report of run {LIVE} was not written (OSError: no room)" in said
-    assert find_report(dataset, LIVE) is None
+    assert not report_path(dataset, LIVE).exists()
     leave_report(place, open_narrator({}, out, out), run)
-    assert find_report(dataset, LIVE) is not None
+    assert report_path(dataset, LIVE).is_file()
 
 
 def test_figures_are_strict_json(dataset: Dataset) -> None:

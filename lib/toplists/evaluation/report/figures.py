@@ -116,7 +116,9 @@ class MetricsFile(_Part):
     id: str = Field(description="The run, or the comparison.")
     as_of: date | None = None
     at: datetime = Field(description="When something was last recorded of it, UTC.")
-    standing: Standing | None = None
+    standing: Standing | None = Field(
+        None, description="What had become of a run when the file was written."
+    )
     protocol: str = Field(description="How the holdout was chosen.")
     deciding: str = Field(description="The metric that decides.")
     confidence: float = Field(description="Probability that an interval is meant to cover.")

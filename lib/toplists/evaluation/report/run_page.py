@@ -37,10 +37,10 @@ from toplists.evaluation.report.words import NOTHING, seconds_text, share_text
 from toplists.evaluation.rules import State
 
 _STANDINGS = {
-    "live": "It is live.",
-    "was live": "It was live, and something newer is now.",
-    "declared bad": "It was published, and declared bad since.",
-    "not published": "It is not published.",
+    "live": "Live when this was written.",
+    "was live": "Published, and replaced before this was written.",
+    "declared bad": "Published, and declared bad before this was written.",
+    "not published": "Not published when this was written.",
 }
 _STATES: dict[State, Tone] = {
     "passed": "good",

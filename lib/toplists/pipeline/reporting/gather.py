@@ -22,14 +22,13 @@ from toplists.evaluation.report.content import (
     StepTime,
 )
 from toplists.ingest.rejections import Rejections
-from toplists.lake.attempts import RUNNING, last_nights, last_runs
+from toplists.lake.attempts import JUDGED, RUNNING, last_nights, last_runs
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Ledger, Run, utc_now
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import LOADS, MODELS, RUNS
 from toplists.pipeline.reporting.history import (
-    JUDGED,
     as_figure,
     is_change,
     judged_runs,

@@ -9,12 +9,10 @@ from typing import Any
 
 from toplists.evaluation.comparison import LISTS, LIVE, POPULARITY, SNAPSHOT
 from toplists.evaluation.report.content import Change, Figure, Night
+from toplists.lake.attempts import JUDGED
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import METRICS
-
-JUDGED = ("done", "refused")
-"""How an evaluation ends that came to a verdict."""
 
 _NIGHTS = 30
 _SIMILARITY = re.compile(r"(jaccard|rbo)@\d+")
