@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from toplists.config.gate_rules import BoundRule, ChurnRule
 from toplists.config.layers import describe_settings, resolve_settings
+from toplists.config.metric_names import (
+    PREDICTING_KINDS,
+    RUN_KINDS,
+    TOGETHER_KINDS,
+    UNDIRECTED_KINDS,
+)
+from toplists.engine.kernels.metrics import ALL_KINDS
+from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS
 from toplists.errors import ConfigurationError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -51,6 +60,12 @@ ACTIVITY = "{rule: drift, of: activity}"
         (f"{{{LIVE}, max_loss: 1}}", "max_loss = 1 is never exceeded"),
         ("{rule: floor, metric: ndcg@10, limit: 0}", "no figure is below a floor of 0"),
         ("{rule: trend, metric: ndcg@10, nights: 3}", "4 of the last 3 nights cannot be"),
+        ("{rule: loss, against: live, metric: tail_share@10}", "neither more nor less of tail_sh"),
+        ("{rule: loss, against: live, metric: gini@10}", "gini is one figure of all lists"),
+        ("{rule: loss, against: live, metric: rbo@10}", "rbo compares two runs"),
+        ("{rule: loss, against: popularity, metric: rmse}", "popularity predicts no values"),
+        ("{rule: floor, metric: gini@10, limit: 1, slice: activity=low}", "it has no slices"),
+        ("{rule: trend, metric: novelty@10}", "novelty does not say how well held-out items are"),
         ("{rule: churn, max_share: 1}", "max_share = 1 is never exceeded"),
         ("{rule: churn, below: 0}", "below: Input should be greater than 0"),
         ("{rule: new_share, of: users, max_share: 1}", "max_share = 1 is never exceeded"),
@@ -61,6 +76,41 @@ def test_a_rule_that_cannot_be_followed_is_named(rules: str, said: str) -> None:
         resolve_settings(CONF, "local", [f"gate.rules=[{rules}]"])
     assert said in str(refused.value)
     assert "Value error" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("slice_", "said"),
+    [
+        ("tenure=under 30 days", "judges by the slice tenure=under 30 days, for which figures are"),
+        (
+            "activity",
+            "the slice activity, which activity does not have: use one of low, middle, hi",
+        ),
+        ("activity=lowest", "which activity does not have: use one of low, middle, high"),
+    ],
+)
+def test_a_slice_that_is_not_measured_is_named(slice_: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        resolve_settings(CONF, "local", [f"gate.rules=[{{{LIVE}, slice: {slice_}}}]"])
+
+
+def test_slices_of_attributes_have_any_name() -> None:
+    rule = f"{{{LIVE}, slice: 'item:genres=Film-Noir'}}"
+    settings = ["evaluate.slices=[item:genres]", f"gate.rules=[{rule}]"]
+    assert resolve_settings(CONF, "local", settings)
+
+
+def test_kinds_are_what_the_kernels_say_of_them() -> None:
+    def named(kinds: Iterable[str]) -> set[str]:
+        return {*kinds} - {*RUN_KINDS}
+
+    assert named(k for k, kind in ALL_KINDS.items() if kind.better == "neither") == {
+        *UNDIRECTED_KINDS
+    }
+    assert named(EXPOSURE_KINDS) == {*TOGETHER_KINDS}
+    assert named(k for k, kind in ALL_KINDS.items() if "scores" in kind.needs) == {
+        *PREDICTING_KINDS
+    }
 
 
 def test_which_of_several_rules_it_is_is_said() -> None:

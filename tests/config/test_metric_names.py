@@ -112,10 +112,6 @@ def test_what_is_said_of_a_name_that_is_none(name: str, message: str) -> None:
             {"evaluate": {"metrics": ["rbo@10"]}},
             "rbo compares two runs, and is measured against what is live whenever something is: leave it",
         ),
-        (
-            {"gate": {"rules": [loss("novelty@10")]}},
-            "novelty does not say how well held-out items are ranked: decide by one of hit_rate, ",
-        ),
         ({"evaluate": {"metrics": [""]}}, "there is no metric ''"),
         ({"evaluate": {"metrics": ["ndcg"]}}, "'ndcg' has no whole number behind an @"),
         ({"evaluate": {"metrics": ["ndcg@ten"]}}, "has no whole number"),

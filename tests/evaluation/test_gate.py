@@ -7,7 +7,7 @@ import pytest
 from adding import add_up
 
 from toplists.config.evaluate import EvaluateSettings, GateSettings
-from toplists.config.gate_rules import LossRule
+from toplists.config.gate_rules import BoundRule, LossRule
 from toplists.engine.kernels.metrics import measure
 from toplists.engine.kernels.outcomes import liked_only, unknown_traits
 from toplists.evaluation.comparison import Figure, compare
@@ -155,6 +155,19 @@ def test_a_missing_comparison_with_popularity_is_noticed() -> None:
     without = [f for f in measured(0.01, 0.02) if "popularity" not in (f.subject, f.versus)]
     verdict = decide(without, [], SETTINGS, has_live=False)
     assert "the model was not compared with popularity" in verdict.warnings
+
+
+def test_a_rule_without_its_figure_is_noticed() -> None:
+    floor = BoundRule(rule="floor", metric="recall@50", limit=0.1)
+    low = LossRule(rule="loss", against="popularity", metric="ndcg@10", slice="activity=low")
+    live = low.model_copy(update={"against": "live"})
+    settings = GateSettings(rules=(floor, low, live))
+    verdict = decide(popularity_fine(), [], settings, has_live=False)
+    # Of what is live it is said why there is no comparison at all.
+    assert verdict.warnings == (
+        "recall@50 was not measured",
+        "ndcg@10 (activity=low) was not compared with popularity's",
+    )
 
 
 def test_popularity_itself_need_not_be_compared() -> None:

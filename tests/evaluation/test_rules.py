@@ -79,6 +79,29 @@ class TestSlices:
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "state", "words"),
+    [
+        (0.1, 0.2, "blocked", "rmse 1.050 is clearly above the live configuration's 0.900"),
+        (0.01, 0.2, "passed", "is above, but not clearly by more than is allowed,"),
+        (-0.1, 0.1, "passed", "is no real difference from"),
+        (-0.2, -0.1, "passed", "is clearly below"),
+    ],
+)
+def test_less_is_better_of_errors(low: float, high: float, state: str, words: str) -> None:
+    rule = LossRule(rule="loss", against="live", metric="rmse")
+    middle = (low + high) / 2
+    outcome = judge(
+        rule,
+        Figure("als", "rmse", "", 0.9 + middle, 0.0, 2.0, 500),
+        Figure("live", "rmse", "", 0.9, 0.0, 2.0, 500),
+        Figure("als", "rmse", "live", middle, low, high, 500),
+    )
+    assert outcome.state == state
+    assert words in outcome.sentence
+    assert outcome.threshold == pytest.approx(0.018)
+
+
+@pytest.mark.parametrize(
     ("kind", "low", "high", "state"),
     [
         ("floor", 0.01, 0.049, "blocked"),

@@ -1,16 +1,20 @@
-"""Which runs stand for the nights before one."""
+"""What is known of earlier nights, and of how old their news was."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
+from toplists.config.gate_rules import ChurnRule, TrendRule
 from toplists.lake.bookkeeping import append_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Ledger, Outcome, Run
-from toplists.lake.tables import METRICS, PUBLICATIONS
+from toplists.lake.tables import LOADS, METRICS, PUBLICATIONS
 from toplists.pipeline.nights import earlier_nights
+from toplists.pipeline.steps.publish import newest_event
 
 PROTOCOL = "last(5)"
 FIRST = date(2026, 3, 1)
@@ -60,7 +64,10 @@ def test_one_run_for_each_earlier_day(no_rows: Path, tmp_path: Path) -> None:
     }
     append_rows(dataset, PUBLICATIONS, [published])
 
-    nights = earlier_nights(dataset, run(4), PROTOCOL)
+    other = [{**row, "metric": "mrr@10"} for row in figures(run(0).run_id, 0.7)]
+    append_rows(dataset, METRICS, other)
+    rules = (TrendRule(rule="trend", metric="ndcg@10"), ChurnRule(rule="churn"))
+    nights = earlier_nights(dataset, run(4), PROTOCOL, rules)
     assert [{figure.value for figure in night} for night in nights] == [{0.0}, {0.2}, {0.4}, {0.6}]
     # Nothing of the lists, and nothing against what was live then.
     assert {(figure.subject, figure.versus) for figure in nights[0]} == {
@@ -68,3 +75,31 @@ def test_one_run_for_each_earlier_day(no_rows: Path, tmp_path: Path) -> None:
         ("popularity", ""),
         ("als", "popularity"),
     }
+    assert earlier_nights(dataset, run(4), PROTOCOL, rules[1:]) == []
+
+
+def test_how_old_news_is_at_publication(no_rows: Path, tmp_path: Path) -> None:
+    dataset = Dataset(copytree(no_rows, tmp_path / "films"))
+    known = {"source": "csv", "path": "", "fingerprint": "", "rows": 1, "accepted": 1}
+    counts = dict.fromkeys(("duplicates", "corrections", "rejected"), 0)
+    times = {
+        "a": datetime(2026, 2, 28, 12, tzinfo=UTC),
+        "b": datetime(2026, 2, 27, tzinfo=UTC),
+        "untimed": None,
+        "later": datetime(2026, 3, 5, tzinfo=UTC),
+        "not of the run": datetime(2026, 2, 28, 18, tzinfo=UTC),
+    }
+    rows = [
+        {**known, **counts, "load_id": load_id, "newest_event_time": time, "loaded_at": NOW}
+        for load_id, time in times.items()
+    ]
+    append_rows(dataset, LOADS, rows)
+
+    def newest(*loads: str) -> datetime | None:
+        one = replace(run(0), inputs=json.dumps({"loads": loads}))
+        return newest_event(dataset, one)
+
+    assert newest("a", "b", "untimed") == times["a"]
+    assert newest("untimed") is None
+    # What happened from the as_of on waits for another night.
+    assert newest("a", "later") == datetime(2026, 3, 1, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, field_validator
@@ -10,7 +11,12 @@ from toplists.config.gate_rules import DEFAULT_RULES, GateRule
 from toplists.config.metric_names import JUDGED_KINDS, JudgedMetric
 from toplists.config.section import Section, Share
 
-_SLICES = ("activity", "tenure", "popularity")
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "activity": ("low", "middle", "high"),
+    "tenure": ("under 30 days", "30 to 364 days", "365 days or more"),
+    "popularity": ("head", "middle", "tail"),
+}
+"""What has the same slices in every dataset, and which; attributes have one for each of their values."""
 
 
 def check_slice(name: str) -> str:
@@ -20,9 +26,9 @@ def check_slice(name: str) -> str:
         ValueError: they cannot.
     """
     kind, _, attribute = name.partition(":")
-    if name not in _SLICES and (kind not in ("user", "item") or not attribute):
+    if name not in PARTS and (kind not in ("user", "item") or not attribute):
         raise ValueError(
-            f"there are no slices {name!r}: use {', '.join(_SLICES)}, or an attribute as user:NAME, item:NAME "
+            f"there are no slices {name!r}: use {', '.join(PARTS)}, or an attribute as user:NAME, item:NAME "
             "or item:genres"
         )
     return name
@@ -56,6 +62,23 @@ class EvaluateSettings(Section):
             if names.count(name) > 1:
                 raise ValueError(f"{name} is there twice: leave one out")
         return names
+
+    def why_not_measured(self, metric: str, slice_: str) -> str | None:
+        """Why there is no figure of that metric and slice, as the end of a sentence; `None` if there may be."""
+        if metric not in self.metrics:
+            return (
+                f"{metric}, which is not measured: add it to evaluate.metrics, or judge by one of "
+                f"{', '.join(self.metrics)}"
+            )
+        kind, _, part = slice_.partition("=")
+        if slice_ and kind not in self.slices:
+            return (
+                f"the slice {slice_}, for which figures are not told apart: use one of evaluate.slices "
+                f"({', '.join(self.slices) or 'none'}), with = and a part, or add {kind} to it"
+            )
+        if slice_ and part not in PARTS.get(kind, (part,)):
+            return f"the slice {slice_}, which {kind} does not have: use one of {', '.join(PARTS[kind])}"
+        return None
 
 
 class GateSettings(Section):

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from toplists.config.metric_names import LARGEST_CUTOFF, DecidingMetric, JudgedMetric
+from toplists.config.metric_names import (
+    LARGEST_CUTOFF,
+    PREDICTING_KINDS,
+    TOGETHER_KINDS,
+    ComparableMetric,
+    DecidingMetric,
+    JudgedMetric,
+    parse_metric,
+)
 from toplists.config.section import Section, Share
 
 Action: TypeAlias = Literal["block", "warn"]
@@ -17,7 +25,7 @@ class LossRule(Section):
 
     rule: Literal["loss"]
     against: Literal["popularity", "live"]
-    metric: DecidingMetric
+    metric: ComparableMetric
     slice: str = ""
     max_loss: Annotated[float, Field(ge=0.0)] = 0.02
     action: Action = "block"
@@ -28,6 +36,14 @@ class LossRule(Section):
         if share >= 1.0:
             raise ValueError(f"max_loss = {share:g} is never exceeded: give a share below 1")
         return share
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> LossRule:
+        if self.against == "popularity" and parse_metric(self.metric).kind in PREDICTING_KINDS:
+            raise ValueError(
+                f"popularity predicts no values, so that it has no {self.metric}: compare with live"
+            )
+        return self
 
 
 class BoundRule(Section):
@@ -43,6 +59,8 @@ class BoundRule(Section):
     def _can_be_crossed(self) -> BoundRule:
         if self.rule == "floor" and self.limit <= 0.0:
             raise ValueError(f"no figure is below a floor of {self.limit:g}: give one above 0")
+        if self.slice and parse_metric(self.metric).kind in TOGETHER_KINDS:
+            raise ValueError(f"{self.metric} is of all lists together: it has no slices")
         return self
 
 

@@ -47,6 +47,15 @@ DECIDING_KINDS = (
 )
 """Kinds that say how well held-out items are ranked, larger being better."""
 
+UNDIRECTED_KINDS = ("rating_hit_rate", "popularity_rank", "tail_share")
+"""Kinds of one contender of which neither end is better."""
+
+TOGETHER_KINDS = ("coverage", "gini", "entropy")
+"""Kinds that lists have together: they have no intervals and no slices, and are not compared."""
+
+PREDICTING_KINDS = ("rmse", "mae", "mse", "predictable")
+"""Kinds of models that predict values."""
+
 LARGEST_CUTOFF = 1_000
 """The length of the longest lists that are made."""
 
@@ -140,8 +149,25 @@ def check_deciding(name: str) -> str:
     return name
 
 
+def check_comparable(name: str) -> str:
+    """The name, if it is that of a metric in which one model can be better or worse than another.
+
+    Raises:
+        ValueError: it is not. The message says why.
+    """
+    kind = parse_metric(check_judged(name)).kind
+    if kind in UNDIRECTED_KINDS:
+        raise ValueError(f"neither more nor less of {kind} is better: give it a floor or a ceiling")
+    if kind in TOGETHER_KINDS:
+        raise ValueError(
+            f"{kind} is one figure of all lists, without an interval: give it a floor or a ceiling"
+        )
+    return name
+
+
 JudgedMetric: TypeAlias = Annotated[str, AfterValidator(check_judged)]
 DecidingMetric: TypeAlias = Annotated[str, AfterValidator(check_deciding)]
+ComparableMetric: TypeAlias = Annotated[str, AfterValidator(check_comparable)]
 
 
 def _is_whole(text: str) -> bool:

@@ -58,11 +58,10 @@ class Settings(Section):
     @model_validator(mode="after")
     def _what_decides_is_measured(self) -> Self:
         for place, rule in enumerate(self.gate.rules, start=1):
-            if isinstance(rule, MetricRule) and rule.metric not in self.evaluate.metrics:
-                raise ValueError(
-                    f"rule {place} of gate.rules ({rule.rule}) judges by {rule.metric}, which is not measured: "
-                    f"add it to evaluate.metrics, or judge by one of {', '.join(self.evaluate.metrics)}"
-                )
+            if isinstance(rule, MetricRule):
+                why = self.evaluate.why_not_measured(rule.metric, rule.slice)
+                if why is not None:
+                    raise ValueError(f"rule {place} of gate.rules ({rule.rule}) judges by {why}")
         return self
 
     @model_validator(mode="after")

@@ -134,7 +134,11 @@ def _about_gaps(outcomes: Sequence[RuleOutcome], measured: Sequence[Figure]) -> 
         return
     if not any(figure.subject == POPULARITY for figure in measured):
         yield "the model was not compared with popularity"
-    # A comparison with what is live may be unnecessary, which is said.
     for outcome in outcomes:
-        if outcome.state == "not_judged" and outcome.value is None and outcome.rule.get("slice"):
+        if outcome.state != "not_judged" or outcome.value is not None:
+            continue
+        kind, against = outcome.rule["rule"], outcome.rule.get("against", "")
+        # A contender that was not there at all is spoken of elsewhere.
+        there = not against or any(figure.versus == against for figure in measured)
+        if kind in ("loss", "floor", "ceiling") and there:
             yield outcome.sentence

@@ -22,6 +22,8 @@ from toplists.config.gate_rules import (
     NewShareRule,
     TrendRule,
 )
+from toplists.engine.kernels.metric_kind import asked
+from toplists.engine.kernels.metrics import ALL_KINDS
 from toplists.evaluation.comparison import LISTS, LIVE, POPULARITY, SNAPSHOT, Figure
 from toplists.evaluation.trend import follow, standing
 
@@ -113,15 +115,11 @@ def _judge_loss(rule: LossRule, evidence: Evidence) -> RuleOutcome:
         return _not_judged(rule, f"{_name(rule)} was not compared with {_POSSESSIVE[rule.against]}")
     low, high = _interval(difference)
     margin = rule.max_loss * contender.value
-    clearly_worse = high < -margin
-    if clearly_worse:
-        relation = "is clearly below"
-    elif high < 0:
-        relation = "is below, but not clearly by more than is allowed,"
-    elif low > 0:
-        relation = "is clearly above"
-    else:
-        relation = "is no real difference from"
+    falls = ALL_KINDS[asked(rule.metric).kind].better == "larger"
+    least, most = (-high, -low) if falls else (low, high)  # of what is lost
+    clearly_worse = least > margin
+    relation = _relation(least, most, margin, ("below", "above") if falls else ("above", "below"))
+    allowed = -margin if falls else margin
 
     # As many decimals as show the margin; three where that is plenty.
     places = min(6, max(3, ceil(-log10(margin)))) if margin > 0 else 3
@@ -130,9 +128,19 @@ def _judge_loss(rule: LossRule, evidence: Evidence) -> RuleOutcome:
         f"{_POSSESSIVE[rule.against]} {contender.value:.{places}f} "
         f"(difference {difference.value:+.{places}f}, {evidence.confidence * 100:g} % interval "
         f"{low:+.{places}f} to {high:+.{places}f}, "
-        f"allowed {-margin:+.{places}f})"
+        f"allowed {allowed:+.{places}f})"
     )
-    return _estimated(rule, evidence, difference, clearly_worse, sentence, -margin)
+    return _estimated(rule, evidence, difference, clearly_worse, sentence, allowed)
+
+
+def _relation(least: float, most: float, margin: float, sides: tuple[str, str]) -> str:
+    """How a candidate stands that lost `least` to `most`; `sides` are where the worse and the better are."""
+    worse, better = sides
+    if least > margin:
+        return f"is clearly {worse}"
+    if least > 0:
+        return f"is {worse}, but not clearly by more than is allowed,"
+    return f"is clearly {better}" if most < 0 else "is no real difference from"
 
 
 def _judge_bound(rule: BoundRule, evidence: Evidence) -> RuleOutcome:

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from toplists.config.evaluate import PARTS
 from toplists.engine.blocks import BlockRef, all_ids
 from toplists.engine.kernels.outcomes import ItemTraits, Outcomes
 from toplists.evaluation.outcome_rows import Users
@@ -33,9 +34,6 @@ from toplists.evaluation.outcome_rows import Users
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_THIRDS = ("low", "middle", "high")
-_PARTS = ("head", "middle", "tail")
-_TENURES = ("under 30 days", "30 to 364 days", "365 days or more")
 _TENURE_DAYS = (30, 365)
 _MOST_VALUES = 20
 
@@ -78,9 +76,9 @@ class Slices:
         """Each slice of users by name: bool[users] who is in it."""
         if "activity" in self.names:
             thirds = np.searchsorted(self.active_from, users.trained, side="right")
-            yield from _masks("activity", _THIRDS, thirds)
+            yield from _masks("activity", PARTS["activity"], thirds)
         if "tenure" in self.names and self.end is not None:
-            yield from _masks("tenure", _TENURES, self._tenures(users, self.end))
+            yield from _masks("tenure", PARTS["tenure"], self._tenures(users, self.end))
         for attribute in self.of_users:
             name = f"user:{attribute.name}"
             yield from _masks(name, attribute.values, self._values_of(users, attribute))
@@ -89,7 +87,7 @@ class Slices:
         """Each slice of what was held out by name: bool[targets] what is in it."""
         if "popularity" in self.names:
             parts = popularity_parts(traits.raters)[outcomes.items]
-            yield from _masks("popularity", _PARTS, parts)
+            yield from _masks("popularity", PARTS["popularity"], parts)
         for attribute in self.of_items:
             has_value = _values_of_items(self.items, self.catalogue, attribute)[outcomes.items]
             for place, value in enumerate(attribute.values):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from math import nan
 
+from toplists.config.gate_rules import GateRule, TrendRule
 from toplists.evaluation.comparison import POPULARITY, Figure
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
@@ -14,8 +15,10 @@ from toplists.lake.pointer import Pointer, read_pointer
 from toplists.lake.tables import METRICS, RUNS
 
 
-def earlier_nights(dataset: Dataset, run: Run, protocol: str) -> list[list[Figure]]:
-    """What was measured of models in the nights before a run, oldest first.
+def earlier_nights(
+    dataset: Dataset, run: Run, protocol: str, rules: Sequence[GateRule]
+) -> list[list[Figure]]:
+    """What was measured of models in the nights before a run, oldest first, as far as rules look back.
 
     A night is an `as_of`. If several runs were judged over it, the one that was published last stands for
     it, else the one judged last.
@@ -24,14 +27,17 @@ def earlier_nights(dataset: Dataset, run: Run, protocol: str) -> list[list[Figur
         dataset: The dataset.
         run: The run; only earlier `as_of`s count.
         protocol: How the holdout was chosen: figures of another choice are no comparison.
+        rules: The gate's; those about trends say which metrics are needed.
     """
-    if run.as_of is None:
+    metrics = sorted({rule.metric for rule in rules if isinstance(rule, TrendRule)})
+    if run.as_of is None or not metrics:
         return []
     stands_for = _judged_runs(dataset, read_pointer(dataset), run.as_of)
     figures: dict[str, list[Figure]] = {run_id: [] for run_id in stands_for.values()}
-    for row in read_rows(dataset, METRICS, protocol=protocol):
-        if row["run_id"] in figures and row["versus"] in ("", POPULARITY):
-            figures[row["run_id"]].append(_figure(row))
+    for metric in metrics:
+        for row in read_rows(dataset, METRICS, protocol=protocol, metric=metric):
+            if row["run_id"] in figures and row["versus"] in ("", POPULARITY):
+                figures[row["run_id"]].append(_figure(row))
     return [figures[run_id] for _, run_id in sorted(stands_for.items())]
 
 

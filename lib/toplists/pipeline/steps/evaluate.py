@@ -72,7 +72,9 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
         place.settings.gate,
         has_live=live is not None,
         changed=changed_preparation(place, run),
-        earlier=earlier_nights(place.dataset, run, snapshot.facts.protocol),
+        earlier=earlier_nights(
+            place.dataset, run, snapshot.facts.protocol, place.settings.gate.rules
+        ),
     )
     users = max((figure.users for figure in figures), default=0)
     return Outcome(
