@@ -233,7 +233,14 @@ def ledger_rows() -> list[dict[str, Any]]:
         ledger_row(RUN, "train", "running", at=began),
         ledger_row(RUN, "train", "done", at=began + timedelta(seconds=7), seconds=7.0),
         ledger_row(RUN, "publish", "running", at=began + timedelta(seconds=8)),
-        ledger_row(RUN, "publish", "done", at=began + timedelta(seconds=9), seconds=1.0),
+        ledger_row(
+            RUN,
+            "publish",
+            "done",
+            at=began + timedelta(seconds=9),
+            seconds=1.0,
+            facts='{"responsiveness_seconds": 18000.0}',
+        ),
         ledger_row(
             refused,
             "train",

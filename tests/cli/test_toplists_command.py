@@ -49,7 +49,8 @@ class TestStatus:
     def test_speaks_of_the_dataset_published_last(self, toplists):
         answer = toplists("status")
         assert "Dataset films" in answer.lines
-        assert "  lists      3 users, 1 items" in answer.lines
+        assert "  lists         3 users, 1 items" in answer.lines
+        assert "  newest event  5 hours ago when it was published" in answer.lines
 
     def test_speaks_of_the_dataset_that_was_asked_for(self, toplists):
         answer = toplists("status", "--dataset", "songs")

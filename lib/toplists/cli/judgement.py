@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from toplists.lake.attempts import JUDGED
 from toplists.lake.bookkeeping import Row
 from toplists.pipeline.screen import printable
 
@@ -28,7 +29,7 @@ def print_judgement(console: Console, ledger: Sequence[Row]) -> None:
     judged = [
         row
         for row in ledger
-        if row["step"] == "evaluate" and row["state"] in ("done", "refused") and row["facts"]
+        if row["step"] == "evaluate" and row["state"] in JUDGED and row["facts"]
     ]
     if not judged:
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from toplists.cli.history import print_chart
 from toplists.cli.judgement import print_judgement
 from toplists.cli.places import Place
 from toplists.lake.attempts import RUNNING, RunState, StepState, last_nights, last_runs
-from toplists.lake.bookkeeping import read_rows
+from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.tables import RUNS
 from toplists.pipeline.screen import age_text, printable, seconds_text, time_text
 from toplists.reader import ListsUnavailableError
@@ -47,8 +48,8 @@ def show_status(
     console.print(Text.assemble(("Lake ", "bold cyan"), str(Path(lake).expanduser().resolve())))
     _print_indented(console, _datasets(places, chosen, now))
     _print_title(console, f"Dataset {chosen.dataset.name}")
-    _print_indented(console, _live(chosen, now))
     ledger = read_rows(chosen.dataset, RUNS)
+    _print_indented(console, _live(chosen, ledger, now))
     recent = last_runs(ledger, runs)
     if recent:
         _print_title(console, "Last runs")
@@ -72,7 +73,7 @@ def _datasets(places: Sequence[Place], chosen: Place, now: datetime) -> Table:
     return table
 
 
-def _live(place: Place, now: datetime) -> Table:
+def _live(place: Place, ledger: Sequence[Row], now: datetime) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -84,12 +85,28 @@ def _live(place: Place, now: datetime) -> Table:
     table.add_row("knows", f"every event before {live.as_of} 00:00 UTC")
     verb = "rolled back" if live.action == "rollback" else "published"
     table.add_row(verb, f"{age_text(live.published_at, now)}, {time_text(live.published_at)}")
+    behind = _seconds_behind(ledger, live.run_id)
+    if behind is not None:
+        since = live.published_at - timedelta(seconds=behind)
+        table.add_row("newest event", f"{age_text(since, live.published_at)} when it was published")
     table.add_row("lists", _counts(place))
     if live.previous_run_id is not None:
         table.add_row("before it", f"run {live.previous_run_id}")
     if live.bad_run_id is not None:
         table.add_row("marked bad", f"run {live.bad_run_id}")
     return table
+
+
+def _seconds_behind(ledger: Sequence[Row], run_id: str) -> float | None:
+    """How old the newest event was that the run knows, when it was published; `None` = not noted."""
+    published = [
+        json.loads(row["facts"])
+        for row in sorted(ledger, key=lambda row: row["at"])
+        if (row["run_id"], row["step"], row["state"]) == (run_id, "publish", "done")
+        and row["facts"]
+    ]
+    seconds: float | None = published[-1].get("responsiveness_seconds") if published else None
+    return seconds
 
 
 def _counts(place: Place) -> str:

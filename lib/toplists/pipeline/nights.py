@@ -8,6 +8,7 @@ from math import nan
 
 from toplists.config.gate_rules import GateRule, TrendRule
 from toplists.evaluation.comparison import POPULARITY, Figure
+from toplists.lake.attempts import JUDGED
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Run
@@ -49,9 +50,7 @@ def _judged_runs(dataset: Dataset, pointer: Pointer, before: date) -> Mapping[da
     judged = [
         row
         for row in read_rows(dataset, RUNS, step="evaluate")
-        if row["state"] in ("done", "refused")
-        and row["as_of"] is not None
-        and row["as_of"] < before
+        if row["state"] in JUDGED and row["as_of"] is not None and row["as_of"] < before
     ]
     judged.sort(key=lambda row: (published.get(row["run_id"], -1), row["at"]))
     return {row["as_of"]: row["run_id"] for row in judged}
