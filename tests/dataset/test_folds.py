@@ -53,7 +53,7 @@ def pairs_in(blocks: SnapshotBlocks, what: str) -> set[str]:
     for ref in blocks.users.blocks:
         block = ref.open()
         if what in ("truth", "held_out"):
-            indptr, indices = getattr(block, what)()
+            indptr, indices, *_ = getattr(block, what)()
         else:
             indptr, indices, *_ = block.learnt(what, "train")
         owners = np.repeat(np.arange(ref.rows), np.diff(indptr))
