@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from score_tables import write_scores
 from snapshots import write_blocks
 
 from toplists.config.protocol_names import Drawn
@@ -55,16 +55,7 @@ class World:
         )
 
     def factors(self, cuts: tuple[int, ...]) -> Factors:
-        """The scores, as vectors of users times unit vectors of items; users without are unknown."""
-        bounds = (0, *cuts, N_USERS)
-        users = []
-        for first, end in pairwise(bounds):
-            own = self.scores[first:end].astype(np.float32)
-            known = ~np.isnan(own).any(axis=1)
-            arrays = {"vectors": np.nan_to_num(own), "known": known}
-            users.append(save_part(str(self.folder), f"users-{first}", arrays))
-        eye = {"vectors": np.eye(N_ITEMS, dtype=np.float32), "known": np.ones(N_ITEMS, np.bool_)}
-        return Factors(tuple(users), (save_part(str(self.folder), "items", eye),))
+        return write_scores(self.folder, self.scores, (cuts, ()))
 
     def fallback(self) -> Fallback:
         likes = (self.likings & ~self.held_out).sum(axis=0).astype(np.float64)
