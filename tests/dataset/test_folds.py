@@ -169,6 +169,7 @@ def test_days_on_which_nobody_is_judged_are_left_out_of_a_replay(snapshot: Snaps
         ("replay(3)", [("ann", "a", 5.0, days_ago(9))], "Hold out more days"),
         ("days(3)", [("ann", "a", 5.0, days_ago(1))], "leaves nothing to learn from"),
         ("cold_users(1%)", [("ann", "a", 5.0, END)], "Hold out a larger share"),
+        ("kfold(5)", [("ann", "a", 5.0, END), ("bob", "b", 5.0, END)], "Use fewer folds"),
         # Only dislikes are held out.
         ("days(3)", [("a", "a", 5.0, days_ago(9)), ("a", "b", 1.0, days_ago(1))], "no liking of"),
         (
@@ -186,6 +187,22 @@ def test_a_protocol_that_is_impossible_on_the_data_is_refused(
         make_folds(snapshot, parse_protocol(text))
     assert refused.value.exit_code == 5
     assert str(refused.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (["ann,d"], "Put pairs into its test files that somebody liked"),  # disliked
+        ([], "Put pairs into its test files that somebody liked"),
+        ([f"{user},{item}" for user, item, *_ in PAIRS], "or less into its test files"),
+    ],
+)
+def test_given_parts_of_which_one_is_empty_are_refused(
+    snapshot: Snapshot, tmp_path: Path, test: list[str], said: str
+) -> None:
+    (tmp_path / "test.csv").write_text("\n".join(["user,item", *test]) + "\n")
+    with pytest.raises(InputRefusedError, match=said):
+        only_fold(snapshot, f"given({tmp_path})")
 
 
 def allowed(fold: FoldData, block_entries: int = 100) -> dict[str, set[str]]:

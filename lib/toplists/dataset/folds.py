@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.config.protocol_names import Drawn, GivenNegatives, Protocol, parse_protocol
-from toplists.config.protocol_ways import Days, Last, LeaveOneOut
+from toplists.config.protocol_ways import Days, Given, KFold, KFoldUsers, Last, LeaveOneOut
 from toplists.dataset.given_pairs import GivenPairs, read_pairs
 from toplists.dataset.partings import TRAIN
 from toplists.dataset.protocols import Fold, folds_of, stored_fold, validation_folds
@@ -242,9 +242,14 @@ def _require_sizes(fold: Fold, sizes: FoldSizes) -> None:
     if sizes.users == 0:
         raise InputRefusedError(_judges_nobody(fold.protocol, fold.name))
     if sizes.trained == 0 and sizes.rated == 0:
+        remedy = (
+            "Put more into its train files, or less into its test files"
+            if isinstance(fold.protocol.way, Given)
+            else "Hold out less: fewer folds or days, or a smaller share"
+        )
         raise InputRefusedError(
             f"{fold.name} leaves nothing to learn from: all that is known before it, if anything, is "
-            "seen but neither liked nor rated. Hold out less: fewer folds or days, or a smaller share."
+            f"seen but neither liked nor rated. {remedy}."
         )
 
 
@@ -256,6 +261,10 @@ def _judges_nobody(protocol: Protocol, name: str) -> str:
             remedy = (
                 "It needs users with at least two; use random(20%) where most have one, or days(30)"
             )
+        case Given():
+            remedy = "Put pairs into its test files that somebody liked"
+        case KFold() | KFoldUsers():
+            remedy = "Use fewer folds, or another seed"
         case _:
             remedy = "Hold out a larger share, or use another seed"
     narrowed = str(protocol) != str(protocol.way)
