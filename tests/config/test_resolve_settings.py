@@ -143,6 +143,34 @@ def test_what_is_wrong_in_a_list_or_mapping_is_said(conf: Path, argument: str, s
     assert said in message(conf, argument)
 
 
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("ndgc@10", "there is no metric 'ndgc'. Did you mean ndcg?"),
+        ("ndcg@0", "ndcg@0 looks at 0 places: choose 1 to 1,000."),
+        (
+            "ndcg@-5",
+            "'ndcg@-5' has no whole number behind an @: write such as ndcg@10.",
+        ),
+    ],
+)
+def test_a_metric_that_there_is_not_is_said_once_and_what_to_write(
+    conf: Path, metric: str, why: str
+) -> None:
+    assert message(conf, f"evaluate.metrics=[{metric}]") == (
+        f'--set: evaluate.metrics = ["{metric}"] is not possible: {why}'
+    )
+    rule = f"gate.rules=[{{rule: floor, metric: {metric}, limit: 0.1}}]"
+    assert message(conf, rule).endswith(f", is not possible: metric: {why}")
+
+
+def test_what_decides_is_measured(conf: Path) -> None:
+    said = message(conf, "gate.rules=[{rule: floor, metric: mrr@10, limit: 0.1}]")
+    assert said.startswith(
+        "settings: rule 1 of gate.rules (floor) judges by mrr@10, which is not measured: "
+    )
+
+
 def test_a_window_has_a_day_in_it(conf: Path) -> None:
     day = "2024-01-01"
     text = message(conf, f"prepare.window.since={day}", f"prepare.window.until={day}")

@@ -150,7 +150,12 @@ def _validate(written: dict[str, Entry]) -> Settings:
         # Strict JSON: "64" and true are no numbers, whole numbers serve as fractions.
         return Settings.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
-        problems = [_describe_problem(written, problem) for problem in error.errors()]
+        found = error.errors()
+        problems = [
+            _describe_problem(written, problem)
+            for problem in found
+            if not any(_follows_from(problem["loc"], other["loc"]) for other in found)
+        ]
         raise ConfigurationError(" ".join(problems)) from error
 
 
@@ -158,20 +163,26 @@ def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
     key = ".".join(map(str, problem["loc"]))
     # What is wrong may lie inside a setting that is a list or a mapping.
     owner = next((k for k in written if f"{key}.".startswith(f"{k}.")), None)
+    why = _said(problem)
     if owner is None:  # a rule about several settings
-        return f"{key or 'settings'}: {problem['msg']}."
+        return f"{key or 'settings'}: {why}"
     inside = problem["loc"][owner.count(".") + 1 :]
     key, entry = owner, written[owner]
     if inside and isinstance(inside[0], int) and isinstance(entry.value, list):
         found = entry.value[inside[0]]
         if isinstance(found, dict):
-            return f"{entry.origin}: {_describe_entry(key, found, inside, problem)}."
+            return f"{entry.origin}: {_describe_entry(key, found, inside, problem)}"
     if problem["type"] == UNSHOWN:
-        return f"{entry.origin}: {key} is not possible: {problem['msg']}."
+        return f"{entry.origin}: {key} is not possible: {why}"
     value = json.dumps(entry.value, ensure_ascii=False, default=str)
     if problem["type"] == "value_error":  # a rule that its range does not say
-        return f"{entry.origin}: {key} = {value} is not possible: {_said(problem)}."
+        return f"{entry.origin}: {key} = {value} is not possible: {why}"
     return f"{entry.origin}: {key} = {value} is not possible; allowed: {_DEFINITIONS[key].allowed}."
+
+
+def _follows_from(place: tuple[int | str, ...], other: tuple[int | str, ...]) -> bool:
+    """Whether `other` lies inside: a list of which an entry is wrong is too short without it, too."""
+    return len(other) > len(place) and other[: len(place)] == place
 
 
 def _describe_entry(
@@ -182,13 +193,15 @@ def _describe_entry(
     shown = json.dumps(entry, ensure_ascii=False, default=str)
     about = f"entry {int(number) + 1} of {key}, {shown}, is not possible"
     if problem["type"].startswith("union_tag"):
-        return f"{about}; allowed: {_DEFINITIONS[key].allowed}"
+        return f"{about}; allowed: {_DEFINITIONS[key].allowed}."
     # Pydantic names the kind of the entry before its field.
     field = f"{where[-1]}: " if len(where) > 1 else ""
     return f"{about}: {field}{_said(problem)}"
 
 
 def _said(problem: ErrorDetails) -> str:
+    """The end of the sentence that says what is wrong."""
     if problem["type"] == "extra_forbidden":
-        return "there is no such field"
-    return problem["msg"].removeprefix("Value error, ")
+        return "there is no such field."
+    said = problem["msg"].removeprefix("Value error, ")
+    return said if said.endswith("?") else f"{said}."
