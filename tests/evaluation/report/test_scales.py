@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -7,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toplists.evaluation.report.drawing import WIDTH, draw
-from toplists.evaluation.report.parts import Bar, Bars, Interval, Intervals, Line, Lines, Point
+from toplists.evaluation.report.parts import (
+    Bar,
+    Bars,
+    Interval,
+    Intervals,
+    Line,
+    Lines,
+    Point,
+    Scatter,
+    Spot,
+)
 from toplists.evaluation.report.scales import cover
 
 SOME = st.floats(min_value=-1e9, max_value=1e9).filter(lambda x: x == 0 or abs(x) > 1e-9)
@@ -65,3 +76,42 @@ def test_bars_follow_one_another() -> None:
     assert first.x + first.width == pytest.approx(second.x, abs=0.2)
     assert third.width == 1  # can still be seen
     assert third.x + third.width <= WIDTH
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 10, 30])
+def test_names_below_an_axis_do_not_touch(count) -> None:
+    points = [Point(float(place), 1.0 + place) for place in range(count)]
+    names = ["2026-03-01"] * count
+    drawing = draw(Lines("t", "d", "x", "y", [Line("l", points)], names))
+    width = 7 * len(names[0])
+    spans = [
+        (tick.at - width, tick.at)
+        if tick.anchor == "end"
+        else (tick.at - width / 2, tick.at + width / 2)
+        for tick in drawing.x
+    ]
+    assert len(spans) == min(count, 3)
+    assert all(end < start for (_, end), (start, _) in itertools.pairwise(spans))
+    assert spans[0][0] >= 0
+    assert spans[-1][1] <= WIDTH
+
+
+def test_labels_of_close_spots_stand_below_one_another() -> None:
+    spots = [Spot("als", 0.31, 0.0652), Spot("live", 0.30, 0.0651), Spot("far", 0.02, 0.0651)]
+    first, second, third = sorted(
+        draw(Scatter("t", "d", "x", "y", spots)).labels, key=lambda one: one.text
+    )
+    assert (first.text, second.text, third.text) == ("als", "far", "live")
+    assert third.text_y - first.text_y >= 14
+    assert second.text_y == second.y + 4
+
+
+def test_a_scale_begins_at_zero_unless_everything_is_far_from_it() -> None:
+    near = draw(
+        Intervals("t", "d", [Interval("a", 0.06, 0.05, 0.07), Interval("b", 0.03, 0.02, 0.04)])
+    )
+    assert near.x[0].label == "0.00"
+    far = draw(
+        Intervals("t", "d", [Interval("a", 0.862, 0.85, 0.88), Interval("b", 0.87, 0.86, 0.89)])
+    )
+    assert float(far.x[0].label) >= 0.8

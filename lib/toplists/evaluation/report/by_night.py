@@ -6,20 +6,21 @@ from collections.abc import Sequence
 
 from toplists.evaluation.report.content import Change, Figure, Night, RunContent
 from toplists.evaluation.report.parts import (
-    Cell,
-    Column,
+    Facts,
     Line,
     Lines,
     Part,
     Point,
-    Row,
     Section,
     Series,
-    Table,
 )
-from toplists.evaluation.report.words import number_text, signed_text
+from toplists.evaluation.report.words import number_text, share_text, signed_text
 
 _X_LABEL = "run, by the day it knows up to"
+_CHANGES = {
+    "activity_psi": "stability index, activity",
+    "values_psi": "stability index, values",
+}
 _SERIES: Sequence[Series] = ("candidate", "popularity", "live")
 
 
@@ -68,17 +69,29 @@ def changes_section(content: RunContent) -> Section:
     """How lists and snapshot compare with what was live, and how much lists changed by night."""
     parts: list[Part] = []
     if content.changes:
-        rows = [
-            Row([Cell(figure.metric.replace("_", " ")), Cell(number_text(figure.value))])
-            for figure in content.changes
-        ]
-        columns = [Column("figure"), Column("value", numeric=True)]
-        parts.append(Table("Lists and snapshot beside those of the live run", columns, rows))
+        pairs = [(_change_name(one.metric), _change_text(one)) for one in content.changes]
+        parts.append(Facts(pairs, "Lists and snapshot beside those of the live run"))
     if len(content.churn) > 1:
         parts.append(_churn(content.churn))
     return Section(
         "Change", parts, "Similarities are 1 where nothing changed, indices of stability 0."
     )
+
+
+def _change_name(metric: str) -> str:
+    """A figure in words; `jaccard@10<0.25` is the share of users with a list of less similarity."""
+    if "<" in metric:
+        return f"users with {metric}"
+    return _CHANGES.get(metric, metric.replace("_", " "))
+
+
+def _change_text(figure: Figure) -> str:
+    """`users_entered` is a number of users, `new_users` a share of them."""
+    if figure.metric.endswith(("_entered", "_left")):
+        return f"{figure.value:,.0f}"
+    if figure.metric.startswith("new_") or "<" in figure.metric:
+        return share_text(figure.value)
+    return number_text(figure.value)
 
 
 def _churn(nights: Sequence[Change]) -> Lines:

@@ -9,6 +9,7 @@ from toplists.evaluation.report.content import Figure, RunContent
 from toplists.evaluation.report.intervals import interval_row, interval_words, series_of
 from toplists.evaluation.report.parts import Group, Intervals, Section
 
+_SHORT = 12
 _PLACES = {
     name: place
     for names in (
@@ -38,7 +39,9 @@ def slices_section(content: RunContent) -> Section:
         for way in sorted(ways, key=lambda way: (ways[way], way))
     ]
     intro = f"{content.deciding} of parts of the users, or of the held-out items."
-    return Section("By slice", [Group("", plots)] if plots else [], intro)
+    beside = [plot for plot in plots if len(plot.rows) <= _SHORT]
+    alone = [plot for plot in plots if len(plot.rows) > _SHORT]
+    return Section("By slice", [*([Group("", beside)] if beside else []), *alone], intro)
 
 
 def _way(figure: Figure) -> str:

@@ -6,9 +6,9 @@ A drawing is 400 units wide, about the width of a phone, so that text has the si
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Literal
 
 from toplists.evaluation.report.parts import Bar, Bars, Intervals, Line, Lines, Plot, Scatter, Spot
 from toplists.evaluation.report.scales import Scale, Tick, cover, round_step
@@ -19,7 +19,9 @@ _ROW, _TOP, _AXIS, _NAME = 24, 8, 22, 16
 _LABELS, _WIDE_LABELS, _RIGHT = 104, 150, 330
 _LEFT, _END, _BELOW_NAME, _HEIGHT = 52, 380, 22, 190
 _LABEL_LENGTH, _WIDE_LENGTH = 13, 20
-_NAMED = 4
+_NAMED = 3
+_HALF_NAME = 38
+_LINE = 14
 _MARKS = 6
 
 
@@ -58,10 +60,11 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Label:
-    """A dot with its name beside it, which ends at the dot where `left`."""
+    """A dot with its name beside it, at the height `text_y`, which ends at the dot where `left`."""
 
     x: float
     y: float
+    text_y: float
     text: str
     series: str
     left: bool
@@ -111,7 +114,8 @@ def _(plot: Intervals) -> Drawing:
     ends = [end for row in plot.rows for end in (row.low, row.high, row.value)]
     wide = any(len(row.label) > _LABEL_LENGTH for row in plot.rows)
     left, length = (_WIDE_LABELS, _WIDE_LENGTH) if wide else (_LABELS, _LABEL_LENGTH)
-    scale = cover(ends, left, _RIGHT, zero=True)
+    # From 0, unless all is so far from it that nothing could be told apart.
+    scale = cover(ends, left, _RIGHT, zero=2 * min(ends) < max(ends))
     bottom = _TOP + _ROW * len(plot.rows)
     marks = tuple(
         Mark(
@@ -160,14 +164,16 @@ def _across(values: list[float], plot: Lines) -> Scale:
 
 
 def _names(plot: Lines, across: Scale) -> tuple[Tick, ...]:
-    """The first and the last name, which stay within the drawing, and some between."""
+    """The first and the last name, and some between."""
     last = len(plot.x_names) - 1
-    places = sorted({round(last * part / (_NAMED - 1)) for part in range(_NAMED)})
-    anchors: dict[int, Literal["start", "end"]] = {0: "start", last: "end"}
-    return tuple(
-        Tick(across.at(place), shortened(plot.x_names[place], 12), anchors.get(place, "middle"))
-        for place in places
-    )
+    count = last + 1 if last < _NAMED else _NAMED
+    places = sorted({round(last * part / max(1, count - 1)) for part in range(count)})
+    return tuple(_name(across.at(place), plot.x_names[place]) for place in places)
+
+
+def _name(at: float, name: str) -> Tick:
+    """A name below its place; one at the right border ends there, to stay within the drawing."""
+    return Tick(at, shortened(name, 12), "end" if at > WIDTH - _HALF_NAME else "middle")
 
 
 def _stroke(line: Line, across: Scale, up: Scale) -> Stroke:
@@ -199,14 +205,20 @@ def _(plot: Scatter) -> Drawing:
         bottom=bottom,
         x=across.ticks(),
         y=up.ticks(),
-        labels=tuple(_label(spot, across, up) for spot in plot.spots),
+        labels=_labels(plot.spots, across, up),
     )
 
 
-def _label(spot: Spot, across: Scale, up: Scale) -> Label:
-    x = across.at(spot.x)
-    left = x > (_LEFT + _END) / 2
-    return Label(x, up.at(spot.y), shortened(spot.label, 24), spot.series, left)
+def _labels(spots: Sequence[Spot], across: Scale, up: Scale) -> tuple[Label, ...]:
+    """From above to below; a text goes down where it would lie on one that stands already."""
+    labels: list[Label] = []
+    for spot in sorted(spots, key=lambda spot: -spot.y):
+        x, y = across.at(spot.x), up.at(spot.y)
+        beside = [one.text_y for one in labels if abs(one.x - x) < _LABELS]
+        text_y = max([y + 4, *(other + _LINE for other in beside)])
+        left = x > (_LEFT + _END) / 2
+        labels.append(Label(x, y, text_y, shortened(spot.label, 24), spot.series, left))
+    return tuple(labels)
 
 
 @draw.register

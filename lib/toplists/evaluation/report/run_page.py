@@ -63,7 +63,6 @@ def run_page(content: RunContent) -> Page:
         tone=tone,
         lead=_lead(content),
         sections=[
-            Section("Rules of the gate", _rules(content)),
             *measured_sections(content),
             nights_section(content),
             changes_section(content),
@@ -73,6 +72,7 @@ def run_page(content: RunContent) -> Page:
                 "What a fit minimized, by iteration.",
             ),
             _long_tail(content.tail),
+            Section("Rules of the gate", _rules(content)),
             Section("Checks of the lists", _checks(content)),
             input_section(content),
             Section("Where the time went", _steps(content)),
