@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from toplists.config.protocol_calls import WAYS
 from toplists.config.protocol_names import (
     Drawn,
     GivenNegatives,
@@ -13,7 +14,6 @@ from toplists.config.protocol_names import (
     parse_protocol,
 )
 from toplists.config.protocol_ways import (
-    WAYS,
     ColdItems,
     ColdUsers,
     Days,

@@ -16,16 +16,8 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator
 
-from toplists.config.protocol_ways import (
-    WAYS,
-    Call,
-    ColdItems,
-    ColdUsers,
-    KFoldUsers,
-    Way,
-    check_way,
-    seed_text,
-)
+from toplists.config.protocol_calls import WAYS, Call, check_way
+from toplists.config.protocol_ways import ColdItems, ColdUsers, KFoldUsers, Way, seed_text
 
 KNOWN_USERS: Final = "known users only"
 KNOWN_ITEMS: Final = "known items only"
