@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from toplists.config.protocol_calls import WAYS
@@ -67,6 +69,14 @@ def test_what_narrows_a_protocol_is_part_of_its_name() -> None:
     # In any order, and with any spaces.
     loose = " loo ,sampled( 100, seed = 2 ),known  items only, value >= 3.50,known users only"
     assert parse_protocol(loose) == expected
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 9_999), st.integers(0, 10**9)
+)
+def test_nothing_is_lost_in_a_name(value: float, share: int, seed: int) -> None:
+    protocol = Protocol(Random(share, seed), value)
+    assert parse_protocol(str(protocol)) == protocol
 
 
 def test_items_to_rank_among_may_be_given() -> None:

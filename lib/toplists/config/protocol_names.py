@@ -73,7 +73,7 @@ class Protocol:
 
     def _narrowed(self) -> Iterator[str]:
         if self.value_from is not None:
-            yield f"value>={self.value_from:g}"
+            yield f"value>={repr(self.value_from).removesuffix('.0')}"
         if self.known_users:
             yield KNOWN_USERS
         if self.known_items:
