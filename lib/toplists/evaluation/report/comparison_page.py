@@ -127,7 +127,7 @@ def _samples(comparison: Comparison, models: Sequence[ComparedModel]) -> Section
     tables = [
         Table(
             model.name,
-            [Column("#", numeric=True), Column("item")],
+            [Column("#", numeric=True, short=True), Column("item")],
             [
                 Row([Cell(str(place)), Cell(item.title or item.item_id, small=item.item_id)])
                 for place, item in enumerate(model.sample, start=1)
