@@ -178,7 +178,7 @@ class TestTrend:
     def test_twice_as_many_nights_are_needed(self) -> None:
         outcome = self.outcome([1.5] * 5)
         assert outcome.state == "not_judged"
-        assert "judged from 6 nights on, and this is the 5." in outcome.sentence
+        assert "judged from 6 nights on; there are 5, with this one" in outcome.sentence
 
     def test_as_good_as_ever(self) -> None:
         outcome = self.outcome([1.5, 1.52, 1.48, 1.5, 1.49, 1.51])

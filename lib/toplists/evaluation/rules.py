@@ -169,8 +169,8 @@ def _judge_trend(rule: TrendRule, evidence: Evidence) -> RuleOutcome:
     if trend is None:
         return _not_judged(
             rule,
-            f"the trend of {_name(rule)} is judged from {2 * rule.nights} nights on, and this is the "
-            f"{len(stood)}. of its kind",
+            f"the trend of {_name(rule)} is judged from {2 * rule.nights} nights on; there are "
+            f"{len(stood)}, with this one",
         )
     count = sum(trend.degraded)
     sentence = (
