@@ -12,7 +12,7 @@ from toplists.errors import ConflictError, GateRefusedError, InputRefusedError
 from toplists.pipeline.console import ConsoleDisplay, open_narrator
 from toplists.pipeline.narration import Narrator
 from toplists.pipeline.screen import open_console
-from toplists.pipeline.summary import MetricLine, RunSummary, StepSummary
+from toplists.pipeline.summary import MetricLine, RunSummary, StepSummary, TextTable
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 TERMINAL = {"TOPLISTS_TERMINAL": "1", "COLUMNS": "80", "TERM": "xterm-256color"}
@@ -212,3 +212,26 @@ class TestFailure:
     def test_input_quoted_in_an_error_cannot_write_on_the_screen(self, plain):
         plain.narrator.failure(InputRefusedError("line 3 is \x1b[2J[red]"), None)
         assert plain.err.getvalue() == "error: line 3 is \\x1b[2J[red]\n"
+
+
+class TestTables:
+    TABLE = TextTable(
+        "All metrics",
+        ("", *(f"a-rather-long-model-{number}" for number in range(6))),
+        [("ndcg@10", *(f"0.{number}" for number in range(6))), ("auc", *"012345")],
+    )
+
+    def test_columns_that_do_not_fit_come_below(self, terminal):
+        terminal.narrator.table(self.TABLE)
+        text = "\n".join(terminal.looks)
+        assert all(name in text for name in self.TABLE.columns)
+        assert text.count("ndcg@10") == 2
+        assert max(map(cell_len, terminal.looks)) <= 80
+
+    def test_what_fits_is_one_table(self, terminal):
+        terminal.narrator.table(TextTable("Few", ("", "als"), [("ndcg@10", "0.5")]))
+        assert terminal.looks[-3:] == ["Few", "           als", "  ndcg@10  0.5"]
+
+    def test_nothing_moves_the_cursor(self, plain):
+        plain.narrator.table(TextTable("T", ("x",), [("\x1b[2Jevil",)]))
+        assert "\x1b" not in plain.out.getvalue()

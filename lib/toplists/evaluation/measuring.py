@@ -22,7 +22,7 @@ class Measuring:
     Attributes:
         metrics: Names.
         traits: What is known of the items from the training part.
-        users: User blocks, for what users liked in it.
+        users: User blocks, for what users had seen in it.
     """
 
     metrics: tuple[str, ...]
@@ -62,14 +62,13 @@ def predicts_only(metric: str) -> bool:
 
 
 def _history(blocks: BlockSet, users: Users) -> ItemSets:
-    """What users, ascending, liked in the training part."""
+    """What users, ascending, had seen in the training part."""
     found = []
     for ref in blocks.blocks:
         own = (users.positions >= ref.first) & (users.positions < ref.first + ref.rows)
         if own.any():
             rows = users.positions[own].astype(np.int64) - ref.first
-            learnt = ref.open().learnt("liked", "train")
-            found.append(ItemSets(learnt.indptr, learnt.indices).of(rows))
+            found.append(ItemSets(*ref.open().seen("train")).of(rows))
     lengths = [np.diff(sets.indptr) for sets in found]
     return ItemSets(
         np.concatenate(([0], np.cumsum(np.concatenate([np.empty(0, np.int64), *lengths])))),

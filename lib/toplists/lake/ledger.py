@@ -207,9 +207,9 @@ def _run(row: Row) -> Run:
     )
 
 
-def run_of_model(model_id: str) -> str:
-    """The run that a fit belongs to: the first part of its id."""
-    return model_id.partition(".")[0]
+def run_of(belonging: str) -> str:
+    """The run that a fit or a study belongs to: the first part of its id."""
+    return belonging.partition(".")[0]
 
 
 def utc_now() -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from toplists.config.model import AlsSettings, ModelSettings
 from toplists.config.operation import EngineSettings
@@ -13,6 +14,14 @@ from toplists.models.item_cosine import ItemCosine
 from toplists.models.popularity import Popularity, SegmentPopularity, WindowPopularity
 from toplists.models.protocol import Model
 from toplists.models.trending import Trending
+
+FITTED: tuple[str, ...] = get_args(ModelSettings.model_fields["name"].annotation)
+"""Names of models that may be behind the personal lists."""
+
+RANKINGS: tuple[FallbackName, ...] = tuple(
+    name for name in get_args(FallbackName) if name not in FITTED
+)
+"""Names of the other models there are: rankings, the same for all users or for those of a segment."""
 
 
 def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Model:

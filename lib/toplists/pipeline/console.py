@@ -21,7 +21,7 @@ from rich.text import Text
 from toplists.pipeline.failure import print_failure
 from toplists.pipeline.narration import Ending, Narrator, StepNarration
 from toplists.pipeline.screen import open_console, printable, seconds_text
-from toplists.pipeline.summary import RunSummary, print_summary
+from toplists.pipeline.summary import RunSummary, TextTable, print_summary, print_table
 
 __all__ = ["ConsoleDisplay", "Narrator", "open_narrator"]
 
@@ -71,6 +71,10 @@ class ConsoleDisplay:
     def warning(self, text: str) -> None:
         """Something to look into; the command goes on."""
         self._console.print(Text.assemble(("warning: ", "bold yellow"), printable(text)))
+
+    def table(self, table: TextTable) -> None:
+        """Figures side by side."""
+        print_table(self._console, table)
 
     def summary(self, summary: RunSummary) -> None:
         """The closing table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.abc import Traversable
@@ -53,6 +53,26 @@ def identify_run(
         configuration=configuration,
         configuration_hash=_digest(configuration),
         code_version=code,
+    )
+
+
+def identify_study(kind: str, run: Run, definition: Mapping[str, object]) -> Run:
+    """The ledger's entry for what is found out on the snapshot of a run, which it goes with.
+
+    Args:
+        kind: The verb.
+        run: The run.
+        definition: What is found out, as JSON-ready values.
+    """
+    configuration = json.dumps(definition, sort_keys=True)
+    digest = _digest(configuration)
+    return Run(
+        run_id=f"{run.run_id}.{kind}-{digest}",
+        as_of=run.as_of,
+        inputs=run.inputs,
+        configuration=configuration,
+        configuration_hash=digest,
+        code_version=run.code_version,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TextIO
 from toplists.pipeline.failure import exit_code_of, failure_text
 from toplists.pipeline.log import FIELDS, JsonFormatter, Whereabouts
 from toplists.pipeline.narration import Ending, Narrator, StepNarration
-from toplists.pipeline.summary import RunSummary
+from toplists.pipeline.summary import RunSummary, TextTable
 
 _LOG = logging.getLogger("toplists.narration")
 _LEVELS: dict[Ending, int] = {"done": logging.INFO}
@@ -42,6 +42,12 @@ class JsonDisplay:
     def warning(self, text: str) -> None:
         """Something to look into, at level WARNING."""
         self._tell(logging.WARNING, text)
+
+    def table(self, table: TextTable) -> None:
+        """Each row as fields of a line."""
+        for row in table.rows:
+            cells = dict(zip(table.columns, row, strict=True))
+            self._tell(logging.INFO, table.title, row=cells)
 
     def summary(self, summary: RunSummary) -> None:
         """What the run came to, as fields of one line."""

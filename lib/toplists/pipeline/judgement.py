@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import nan
 
 from toplists.dataset.snapshot import Snapshot
@@ -55,7 +56,7 @@ def judge_night(
     judging = Judging(
         blocks.users, fallback, depth_of(settings.evaluate.metrics), settings.engine.tile_bytes
     )
-    slices, subjects = plan_slices(place, snapshot, traits), []
+    slices, subjects = plan_slices(place, snapshot, traits, snapshot.facts.end_of("train")), []
     for name, contender in contenders.items():
         chosen = (one for one in of_users if contender.predicts_values or not predicts_only(one))
         measuring = Measuring(tuple(chosen), traits, blocks.users)
@@ -101,7 +102,7 @@ def figures_of(
     return figures
 
 
-def plan_slices(place: Workplace, snapshot: Snapshot, traits: Traits) -> Slices:
+def plan_slices(place: Workplace, snapshot: Snapshot, traits: Traits, end: datetime) -> Slices:
     """The slices that the settings name, with what tasks need to cut them."""
     asked = place.settings.evaluate.slices
     attributes: dict[str, list[Attribute]] = {"user": [], "item": []}
@@ -115,7 +116,7 @@ def plan_slices(place: Workplace, snapshot: Snapshot, traits: Traits) -> Slices:
     return Slices(
         names=tuple(name for name in asked if ":" not in name),
         active_from=thirds(traits.activity),
-        end=snapshot.facts.end_of("train"),
+        end=end,
         snapshot_users=snapshot.files(SNAPSHOT_USERS),
         of_users=tuple(attributes["user"]),
         users=partition_files(place.dataset, USERS),

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 from toplists.errors import GateRefusedError, InputRefusedError
 from toplists.pipeline.log import Whereabouts
 from toplists.pipeline.screen import printable
-from toplists.pipeline.summary import RunSummary, StepSummary
+from toplists.pipeline.summary import RunSummary, StepSummary, TextTable
 
 Ending: TypeAlias = Literal["done", "refused", "failed", "interrupted"]
 
@@ -58,6 +58,9 @@ class Display(Protocol):
 
     def warning(self, text: str) -> None:
         """Show something to look into."""
+
+    def table(self, table: TextTable) -> None:
+        """Show figures side by side."""
 
     def summary(self, summary: RunSummary) -> None:
         """Show what a run came to."""
@@ -114,6 +117,10 @@ class Narrator:
     def warning(self, text: str) -> None:
         """Something to look into; the command goes on."""
         self._display.warning(text)
+
+    def table(self, table: TextTable) -> None:
+        """Figures side by side."""
+        self._display.table(table)
 
     def summary(self, summary: RunSummary) -> None:
         """What the run came to."""

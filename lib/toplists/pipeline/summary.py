@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from toplists.pipeline.screen import printable, seconds_text
+
+_LEAST_TEXT = 14
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,56 @@ class RunSummary:
     steps: Sequence[StepSummary]
     live: str
     hints: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Texts side by side: a title, the names of the columns, and rows of as many texts.
+
+    All columns but the first `left` ones hold figures, which stand at the right.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+def print_table(console: Console, table: TextTable) -> None:
+    """Print the table; columns of figures that do not fit beside one another come below."""
+    console.print()
+    console.print(Text(printable(table.title), style="bold"))
+    for columns in _groups(table, console.width - 2):
+        shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for place in columns:
+            is_text = place < table.left
+            shown.add_column(
+                Text(printable(table.columns[place])),
+                justify="left" if is_text else "right",
+                no_wrap=not is_text,
+            )
+        for row in table.rows:
+            shown.add_row(*(Text(printable(row[place])) for place in columns))
+        console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+
+
+def _groups(table: TextTable, width: int) -> list[list[int]]:
+    """The columns of each part of the table: all texts, and as many figures as there is room for."""
+    widths = [
+        2 + max(cell_len(printable(row[place])) for row in (table.columns, *table.rows))
+        for place in range(len(table.columns))
+    ]
+    texts = [*range(table.left)]
+    # A text may be wrapped, where there is more than one of them.
+    least = sum(widths[:1]) + sum(min(one, _LEAST_TEXT) for one in widths[1 : table.left])
+    groups, room = [[*texts]], width - least
+    for place in range(table.left, len(widths)):
+        if widths[place] > room and len(groups[-1]) > table.left:
+            groups.append([*texts])
+            room = width - least
+        groups[-1].append(place)
+        room -= widths[place]
+    return groups
 
 
 def print_summary(console: Console, summary: RunSummary) -> None:

@@ -11,6 +11,7 @@ from deltalake import DeltaTable, QueryBuilder
 
 from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset
+from toplists.lake.ledger import run_of
 from toplists.lake.removal import note_removal
 from toplists.lake.schema import Table
 from toplists.lake.tables import EVENTS, LOADS, METRICS, REJECTED_EVENTS, RUNS
@@ -58,7 +59,7 @@ def remove_old_ledger(
     for row in read_rows(dataset, RUNS):
         newest[row["run_id"]] = max(row["at"], newest.get(row["run_id"], row["at"]))
     cut = now - timedelta(days=days)
-    old = sorted(run_id for run_id, at in newest.items() if at < cut and run_id not in kept)
+    old = sorted(run_id for run_id, at in newest.items() if at < cut and run_of(run_id) not in kept)
     if not old:
         return 0
     condition = f"run_id IN ({literals(old)})"

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from toplists.errors import ToplistsError
 from toplists.lake.bookkeeping import delete_rows, read_rows
 from toplists.lake.dataset import Dataset, partition_files
-from toplists.lake.ledger import run_of_model
+from toplists.lake.ledger import run_of
 from toplists.lake.pointer import Pointer
 from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, MODELS, RUNS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, TABLES
@@ -45,7 +45,7 @@ def plan_pruning(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> Pruni
     """What is beyond the `keep_runs` runs that were live last.
 
     Runs that were never published (refused, or waiting for `publish`) are kept likewise: the newest
-    `keep_runs` of them.
+    `keep_runs` of them. What was found out on the snapshot of a run goes with it.
     """
     stored = _stored(dataset, "run_id", _BY_RUN)
     published = pointer.runs_newest_first()
@@ -53,14 +53,15 @@ def plan_pruning(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> Pruni
     ledger = sorted(read_rows(dataset, RUNS), key=lambda row: row["at"])
     touched = {row["run_id"]: row["at"] for row in ledger}
     # Nobody knows those that are not in the ledger: they are the oldest.
-    waiting = sorted(stored - set(published), key=lambda run: (run in touched, touched.get(run)))
-    kept = {*published[:1], *good[:keep_runs], *waiting[-keep_runs:]} & stored
+    runs = {run_of(run_id) for run_id in stored}
+    waiting = sorted(runs - set(published), key=lambda run: (run in touched, touched.get(run)))
+    kept = {*published[:1], *good[:keep_runs], *waiting[-keep_runs:]} & runs
     models = _stored(dataset, "model_id", _BY_MODEL)
     fits = {row["run_id"] for row in read_rows(dataset, MODELS)}
     return Pruning(
         kept=frozenset(kept),
-        runs=tuple(sorted(stored - kept)),
-        models=tuple(sorted(model for model in models if run_of_model(model) not in kept)),
+        runs=tuple(sorted(run_id for run_id in stored if run_of(run_id) not in kept)),
+        models=tuple(sorted(model for model in models if run_of(model) not in kept)),
         fits=tuple(sorted(fits - kept)),
     )
 
@@ -100,7 +101,7 @@ def runs_with_old_snapshots(dataset: Dataset, pointer: Pointer, *, keep: int | N
 
 def runs_with_old_models(dataset: Dataset, pointer: Pointer, *, keep: int | None) -> list[str]:
     """The same of their models."""
-    stored = {run_of_model(model) for model in _stored(dataset, "model_id", _BY_MODEL)}
+    stored = {run_of(model) for model in _stored(dataset, "model_id", _BY_MODEL)}
     return [run_id for run_id in _older(pointer, keep) if run_id in stored]
 
 
@@ -116,7 +117,7 @@ def remove_models(dataset: Dataset, run_ids: Collection[str]) -> None:
     for run_id in run_ids:
         _forget_models(dataset, run_id)
     for model_id in sorted(_stored(dataset, "model_id", _BY_MODEL)):
-        if run_of_model(model_id) in run_ids:
+        if run_of(model_id) in run_ids:
             for table in _BY_MODEL:
                 _drop(dataset, table, "model_id", model_id)
 

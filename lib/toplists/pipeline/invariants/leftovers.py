@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from toplists.lake.ledger import run_of_model
+from toplists.lake.ledger import run_of
 from toplists.lake.tables import MODELS
 from toplists.pipeline.invariants.finding import Evidence, Invariant
 from toplists.pipeline.invariants.lake_view import LakeView
@@ -30,7 +30,7 @@ def _look_at_models(view: LakeView) -> Evidence:
     faults = [
         f"model {model_id} is of a run that is gone"
         for model_id in plan.models
-        if run_of_model(model_id) not in gone
+        if run_of(model_id) not in gone
     ]
     if view.has(MODELS):
         faults += [

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from deltalake import DeltaTable
 
-from toplists.lake.ledger import run_of_model
+from toplists.lake.ledger import run_of
 from toplists.lake.schema import Table, without_comments
 from toplists.lake.tables import EVENTS, TABLES
 from toplists.lake.upgrade import stored_constraints, stored_fields
@@ -100,7 +100,7 @@ def _scope(view: LakeView, table: Table) -> str:
     if table.partition_by == ("run_id",):
         return in_list("run_id", [live.run_id])
     if table.partition_by == ("model_id",):
-        models = [m for m in view.partitions(table) if run_of_model(m) == live.run_id]
+        models = [m for m in view.partitions(table) if run_of(m) == live.run_id]
         return in_list("model_id", sorted(models))
     return "true"
 

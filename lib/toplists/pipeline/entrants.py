@@ -1,0 +1,128 @@
+"""Who enters a comparison: models by name, with settings of their own in brackets.
+
+`als, als[rank=64; alpha=5], item_cosine, popular`: what is in brackets are settings of that model
+(`model.als.rank`), and the whole text is what the entrant is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from toplists.config.settings import Settings
+from toplists.errors import ConfigurationError
+from toplists.models.protocol import Model
+from toplists.models.registry import FITTED, RANKINGS, make_fallback, make_model
+
+_ALSO_CALLED = {"popular": "popularity"}
+_ENTRY = re.compile(r"\s*([a-z_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A model under the name it has in the comparison, and the seed of its fits."""
+
+    name: str
+    model: Model
+    seed: int
+
+    @property
+    def learns_values(self) -> bool:
+        """Whether the model learns, and predicts, the values of ratings."""
+        return self.model.parameters.get("feedback") == "explicit"
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """Everything that decides a fit of it besides the data, as JSON-ready values."""
+        return {
+            "model": self.model.name,
+            "parameters": dict(self.model.parameters),
+            "seed": self.seed,
+        }
+
+
+def parse_entrants(text: str, settings: Settings) -> list[Entrant]:
+    """The entrants that a text names, in its order.
+
+    Raises:
+        ConfigurationError: there is no such model, a setting is wrong, or an entrant is named twice.
+    """
+    entrants: list[Entrant] = []
+    for name, given in _entries(text):
+        entrant = make_entrant(name, given, settings)
+        if any(entrant.definition == other.definition for other in entrants):
+            raise ConfigurationError(f"--models names {entrant.name} twice: leave one out.")
+        entrants.append(entrant)
+    return entrants
+
+
+def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Entrant:
+    """The model called `name`, with `given` settings instead of those of `settings`.
+
+    Raises:
+        ConfigurationError: there is no such model, or a setting is wrong.
+    """
+    name = _ALSO_CALLED.get(name, name)
+    label = f"{name}[{'; '.join(f'{key}={value}' for key, value in given.items())}]"
+    shown = label if given else name
+    own = settings.model.model_dump()
+    if given and name in (*FITTED, *RANKINGS) and name not in own:
+        raise ConfigurationError(f"{name} has no settings of its own: write {name} alone.")
+    if name in RANKINGS:
+        if name == "segment" and settings.recommend.segment_by is None:
+            raise ConfigurationError(
+                "segment needs an attribute of users: --set recommend.segment_by=NAME."
+            )
+        return Entrant(shown, make_fallback(name, settings.recommend), settings.model.seed)
+    if name not in FITTED:
+        known = (*FITTED, *RANKINGS)
+        nearest = get_close_matches(name, known, 1)
+        meant = f"Did you mean {nearest[0]}?" if nearest else f"Models: {', '.join(known)}."
+        raise ConfigurationError(f"There is no model {name!r}. {meant}")
+    seed = given.get("seed", own["seed"])
+    changed = {key: value for key, value in given.items() if key != "seed"}
+    try:
+        chosen = type(settings.model).model_validate(
+            own
+            | {"name": name, "seed": seed}
+            | ({name: own[name] | changed} if name in own else {})
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(f"{shown}: model.{place}: {first['msg']}.") from None
+    model = make_model(name, chosen, settings.engine)
+    return Entrant(shown, model, chosen.seed)
+
+
+def _entries(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names and settings in brackets."""
+    begin = 0
+    while begin < len(text):
+        found = _ENTRY.match(text, begin)
+        if found is None:
+            raise ConfigurationError(
+                f"--models: {text[begin:].strip()!r} is no list of models. Write such as "
+                "als,als[rank=64; alpha=5],item_cosine,popularity."
+            )
+        name, inner, _ = found.groups()
+        yield name, _settings(inner or "")
+        begin = found.end()
+
+
+def _settings(text: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for part in filter(str.strip, re.split("[;,]", text)):
+        key, sign, value = part.partition("=")
+        if not sign:
+            raise ConfigurationError(
+                f"--models: {part.strip()!r} sets nothing. Write such as als[rank=64; alpha=5]."
+            )
+        given[key.strip()] = yaml.safe_load(value)
+    return given

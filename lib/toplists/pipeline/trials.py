@@ -1,0 +1,189 @@
+"""Trials: a model fitted to the training part of a fold, and judged on the rest of it.
+
+Whoever compares models or looks for settings makes trials; all on a fold share its rows, blocks,
+candidates and fallback. A trial that is done is not repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from toplists.dataset.folds import FoldData
+from toplists.dataset.leakage import check_popularity
+from toplists.dataset.snapshot import SnapshotBlocks
+from toplists.engine.kernels.metric_kind import depth_of
+from toplists.engine.shapes import Ranking, Shape, commit_shape
+from toplists.engine.storage import commit_manifest, empty_folder, read_manifest
+from toplists.engine.table_files import replace_part_by_tasks
+from toplists.evaluation.aggregation import Judged
+from toplists.evaluation.judging import Judging
+from toplists.evaluation.measuring import Measuring, predicts_only
+from toplists.evaluation.slices import Slices
+from toplists.evaluation.traits import Traits, survey_traits
+from toplists.lake.dataset import partition_files
+from toplists.lake.tables import ITEMS, USER_METRICS
+from toplists.models.fold_training import check_training, training_data
+from toplists.models.popularity import Popularity
+from toplists.pipeline.entrants import Entrant
+from toplists.pipeline.judgement import plan_slices
+from toplists.pipeline.memory import watched
+from toplists.pipeline.steps.fits import open_intact_shape
+from toplists.pipeline.workplace import Workplace
+from toplists.ranking.fallback import Fallback
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A fold with what all trials on it share."""
+
+    data: FoldData
+    blocks: SnapshotBlocks
+    traits: Traits
+    slices: Slices
+    fallback: Fallback
+
+    @property
+    def label(self) -> str:
+        """What tells it from the other folds of its protocol."""
+        return self.data.fold.label
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a trial took: seconds, and the peak memory of this machine's processes while it was fitted.
+
+    `peak_bytes` is `None` where that cannot be seen. `report` is what the fit says of itself.
+    """
+
+    fit_seconds: float
+    score_seconds: float
+    peak_bytes: int | None
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that is done: what was judged, and what it took."""
+
+    judged: Judged
+    cost: Cost
+
+
+def set_stage(place: Workplace, data: FoldData) -> Stage:
+    """What trials on a fold share, popularity among it; made where it is not there.
+
+    Raises:
+        LeakageError: popularity knows of what is held out.
+    """
+    blocks = data.blocks(place.settings.engine.block_entries)
+    catalogue = partition_files(place.dataset, ITEMS)
+    traits = survey_traits(place.spark, blocks.users, blocks.items, catalogue)
+    popularity = Entrant("popularity", Popularity(), place.settings.model.seed)
+    folder = _folder(data, popularity)
+    ranking, _ = _fit(place, data, blocks, popularity, folder)
+    if not isinstance(ranking, Ranking):
+        raise TypeError(f"popularity is fitted into {ranking.kind}")
+    check_popularity(data, blocks, ranking)
+    return Stage(
+        data,
+        blocks,
+        traits,
+        plan_slices(place, data.snapshot, traits, data.fold.end),
+        Fallback((("popularity", ranking),), data.snapshot.segments),
+    )
+
+
+def try_out(
+    place: Workplace,
+    stage: Stage,
+    entrant: Entrant,
+    metrics: tuple[str, ...],
+    *,
+    run_id: str,
+) -> Trial:
+    """Fit and judge an entrant on a fold, as far as that is not done.
+
+    Args:
+        place: The workplace.
+        stage: The fold.
+        entrant: The model.
+        metrics: What is measured of users; errors of predictions only of who predicts values.
+        run_id: Under which its rows go into `user_metrics`.
+
+    Raises:
+        LeakageError: the model would learn of what it is judged on.
+        ToplistsError: it cannot be fitted.
+    """
+    folder = _folder(stage.data, entrant)
+    shape, fit = _fit(place, stage.data, stage.blocks, entrant, folder)
+    chosen = tuple(one for one in metrics if entrant.learns_values or not predicts_only(one))
+    measuring = Measuring(chosen, stage.traits, stage.blocks.users)
+    part = {"run_id": run_id, "subject": entrant.name, "fold": stage.label}
+    mark = folder / f"judged-{_digest(run_id, *chosen)}.json"
+    known = read_manifest(mark)
+    if known is None or not partition_files(place.dataset, USER_METRICS, **part):
+        began = place.clock()
+        judging = Judging(
+            stage.blocks.users,
+            stage.fallback,
+            depth_of(metrics),
+            place.settings.engine.tile_bytes,
+            with_unknown=True,
+            negatives=stage.data.negatives,
+        )
+        rows = judging.judge(shape, measuring)
+        replace_part_by_tasks(place.spark, rows, place.dataset, USER_METRICS, **part)
+        known = {"seconds": (place.clock() - began).total_seconds()}
+        commit_manifest(mark, known)
+    files = partition_files(place.dataset, USER_METRICS, **part)
+    return Trial(
+        Judged(files, measuring, stage.slices),
+        Cost(fit["seconds"], known["seconds"], fit["peak_bytes"], fit["report"]),
+    )
+
+
+def _fit(
+    place: Workplace,
+    data: FoldData,
+    blocks: SnapshotBlocks,
+    entrant: Entrant,
+    folder: Path,
+) -> tuple[Shape, Mapping[str, Any]]:
+    """The fit of an entrant, and what it took; made where it is not there, or damaged."""
+    shape, known = open_intact_shape(place, folder), read_manifest(folder / "fit.json")
+    if shape is not None and known is not None:
+        return shape, known
+    empty_folder(folder)
+    values = entrant.learns_values
+    training = training_data(data, blocks, values=values, seed=entrant.seed, folder=folder)
+    check_training(data, blocks, training, values=values)
+    place.spark.sparkContext.setJobDescription(f"{entrant.name}, {data.fold.name}")
+    began = place.clock()
+    with watched() as peak:
+        fitted = entrant.model.fit(training)
+    seconds = (place.clock() - began).total_seconds()
+    made = {"seconds": seconds, "peak_bytes": peak.bytes, "report": dict(fitted.report)}
+    commit_manifest(folder / "fit.json", made)
+    commit_shape(folder, fitted.shape)
+    place.intact.add(folder)
+    return fitted.shape, made
+
+
+def _folder(data: FoldData, entrant: Entrant) -> Path:
+    """Where the files of a trial lie: every comparison on the fold finds them."""
+    definition = json.dumps(entrant.definition, sort_keys=True)
+    return data.folder / "trials" / f"{entrant.model.name}-{_digest(definition)}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+def cost_as_row(cost: Cost) -> dict[str, Any]:
+    """The same as JSON-ready values, without what the fit says."""
+    return {name: value for name, value in asdict(cost).items() if name != "report"}

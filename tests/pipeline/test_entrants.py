@@ -1,0 +1,60 @@
+"""Who enters a comparison, by what a person writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from toplists.config.settings import Settings
+from toplists.errors import ConfigurationError
+from toplists.pipeline.entrants import parse_entrants
+
+SETTINGS = Settings()
+
+
+def test_models_are_named_with_settings_of_their_own() -> None:
+    als, wide, cosine, popular, trending = parse_entrants(
+        "als, als[rank=64; alpha=5.5; seed=7],item_cosine[neighbours=20],popular, trending",
+        SETTINGS,
+    )
+    assert [one.name for one in (als, wide, cosine, popular, trending)] == [
+        "als",
+        "als[rank=64; alpha=5.5; seed=7]",
+        "item_cosine[neighbours=20]",
+        "popularity",
+        "trending",
+    ]
+    assert als.model.parameters["rank"] == 32
+    assert (wide.model.parameters["rank"], wide.model.parameters["alpha"]) == (64, 5.5)
+    assert (als.seed, wide.seed) == (42, 7)
+    assert cosine.model.parameters["neighbours"] == 20
+    assert popular.model.name == "popularity"
+    assert not als.learns_values
+
+
+def test_a_model_of_values_is_told_from_others() -> None:
+    explicit, bayesian = parse_entrants("als[feedback=explicit],bayesian_mf", SETTINGS)
+    assert explicit.learns_values
+    assert bayesian.learns_values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("alss", "There is no model 'alss'. Did you mean als?"),
+        ("neural", "There is no model 'neural'. Models: als, bayesian_mf, item_cosine, popularity"),
+        ("als,als", "--models names als twice: leave one out."),
+        ("als,als[rank=32]", "--models names als[rank=32] twice"),  # it is the default
+        ("als[rank=0]", "als[rank=0]: model.als.rank: Input should be greater than or equal to 1."),
+        ("als[rnk=8]", "als[rnk=8]: model.als.rnk: Extra inputs are not permitted."),
+        ("als[rank]", "'rank' sets nothing. Write such as als[rank=64; alpha=5]."),
+        ("als[rank=8", "is no list of models. Write such as als,als[rank=64; alpha=5]"),
+        ("als item_cosine", "'als item_cosine' is no list of models."),
+        ("popularity[days=3]", "popularity has no settings of its own: write popularity alone."),
+        ("trending[days=3]", "trending has no settings of its own"),
+        ("segment", "segment needs an attribute of users: --set recommend.segment_by=NAME."),
+    ],
+)
+def test_what_is_said_of_models_that_cannot_enter(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_entrants(text, SETTINGS)
+    assert message in str(raised.value)
