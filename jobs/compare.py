@@ -6,10 +6,9 @@ nothing that is published changes. What is done already is not repeated.
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 
-from toplists.config.protocol_names import Protocol, parse_protocol
-from toplists.pipeline.command import add_as_of, job_parser, run_job
+from toplists.pipeline.command import add_as_of, add_protocol, job_parser, run_job
 from toplists.pipeline.comparing import CompareOptions, compare_models, deciding_metric
 from toplists.pipeline.comparison_tables import (
     find_sample,
@@ -22,14 +21,6 @@ from toplists.pipeline.entrants import parse_entrants
 from toplists.pipeline.process import leave
 from toplists.pipeline.reporting.comparisons import write_comparison
 from toplists.pipeline.workplace import Workplace
-
-
-def protocol(text: str) -> Protocol:
-    """The protocol that an argument names."""
-    try:
-        return parse_protocol(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
 
 
 def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
@@ -66,12 +57,7 @@ if __name__ == "__main__":
         help="als, bayesian_mf, item_cosine, popularity, window, trending or segment; settings of a model's "
         "own in brackets, as in als[rank=64; alpha=5]",
     )
-    parser.add_argument(
-        "--protocol",
-        type=protocol,
-        default="last(5)",
-        help="what is held out, as loo, last(5), days(30), kfold(5): docs/protocols.md (default: last(5))",
-    )
+    add_protocol(parser)
     add_as_of(parser, "the day after the newest event")
     parser.add_argument(
         "--by",

@@ -220,6 +220,11 @@ class TestConfig:
         assert "lake" in lines
         assert any(line.startswith("  root = ") for line in lines)
 
+    def test_settings_of_a_file_are_shown_with_their_line(self, cli, tmp_path):
+        (tmp_path / "best.yaml").write_text("model:\n  als:\n    rank: 64\n")
+        lines = cli("config", "--overlay", str(tmp_path / "best.yaml")).lines
+        assert f"  rank = 64   ({tmp_path.name}/best.yaml:3)" in lines
+
     def test_an_unknown_key_ends_in_usage(self, cli):
         answer = cli("config", "--set", "model.als.rnak=64")
         assert answer.code == 2

@@ -358,3 +358,28 @@ def test_a_storage_is_named_by_a_uri(conf: Path) -> None:
     assert "is not possible: it is no URI: write s3://" in message(
         conf, "engine.exchange=/mnt/fast"
     )
+
+
+# --- overlays -------------------------------------------------------------------------------------
+
+
+def test_an_overlay_lies_between_the_environment_and_arguments(conf: Path, tmp_path: Path) -> None:
+    best = tmp_path / "study" / "best.yaml"
+    best.parent.mkdir()
+    best.write_text("# found\nmodel:\n  als:\n    rank: 64\n    alpha: 3.5\n")
+    resolved = resolve_settings(conf, "prod", ["model.als.alpha=7"], [best])
+    assert resolved.settings.model.als.rank == 64
+    assert resolved.origins["model.als.rank"] == "study/best.yaml:4"
+    assert resolved.settings.model.als.alpha == 7
+    later = tmp_path / "later.yaml"
+    later.write_text("model:\n  als:\n    rank: 8\n")
+    assert resolve_settings(conf, "prod", (), [best, later]).settings.model.als.rank == 8
+
+
+def test_an_overlay_must_be_there_and_have_known_keys(conf: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"There is no file .*none\.yaml"):
+        resolve_settings(conf, "local", (), [tmp_path / "none.yaml"])
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("model:\n  als:\n    rnak: 64\n")
+    with pytest.raises(ConfigurationError, match=r"wrong\.yaml:3: there is no setting"):
+        resolve_settings(conf, "local", (), [wrong])

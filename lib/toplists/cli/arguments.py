@@ -106,8 +106,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="of each machine (default: engine.node_memory_gb, else 32)",
     )
 
-    commands.add_parser(
+    config = commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"
+    )
+    config.add_argument(
+        "--overlay",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="settings from a YAML file, between those of --env and --set; may be repeated",
     )
     return parser
 

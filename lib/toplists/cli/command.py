@@ -59,7 +59,7 @@ def _answer(
     if arguments.command == "config":
         from toplists.cli.config import show_config
 
-        show_config(console, arguments.env, arguments.set)
+        show_config(console, arguments.env, arguments.set, arguments.overlay)
         return 0
     if arguments.command == "plan":
         from toplists.cli.plan import show_plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -20,9 +21,11 @@ from toplists.pipeline.screen import printable
 _USUAL = (DEFAULT_ORIGIN, "conf/base.yaml")
 
 
-def show_config(console: Console, env: str, overrides: Sequence[str]) -> None:
+def show_config(
+    console: Console, env: str, overrides: Sequence[str], overlays: Sequence[Path]
+) -> None:
     """Print the resolved settings, grouped as they are in the YAML files."""
-    lines = describe_settings(resolve_settings(CONF_DIR, env, overrides))
+    lines = describe_settings(resolve_settings(CONF_DIR, env, overrides, overlays))
     for group, members in groupby(lines, key=lambda line: line.key.rpartition(".")[0]):
         console.print(Text(group, style="bold cyan"))
         for line in members:

@@ -1,4 +1,4 @@
-"""The settings of one invocation: `base.yaml` < `<env>.yaml` < `--set`, and where each came from."""
+"""The settings of one invocation: `base.yaml` < `<env>.yaml` < `--overlay` < `--set`, and where each came from."""
 
 from __future__ import annotations
 
@@ -59,20 +59,24 @@ def find_conf(environ: Mapping[str, str]) -> Path:
     return Path(environ.get(CONF_VARIABLE) or Path(__file__).resolve().parents[3] / "conf")
 
 
-def resolve_settings(conf_dir: Path, env: str, overrides: Sequence[str] = ()) -> ResolvedSettings:
+def resolve_settings(
+    conf_dir: Path, env: str, overrides: Sequence[str] = (), overlays: Sequence[Path] = ()
+) -> ResolvedSettings:
     """Put the layers together; of two values for one setting the later layer's counts.
 
     Args:
         conf_dir: Folder with `base.yaml` and one `<env>.yaml` per environment.
         env: Name of the environment.
         overrides: `key=value` arguments of `--set`; of two for one setting the last counts.
+        overlays: YAML files of `--overlay`; of two for one setting the last counts.
 
     Raises:
-        ConfigurationError: There is no such environment, or an entry has an unknown key or a value
-            that its setting does not take.
+        ConfigurationError: There is no such environment or file, or an entry has an unknown key or a
+            value that its setting does not take.
     """
     written: dict[str, Entry] = {}
-    for path in (conf_dir / f"{BASE}.yaml", _environment_file(conf_dir, env)):
+    layers = (conf_dir / f"{BASE}.yaml", _environment_file(conf_dir, env), *map(_overlay, overlays))
+    for path in layers:
         for entry in read_file(path, _GROUPS):
             written[entry.key] = _with_known_key(entry)
     for entry in read_arguments(overrides):
@@ -107,6 +111,15 @@ def _environment_file(conf_dir: Path, env: str) -> Path:
             f"Choose one of them, or add {env}.yaml there (it may be empty)."
         )
     return conf_dir / f"{env}.yaml"
+
+
+def _overlay(path: Path) -> Path:
+    if not path.is_file():
+        raise ConfigurationError(
+            f"There is no file {path}. --overlay takes a YAML file of settings, such as the best.yaml that "
+            "tune leaves."
+        )
+    return path
 
 
 def _with_known_key(entry: Entry) -> Entry:

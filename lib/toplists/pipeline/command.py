@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from toplists.config.layers import find_conf, resolve_settings
+from toplists.config.protocol_names import Protocol, parse_protocol
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError, ToplistsError
 from toplists.ingest.source import Source, default_dataset_name, default_source, parse_source
@@ -46,6 +47,15 @@ def job_parser(verb: str, purpose: str) -> argparse.ArgumentParser:
     parser.add_argument("--env", default="local", help="settings of conf/ENV.yaml (default: local)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; repeatable"
+    )
+    parser.add_argument(
+        "--overlay",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="settings from a YAML file, such as tune's best.yaml, between those of --env and --set; "
+        "repeatable",
     )
     parser.add_argument(
         "--dataset",
@@ -93,6 +103,16 @@ def add_as_of(parser: argparse.ArgumentParser, default: str) -> None:
         type=_day,
         metavar="YYYY-MM-DD",
         help=f"everything before its 00:00 UTC is known (default: {default})",
+    )
+
+
+def add_protocol(parser: argparse.ArgumentParser) -> None:
+    """`--protocol`: what is held out."""
+    parser.add_argument(
+        "--protocol",
+        type=_protocol,
+        default="last(5)",
+        help="what is held out, as loo, last(5), days(30), kfold(5): docs/protocols.md (default: last(5))",
     )
 
 
@@ -167,7 +187,9 @@ class _Job:
                 clear_result(arguments.result_file)
                 self._result_file = arguments.result_file
             conf = find_conf(os.environ)
-            self._settings = resolve_settings(conf, arguments.env, arguments.set).settings
+            self._settings = resolve_settings(
+                conf, arguments.env, arguments.set, arguments.overlay
+            ).settings
             self._dataset = _choose_dataset(self._settings, arguments)
             narrator.where.dataset = self._dataset.name
             _work_on(
@@ -286,6 +308,13 @@ def _latest_dataset(root: str) -> Dataset:
         return datasets[0]
     known = ", ".join(dataset.name for dataset in datasets) or "none yet"
     raise ConfigurationError(f"Which dataset? Name one with --dataset. Datasets: {known}.")
+
+
+def _protocol(text: str) -> Protocol:
+    try:
+        return parse_protocol(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _day(text: str) -> date:
