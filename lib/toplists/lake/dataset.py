@@ -83,6 +83,11 @@ class Dataset:
         """Folder for reports, one sub-folder for each run, comparison or study."""
         return self.root / "reports"
 
+    @property
+    def studies(self) -> Path:
+        """Folder for what searches for settings came to, one sub-folder for each."""
+        return self.root / "studies"
+
     def path(self, table: Table) -> str:
         """Where `table` lies."""
         return str(self.root / table.name)

@@ -22,6 +22,7 @@ from toplists.engine.shapes import Factors
 from toplists.engine.solvers import Solver
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import Choices, Dimension, LogRange, Space, Warmth
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +31,27 @@ _START_LENGTH = 0.1
 
 _LARGEST_EXACT_RANK = 48
 """Up to this rank `auto` solves exactly: it costs little more than conjugate gradients there."""
+
+_PENALTIES: Mapping[PenaltyScaling, LogRange] = {
+    "by_count": LogRange(1e-3, 1.0),
+    "frequency_scaled": LogRange(1e-4, 1.0),
+    "plain": LogRange(0.1, 300.0),  # it is not multiplied by the number of entries
+}
+
+
+def als_space(settings: AlsSettings) -> Space:
+    """What of ALS can be tuned: of what the settings leave open."""
+    dimensions: dict[str, Dimension] = {
+        "rank": Choices((8, 16, 24, 32, 48, 64, 96, 128)),
+        "regularization": _PENALTIES[settings.regularization_scaling],
+    }
+    if settings.feedback == "implicit":
+        dimensions["alpha"] = LogRange(1.0, 100.0)
+    if settings.engine == "mllib":  # it knows neither
+        return Space(dimensions)
+    if settings.feedback == "implicit":
+        dimensions["unobserved_weight"] = LogRange(0.02, 1.0)
+    return Space(dimensions, Warmth("iterations", "warm_iterations"))
 
 
 class Als:

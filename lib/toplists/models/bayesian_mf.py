@@ -9,6 +9,10 @@ from toplists.config.model import BayesianMfSettings
 from toplists.engine.gibbs import Chain, sample
 from toplists.errors import InputRefusedError
 from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import Choices, Space
+
+BAYESIAN_SPACE = Space({"rank": Choices((4, 8, 12, 16, 24, 32)), "rounds": Choices((50, 100, 200))})
+"""What of it can be tuned; its priors need no search."""
 
 
 class BayesianMf:

@@ -17,6 +17,10 @@ from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import ItemWeights
 from toplists.engine.storage import Arrays
 from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import LogRange, Space
+
+COSINE_SPACE = Space({"neighbours": LogRange(10, 500), "shrinkage": LogRange(1.0, 300.0)})
+"""What of it can be tuned."""
 
 
 class ItemCosine:

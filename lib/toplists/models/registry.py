@@ -8,11 +8,12 @@ from typing import get_args
 from toplists.config.model import AlsSettings, ModelSettings
 from toplists.config.operation import EngineSettings
 from toplists.config.recommend import FallbackName, RecommendSettings
-from toplists.models.als import Als
-from toplists.models.bayesian_mf import BayesianMf
-from toplists.models.item_cosine import ItemCosine
+from toplists.models.als import Als, als_space
+from toplists.models.bayesian_mf import BAYESIAN_SPACE, BayesianMf
+from toplists.models.item_cosine import COSINE_SPACE, ItemCosine
 from toplists.models.popularity import Popularity, SegmentPopularity, WindowPopularity
 from toplists.models.protocol import Model
+from toplists.models.search import Space
 from toplists.models.trending import Trending
 
 FITTED: tuple[str, ...] = get_args(ModelSettings.model_fields["name"].annotation)
@@ -37,6 +38,15 @@ def make_model(name: str, settings: ModelSettings, engine: EngineSettings) -> Mo
         "popularity": Popularity,
     }
     return makers[name]()
+
+
+def search_spaces(settings: ModelSettings) -> dict[str, Space]:
+    """What can be tuned of each model that has something to tune, by name."""
+    return {
+        "als": als_space(settings.als),
+        "bayesian_mf": BAYESIAN_SPACE,
+        "item_cosine": COSINE_SPACE,
+    }
 
 
 def vector_lengths(settings: ModelSettings) -> tuple[int, int] | None:

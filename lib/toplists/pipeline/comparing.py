@@ -17,9 +17,8 @@ from toplists.config.evaluate import EvaluateSettings
 from toplists.config.metric_names import DECIDING_KINDS, parse_metric
 from toplists.config.protocol_names import Protocol
 from toplists.dataset.folds import FoldData, make_folds
-from toplists.engine.kernels.metric_kind import Scale, asked
-from toplists.errors import ConfigurationError, ToplistsError
-from toplists.evaluation.aggregation import EVERYBODY, Aggregation, Subject, Totals
+from toplists.errors import ConfigurationError
+from toplists.evaluation.aggregation import EVERYBODY, Totals
 from toplists.evaluation.bake_off import Standing, standings
 from toplists.evaluation.comparison import Added, Figure, to_rows
 from toplists.lake.bookkeeping import replace_rows
@@ -32,7 +31,17 @@ from toplists.pipeline.judgement import figures_of, split_metrics
 from toplists.pipeline.nightly import begin_run, perform
 from toplists.pipeline.recording import record
 from toplists.pipeline.steps.prepare import open_snapshot
-from toplists.pipeline.trials import Cost, Stage, Trial, cost_as_row, set_stage, try_out
+from toplists.pipeline.trials import (
+    Cost,
+    Stage,
+    Trial,
+    add_up,
+    cost_as_row,
+    reason_of,
+    set_stage,
+    total_cost,
+    try_out,
+)
 from toplists.pipeline.workplace import Workplace
 
 _LOG = logging.getLogger(__name__)
@@ -150,9 +159,9 @@ def _compare(
             except Exception as error:
                 # Whatever it is, the other models go on; its stack trace is in the log.
                 _LOG.exception("%s failed", entrant.name)
-                failures[entrant.name] = _reason(error)
+                failures[entrant.name] = reason_of(error)
                 step.detail(f"{entrant.name} failed: {failures[entrant.name]}")
-    totals = _add_up(place, stages, trials, of_all)
+    totals = add_up(place, stages, trials, of_all)
     figures = figures_of(place, totals, of_all)
     rows = to_rows(figures, study.run_id, str(options.protocol))
     replace_rows(place.dataset, METRICS, rows, where=f"run_id = '{study.run_id}'")
@@ -177,30 +186,6 @@ def _judge(
     metrics: tuple[str, ...],
 ) -> list[Trial]:
     return [try_out(place, stage, entrant, metrics, run_id=study.run_id) for stage in stages]
-
-
-def _add_up(
-    place: Workplace,
-    stages: Sequence[Stage],
-    trials: Mapping[str, Sequence[Trial]],
-    of_all: Sequence[str],
-) -> dict[str, Totals]:
-    if not trials:
-        return {}
-    gate = place.settings.gate
-    scales = [stage.traits.scale for stage in stages]
-    # What bounds figures in every fold, so that they can be added up.
-    scale = Scale(*map(max, zip(*scales, strict=True)))
-    aggregation = Aggregation(
-        scale,
-        tuple({asked(metric).cutoff for metric in of_all}),
-        gate.resamples,
-        place.settings.model.seed,
-    )
-    subjects = [
-        Subject(name, tuple(trial.judged for trial in done)) for name, done in trials.items()
-    ]
-    return aggregation.add_up(place.spark, subjects)
 
 
 def _standings(
@@ -231,20 +216,10 @@ def _rows(
             name,
             own[name],
             places.get(name),
-            _together([trial.cost for trial in trials[name]]) if name in trials else None,
+            total_cost([trial.cost for trial in trials[name]]) if name in trials else None,
             failures.get(name),
         )
         for name in order
-    )
-
-
-def _together(costs: Sequence[Cost]) -> Cost:
-    peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
-    return Cost(
-        sum(cost.fit_seconds for cost in costs),
-        sum(cost.score_seconds for cost in costs),
-        max(peaks, default=None),
-        costs[-1].report,
     )
 
 
@@ -253,11 +228,6 @@ def _describe(protocol: Protocol, folds: Sequence[FoldData]) -> str:
     trained = sum(fold.sizes.trained for fold in folds) // len(folds)
     parts = f"{len(folds)} folds, " if len(folds) > 1 else ""
     return f"{protocol}: {parts}{users:,} users to judge on, {trained:,} likings to learn from"
-
-
-def _reason(error: Exception) -> str:
-    text = str(error) if isinstance(error, ToplistsError) else f"{type(error).__name__}: {error}"
-    return text.partition("\n")[0]
 
 
 def _outcome(comparison: Comparison) -> Outcome:

@@ -26,11 +26,16 @@ _ENTRY = re.compile(r"\s*([a-z_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
 
 @dataclass(frozen=True)
 class Entrant:
-    """A model under the name it has in the comparison, and the seed of its fits."""
+    """A model under the name it has in the comparison, and the seed of its fits.
+
+    Where it goes on from another's fit, that is `after`: it starts from the item vectors which that one
+    came to on the same fold.
+    """
 
     name: str
     model: Model
     seed: int
+    after: Entrant | None = None
 
     @property
     def learns_values(self) -> bool:
@@ -40,11 +45,12 @@ class Entrant:
     @property
     def definition(self) -> Mapping[str, Any]:
         """Everything that decides a fit of it besides the data, as JSON-ready values."""
-        return {
+        own = {
             "model": self.model.name,
             "parameters": dict(self.model.parameters),
             "seed": self.seed,
         }
+        return own if self.after is None else own | {"after": self.after.definition}
 
 
 def parse_entrants(text: str, settings: Settings) -> list[Entrant]:
@@ -69,8 +75,7 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
         ConfigurationError: there is no such model, or a setting is wrong.
     """
     name = _ALSO_CALLED.get(name, name)
-    label = f"{name}[{'; '.join(f'{key}={value}' for key, value in given.items())}]"
-    shown = label if given else name
+    shown = label_of(name, given)
     own = settings.model.model_dump()
     if given and name in (*FITTED, *RANKINGS) and name not in own:
         raise ConfigurationError(f"{name} has no settings of its own: write {name} alone.")
@@ -99,6 +104,12 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
         raise ConfigurationError(f"{shown}: model.{place}: {first['msg']}.") from None
     model = make_model(name, chosen, settings.engine)
     return Entrant(shown, model, chosen.seed)
+
+
+def label_of(name: str, given: Mapping[str, Any]) -> str:
+    """What a model with given settings is called."""
+    inner = "; ".join(f"{key}={value}" for key, value in given.items())
+    return f"{name}[{inner}]" if given else name
 
 
 def _entries(text: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from typing import Any
 from toplists.dataset.folds import FoldData
 from toplists.dataset.leakage import check_popularity
 from toplists.dataset.snapshot import SnapshotBlocks
-from toplists.engine.kernels.metric_kind import depth_of
-from toplists.engine.shapes import Ranking, Shape, commit_shape
+from toplists.engine.alternation import Start
+from toplists.engine.kernels.metric_kind import Scale, asked, depth_of
+from toplists.engine.shapes import Factors, Ranking, Shape, commit_shape
 from toplists.engine.storage import commit_manifest, empty_folder, read_manifest
 from toplists.engine.table_files import replace_part_by_tasks
-from toplists.evaluation.aggregation import Judged
+from toplists.errors import ToplistsError
+from toplists.evaluation.aggregation import Aggregation, Judged, Subject, Totals
 from toplists.evaluation.judging import Judging
 from toplists.evaluation.measuring import Measuring, predicts_only
 from toplists.evaluation.slices import Slices
@@ -147,6 +149,16 @@ def try_out(
     )
 
 
+def fit_entrant(place: Workplace, stage: Stage, entrant: Entrant) -> None:
+    """Fit an entrant on a fold, as far as that is not done; several threads may at once.
+
+    Raises:
+        LeakageError: the model would learn of what it is judged on.
+        ToplistsError: it cannot be fitted.
+    """
+    _fit(place, stage.data, stage.blocks, entrant, _folder(stage.data, entrant))
+
+
 def _fit(
     place: Workplace,
     data: FoldData,
@@ -158,9 +170,12 @@ def _fit(
     shape, known = open_intact_shape(place, folder), read_manifest(folder / "fit.json")
     if shape is not None and known is not None:
         return shape, known
+    start = _start(place, data, blocks, entrant.after) if entrant.after else None
     empty_folder(folder)
     values = entrant.learns_values
-    training = training_data(data, blocks, values=values, seed=entrant.seed, folder=folder)
+    training = training_data(
+        data, blocks, values=values, seed=entrant.seed, folder=folder, start=start
+    )
     check_training(data, blocks, training, values=values)
     place.spark.sparkContext.setJobDescription(f"{entrant.name}, {data.fold.name}")
     began = place.clock()
@@ -174,6 +189,14 @@ def _fit(
     return fitted.shape, made
 
 
+def _start(place: Workplace, data: FoldData, blocks: SnapshotBlocks, before: Entrant) -> Start:
+    """Where the fit of one that comes after another begins; the other is fitted where it is not."""
+    shape, _ = _fit(place, data, blocks, before, _folder(data, before))
+    if not isinstance(shape, Factors):
+        raise TypeError(f"{before.name} is fitted into {shape.kind}, which no fit can start from")
+    return Start(blocks.items.blocks, shape.items)
+
+
 def _folder(data: FoldData, entrant: Entrant) -> Path:
     """Where the files of a trial lie: every comparison on the fold finds them."""
     definition = json.dumps(entrant.definition, sort_keys=True)
@@ -182,6 +205,54 @@ def _folder(data: FoldData, entrant: Entrant) -> Path:
 
 def _digest(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+def add_up(
+    place: Workplace,
+    stages: Sequence[Stage],
+    trials: Mapping[str, Sequence[Trial]],
+    of_all: Sequence[str],
+) -> dict[str, Totals]:
+    """What users add up to, by the name of the entrant.
+
+    Args:
+        place: The workplace.
+        stages: The folds.
+        trials: The trials of each entrant, one on each fold.
+        of_all: What is measured of all lists together.
+    """
+    if not trials:
+        return {}
+    scales = [stage.traits.scale for stage in stages]
+    # What bounds figures in every fold, so that they can be added up.
+    scale = Scale(*map(max, zip(*scales, strict=True)))
+    aggregation = Aggregation(
+        scale,
+        tuple({asked(metric).cutoff for metric in of_all}),
+        place.settings.gate.resamples,
+        place.settings.model.seed,
+    )
+    subjects = [
+        Subject(name, tuple(trial.judged for trial in done)) for name, done in trials.items()
+    ]
+    return aggregation.add_up(place.spark, subjects)
+
+
+def total_cost(costs: Sequence[Cost]) -> Cost:
+    """What the trials of an entrant on all folds took."""
+    peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
+    return Cost(
+        sum(cost.fit_seconds for cost in costs),
+        sum(cost.score_seconds for cost in costs),
+        max(peaks, default=None),
+        costs[-1].report,
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """Why a trial failed, in a line."""
+    text = str(error) if isinstance(error, ToplistsError) else f"{type(error).__name__}: {error}"
+    return text.partition("\n")[0]
 
 
 def cost_as_row(cost: Cost) -> dict[str, Any]:

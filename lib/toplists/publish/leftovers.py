@@ -21,7 +21,8 @@ def find_drafts(dataset: Dataset) -> list[Path]:
     """Drafts of files and tables that were never moved in place, `.<name>.<pid>.tmp`."""
     drafts = ".*.tmp"
     beside_tables = [*dataset.root.glob(drafts), *dataset.outcomes.glob(drafts)]
-    return sorted([*beside_tables, *dataset.reports.rglob(drafts), *dataset.work.rglob(drafts)])
+    within = [dataset.reports, dataset.studies, dataset.work]
+    return sorted([*beside_tables, *(draft for one in within for draft in one.rglob(drafts))])
 
 
 def find_work_folders(dataset: Dataset, *, wanted: Collection[str]) -> list[Path]:

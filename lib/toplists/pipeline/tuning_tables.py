@@ -1,0 +1,87 @@
+"""A study as a person sees it: the best trials, what tuning gained, and how to use it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from toplists.evaluation.comparison import Figure
+from toplists.pipeline.searching import Tried
+from toplists.pipeline.summary import TextTable
+from toplists.pipeline.tuning import PRESENT, TUNED, Study
+
+_SHOWN = 10
+
+
+def trials_of(study: Study) -> TextTable:
+    """The best trials; the present settings are among them as the model's bare name."""
+    with_iterations = bool(study.search.rungs)
+    length = ("iterations",) if with_iterations else ()
+    return TextTable(
+        title=f"{study.protocol}, validation, by {study.search.deciding}: the best of {len(study.tried)}",
+        columns=("settings", "", study.search.deciding, *length, "fit s"),
+        rows=[_row(study, one, with_iterations=with_iterations) for one in study.tried[:_SHOWN]],
+        left=2,
+    )
+
+
+def outs_of(study: Study) -> TextTable | None:
+    """Why trials are out, and how many; `None` where all are in."""
+    reasons = Counter(
+        f"not {' and '.join(one.broken)}" if one.broken else one.out
+        for one in study.tried
+        if one.out is not None
+    )
+    if not reasons:
+        return None
+    rows = [[str(reason), str(count)] for reason, count in reasons.most_common()]
+    return TextTable("Out", ("why", "trials"), rows, left=1)
+
+
+def findings(study: Study) -> Iterator[str]:
+    """What the test says, and what to do with it, in sentences."""
+    deciding, test = study.search.deciding, study.test
+    if study.best is None:
+        yield (
+            "No trial keeps all constraints: loosen one, or try more settings (--trials). The test part was "
+            "not looked at."
+        )
+    elif study.gain is None or study.overlay is None:
+        yield (
+            "The present settings are the best of all trials: there is nothing to change. On the test "
+            f"part: {_text(test[PRESENT], deciding)}."
+        )
+    else:
+        yield (
+            f"On the test part the best settings have {_text(test[TUNED], deciding)}, the present ones "
+            f"{test[PRESENT].value:.4f}: {gain_in_words(study.gain)}."
+        )
+        yield (
+            f"The best settings: {study.overlay}. To use them: ./spark-submit.sh nightly --overlay "
+            f"{study.overlay}"
+        )
+
+
+def gain_in_words(gain: Figure) -> str:
+    """What tuning gained, with its interval; sure only if all of that lies on one side of 0."""
+    if gain.low > 0:
+        verdict = "tuning gained"
+    elif gain.high < 0:
+        verdict = "tuning lost"
+    else:
+        verdict = "no real difference,"
+    return f"{verdict} {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
+
+
+def _text(figure: Figure, metric: str) -> str:
+    return f"{metric} {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})"
+
+
+def _row(study: Study, tried: Tried, *, with_iterations: bool) -> list[str]:
+    said = "best" if tried is study.best else ""
+    if tried.out is not None:
+        said = f"{'failed' if tried.failed else 'out'}: {tried.out}"
+    value = "–" if tried.value is None else f"{tried.value:.4f}"
+    seconds = f"{tried.spent['fit_seconds']:.1f}" if tried.spent else "–"
+    length = [str(tried.iterations or "–")] if with_iterations else []
+    return [tried.name, said, value, *length, seconds]

@@ -1,0 +1,208 @@
+"""The best settings of a model, on the data of a night."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import World
+
+from toplists.config.layers import resolve_settings
+from toplists.config.protocol_names import parse_protocol
+from toplists.config.settings import Settings
+from toplists.errors import ConfigurationError
+from toplists.evaluation.comparison import Figure
+from toplists.lake.bookkeeping import read_rows
+from toplists.lake.tables import METRICS, RUNS, USER_METRICS
+from toplists.models.search import Method
+from toplists.pipeline import trials as trials_module
+from toplists.pipeline.console import open_narrator
+from toplists.pipeline.constraints import parse_constraint
+from toplists.pipeline.entrants import make_entrant
+from toplists.pipeline.searching import Search, Tried, enter, plan_search
+from toplists.pipeline.tuning import Study, TuneOptions, tune_model
+from toplists.pipeline.tuning_tables import findings, gain_in_words, outs_of, trials_of
+from toplists.pipeline.workplace import Workplace
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+def plan(
+    settings: Settings,
+    *,
+    model: str = "als",
+    trials: int = 4,
+    method: Method | None = None,
+    constraints: tuple[str, ...] = (),
+) -> Search:
+    return plan_search(
+        settings, model, trials, method, "ndcg@10", [parse_constraint(one) for one in constraints]
+    )
+
+
+def tune(world: World, protocol: str = "last(2)", **planned: Any) -> Study:
+    """A study under the settings of the night, so that its snapshot is used."""
+    settings = world.settings()
+
+    def work(place: Workplace) -> Study:
+        options = TuneOptions(plan(settings, **planned), parse_protocol(protocol))
+        with Path("/dev/null").open("w") as nowhere:
+            return tune_model(place, open_narrator({}, nowhere, nowhere), options)
+
+    found: Study = world.workplace(settings, work, lambda: world.spark)
+    return found
+
+
+def test_settings_are_halved_tested_and_written_down(
+    second_day: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tune(second_day, trials=4)  # iterations: 1, and of the better two, 3
+    assert study.search.method == "halving"
+    assert [one.iterations for one in study.tried] == [3, 3, 1, 1]
+    first, second, *behind = study.tried
+    assert first is study.best
+    assert first.value >= second.value
+    rows = read_rows(second_day.dataset, METRICS, run_id=study.study_id)
+    short = {
+        row["subject"]: row["value"]
+        for row in rows
+        if row["subject"].endswith(", 1 iterations") and row["metric"] == "ndcg@10"
+    }
+    assert len(short) == 4
+    # The better half after one iteration went on.
+    kept = [short[f"{one.name}, 1 iterations"] for one in (first, second)]
+    left = [short[f"{one.name}, 1 iterations"] for one in behind]
+    assert min(kept) >= max(left)
+    assert {row["protocol"] for row in rows} == {"last(2)", "last(2), validation"}
+
+    # Iterations of every fit: those that went on made the two that were left.
+    fits = second_day.dataset.work.rglob("trials/als-*/fit.json")
+    lengths = sorted(len(json.loads(fit.read_text())["report"]["objective"]) for fit in fits)
+    assert lengths == [1] * 4 + [2] * 2 + [3] * len(study.test)
+
+    # No trial was judged on what the test holds out.
+    held_out: dict[bool, dict[str, set[int]]] = {True: {}, False: {}}
+    for row in read_rows(second_day.dataset, USER_METRICS, run_id=study.study_id):
+        own = held_out[row["subject"] in ("tuned", "present")].setdefault(row["user_id"], set())
+        own |= {target["item_pos"] for target in row["targets"]}
+    assert held_out[True]
+    assert held_out[False]
+    for user, items in held_out[False].items():
+        assert not items & held_out[True][user]
+
+    (done,) = (
+        row
+        for row in read_rows(second_day.dataset, RUNS, run_id=study.study_id)
+        if row["state"] == "done"
+    )
+    assert json.loads(done["facts"])["best"]["name"] == first.name
+    assert len(trials_of(study).rows) == 4
+    said = [*findings(study)]
+    if study.overlay is not None:  # else the present settings are the best
+        assert f"--overlay {study.overlay}" in said[-1]
+        resolved = resolve_settings(CONF, "local", (), [study.overlay])
+        for key, value in first.given.items():
+            assert getattr(resolved.settings.model.als, key) == value
+            assert resolved.origins[f"model.als.{key}"].startswith(f"{study.study_id}/best.yaml:")
+
+    # Again: nothing is fitted twice.
+    def unexpected(*_: Any, **__: Any) -> None:
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr(trials_module, "training_data", unexpected)
+    assert tune(second_day, trials=4) == study
+
+
+def test_a_fit_that_went_on_is_not_taken_for_one_that_did_not() -> None:
+    settings = Settings()
+    search = plan(settings, trials=60)
+    short, long = (enter(search, settings, Tried("als", {}), height) for height in (1, 2))
+    assert long.after is not None
+    assert long.after.definition == short.definition == long.definition["after"]
+    # 5 iterations in all, 3 of them after the first 2
+    assert long.model.parameters["iterations"] == 5
+    assert long.model.parameters["warm_iterations"] == 3
+    cold = make_entrant("als", {"iterations": 5, "warm_iterations": 3}, settings)
+    assert cold.definition != long.definition
+    assert cold.definition == {k: v for k, v in long.definition.items() if k != "after"}
+
+
+def test_trials_that_break_a_constraint_or_fail_are_out(
+    second_day: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = trials_module._fit
+    planned: list[str] = []
+
+    def breaking(place: Any, data: Any, blocks: Any, entrant: Any, folder: Any) -> Any:
+        if entrant.name.startswith("item_cosine["):
+            planned.append(entrant.name)
+            if entrant.name == planned[0]:
+                raise ZeroDivisionError("planted")
+        return fit(place, data, blocks, entrant, folder)
+
+    monkeypatch.setattr(trials_module, "_fit", breaking)
+    study = tune(
+        second_day,
+        model="item_cosine",
+        trials=3,
+        method="random",
+        constraints=("coverage@5>=1.1", "fit_seconds<=1e6"),
+    )
+    assert study.best is None
+    assert study.overlay is None
+    assert study.test == {}
+    *broken, failed = study.tried
+    assert {one.broken for one in broken} == {("coverage@5>=1.1",)}
+    assert (failed.failed, failed.out) == (True, "ZeroDivisionError: planted")
+    assert sorted(outs_of(study).rows) == [
+        ["ZeroDivisionError: planted", "1"],
+        ["not coverage@5>=1.1", "2"],
+    ]
+    assert "No trial keeps all constraints" in next(findings(study))
+    assert not list(second_day.dataset.studies.rglob("*.yaml"))
+
+
+def test_one_fold_is_tested_on(second_day: World) -> None:
+    with pytest.raises(ConfigurationError, match=r"kfold\(3\) has 3 folds"):
+        tune(second_day, "kfold(3)")
+
+
+def test_the_present_settings_are_tried_first_and_once() -> None:
+    search = plan(Settings(), trials=60)
+    assert search.candidates[0] == {}
+    assert len(search.candidates) == 60
+    assert [rung.iterations for rung in search.rungs] == [1, 2, 5, 10]
+    assert search == plan(Settings(), trials=60)
+    assert plan(Settings(), trials=1).candidates == ({},)
+    grid = plan(Settings(), trials=60, method="grid")
+    assert 1 < len(grid.candidates) <= 60
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        (
+            {"model": "popularity"},
+            "There is nothing to tune of 'popularity'. What can be tuned: als",
+        ),
+        ({"model": "item_cosine", "method": "halving"}, "Use --search random, or grid."),
+    ],
+)
+def test_what_cannot_be_searched_is_said(planned: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said.replace(".", r"\.")):
+        plan(Settings(), **planned)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.02, 0.01, 0.03, "tuning gained +0.0200 (+0.0100 to +0.0300)"),
+        (0.02, -0.01, 0.05, "no real difference, +0.0200 (-0.0100 to +0.0500)"),
+        (-0.03, -0.05, -0.01, "tuning lost -0.0300 (-0.0500 to -0.0100)"),
+    ],
+)
+def test_a_gain_is_said_in_words(value: float, low: float, high: float, said: str) -> None:
+    gain = Figure("tuned", "ndcg@10", "present", value, low, high, 100)
+    assert gain_in_words(gain) == said
