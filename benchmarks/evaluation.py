@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -49,9 +50,9 @@ def make_data(root: Path, users: int) -> Path:
 
 
 def run(contender: str, folder: Path) -> dict[str, Any]:
-    """What a contender says of its run, and what its processes took."""
+    """What a contender says of its run, and what its processes took, those of its workers included."""
     result = folder / f"{contender}.json"
-    started = perf_counter()
+    started, before = perf_counter(), os.times()
     with watched() as peak:
         # MLlib computes in the JVM, which needs its compiler for that.
         run_on_spark(
@@ -60,7 +61,13 @@ def run(contender: str, folder: Path) -> dict[str, Any]:
             compiled_jvm=contender != "toplists",
         )
     outcome: dict[str, Any] = json.loads(result.read_text())
-    return {"process": perf_counter() - started, "peak": peak.bytes, **outcome}
+    after = os.times()
+    processor = sum(
+        getattr(after, kind) - getattr(before, kind)
+        for kind in ("children_user", "children_system")
+    )
+    process = perf_counter() - started
+    return {"process": process, "processor": processor, "peak": peak.bytes, **outcome}
 
 
 def differences(runs: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
@@ -84,15 +91,16 @@ def report(content: dict[str, Any]) -> list[str]:
         + ", ".join(f"{name} {value}" for name, value in content["machine"].items())
         + ". Made by `benchmarks/evaluation.py`.",
         "",
-        "| contender | seconds of the process | of these the evaluation | peak memory, all processes |",
-        "|---|---:|---:|---:|",
+        "| contender | seconds of the process | of these the evaluation | processor seconds | peak memory, all processes |",
+        "|---|---:|---:|---:|---:|",
     ]
     for name, title in NAMES.items():
-        process, inside = (
-            ", ".join(f"{one[key]:.1f}" for one in runs[name]) for key in ("process", "seconds")
+        process, inside, processor = (
+            ", ".join(f"{one[key]:.1f}" for one in runs[name])
+            for key in ("process", "seconds", "processor")
         )
         peak = max(one["peak"] for one in runs[name]) / 2**20
-        lines.append(f"| {title} | {process} | {inside} | {peak:,.0f} MiB |")
+        lines.append(f"| {title} | {process} | {inside} | {processor} | {peak:,.0f} MiB |")
     lines += [
         "",
         "| goal | allowed | measured | |",

@@ -14,15 +14,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluation_parts import Pass
-from pyspark.mllib.common import JavaModelWrapper, callMLlibFunc
-from pyspark.mllib.evaluation import RankingMetrics
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.lake.session import open_session
+
+if TYPE_CHECKING:
+    from pyspark.mllib.common import JavaModelWrapper
 
 SIX: dict[str, tuple[str, int]] = {
     "precision@10": ("precisionAt", 10),
@@ -74,12 +75,16 @@ def lists_and_likings(spark: SparkSession, folder: Path) -> DataFrame:
 
 def by_mllib(spark: SparkSession, folder: Path) -> dict[str, Any]:
     """As documented: an RDD of pairs of lists. It is kept, as six metrics read it."""
+    from pyspark.mllib.evaluation import RankingMetrics  # only who uses MLlib loads it
+
     pairs = lists_and_likings(spark, folder).rdd.map(lambda row: (row["items"], row["likings"]))
     return {"values": values_of(RankingMetrics(pairs.cache()))}
 
 
 def by_mllib_jvm(spark: SparkSession, folder: Path) -> dict[str, Any]:
     """The faster way, which PySpark does not offer: the rows are handed over in the JVM, and kept."""
+    from pyspark.mllib.common import JavaModelWrapper, callMLlibFunc
+
     rows = lists_and_likings(spark, folder).persist()
     return {"values": values_of(JavaModelWrapper(callMLlibFunc("newRankingMetrics", rows._jdf)))}
 
