@@ -63,7 +63,7 @@ def findings(comparison: Comparison) -> list[str]:
         if standing is None or standing.behind is None or standing.p is None:
             continue
         behind = standing.behind
-        relation = "is clearly behind" if standing.differs else "is no real difference from"
+        relation = "is clearly behind" if standing.differs else "does not really differ from"
         sentences.append(
             f"{row.name} {relation} {behind.subject}: {comparison.deciding} lower by {behind.value:.4f} "
             f"({behind.low:.4f} to {behind.high:.4f}; p = {standing.p:.3f}, corrected for "
