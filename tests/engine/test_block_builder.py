@@ -95,14 +95,29 @@ def test_weights_of_values_are_kept_where_they_differ(blocks) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "most", "starts"),
+    ("sizes", "count", "starts"),
     [
-        ({0: 50, 1: 50, 2: 50, 3: 50}, 100, [0, 20]),  # two equal halves
-        ({0: 50, 1: 50, 2: 50, 3: 60}, 100, [0, 10, 30]),  # no small rest: three shares of 70
-        ({0: 1, 1: 300, 2: 1}, 100, [0, 10, 20]),  # what is too large stands alone
-        ({0: 5}, 100, [0]),
-        ({}, 100, [0]),  # nobody
+        ({0: 50, 1: 50, 2: 50, 3: 50}, 2, [0, 20]),  # two equal halves
+        ({0: 50, 1: 50, 2: 50, 3: 60}, 3, [0, 10, 30]),  # no small rest: three shares of 70
+        ({0: 1, 1: 300, 2: 1}, 3, [0, 10, 20]),  # what is too large stands alone
+        ({0: 5}, 1, [0]),
+        ({}, 1, [0]),  # nobody
     ],
 )
-def test_blocks_are_equal_shares(sizes: dict[int, int], most: int, starts: list[int]) -> None:
-    assert block_builder._starts(sizes, 10, most) == starts
+def test_blocks_are_equal_shares(sizes: dict[int, int], count: int, starts: list[int]) -> None:
+    assert block_builder._starts(sizes, 10, count) == starts
+
+
+@pytest.mark.parametrize(
+    ("total", "cores", "count"),
+    [
+        (10_000_000, 2, 6),  # five of two million would leave one core idle at the end
+        (10_000_000, 1, 5),
+        (800_000, 2, 2),  # less than one block: a half for each core
+        (800_000, 16, 8),  # as many as are worth a task
+        (150_000, 2, 1),  # not worth two
+        (0, 2, 1),  # nothing
+    ],
+)
+def test_every_core_gets_as_many_blocks(total: int, cores: int, count: int) -> None:
+    assert block_builder._count(total, 2_000_000, cores) == count

@@ -79,8 +79,8 @@ def build_blocks(
         interactions: Parquet files of `[<position of users>: int, <position of items>: int,
             weight: float, value: double, rating_weight: float, split: string]`, each pair once.
         axes: Both sides.
-        block_entries: Most entries of a block, about: blocks are cut by work, not by rows. Less data are
-            cut so that every core gets a block, if it is worth one.
+        block_entries: Most entries of a block, about: blocks are cut by work, not by rows, into as many for
+            each core, as far as they are worth a task.
         folder: The snapshot's folder for blocks; every executor sees it.
     """
     known = [open_blocks(folder, side) for side in SIDES]
@@ -131,15 +131,21 @@ def _cut(
         spark, pieces, weigh, "side string, chunk long, size long"
     ).collect():
         sizes[side][chunk] += size
-    share = ceil(sum(sizes["users"].values()) / spark.sparkContext.defaultParallelism)
-    most = min(block_entries, max(share, _LEAST_ENTRIES))
-    return {side: _starts(sizes[side], widths[side], most) for side in SIDES}
+    total, cores = sum(sizes["users"].values()), spark.sparkContext.defaultParallelism
+    count = _count(total, block_entries, cores)
+    return {side: _starts(sizes[side], widths[side], count) for side in SIDES}
 
 
-def _starts(sizes: Mapping[int, int], width: int, most: int) -> list[int]:
-    """Cuts into equal shares of about `most` entries or less; a chunk goes where its middle falls."""
-    total = sum(sizes.values())
-    share = total / max(1, ceil(total / most))
+def _count(total: int, block_entries: int, cores: int) -> int:
+    """How many blocks there are to be: as many for each core, so that none waits for the others."""
+    least = ceil(total / block_entries)
+    worth = total // _LEAST_ENTRIES
+    return max(1, least, min(cores * ceil(least / cores), worth))
+
+
+def _starts(sizes: Mapping[int, int], width: int, count: int) -> list[int]:
+    """Cuts into at most `count` equal shares; a chunk goes where its middle falls."""
+    share = sum(sizes.values()) / count
     starts, before = [0], 0
     for chunk in sorted(sizes):
         if before and before + sizes[chunk] / 2 > share * len(starts):
