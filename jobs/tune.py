@@ -1,6 +1,6 @@
 """tune: the best settings of a model, and what they gain over the present ones.
 
-Input: a dataset with events. Output: rows in `metrics` and `user_metrics` under an id of their own, a table, and
+Input: a dataset with events. Output: rows in `metrics` and `user_metrics` under an id of their own, a table, a report, and
 the best settings as a file for `--overlay`; nothing that is published changes. What is done already is not
 repeated.
 """
@@ -16,6 +16,7 @@ from toplists.pipeline.comparing import deciding_metric
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.constraints import parse_constraint
 from toplists.pipeline.process import leave
+from toplists.pipeline.reporting.studies import write_study
 from toplists.pipeline.searching import plan_search
 from toplists.pipeline.tuning import TuneOptions, tune_model
 from toplists.pipeline.tuning_tables import findings, outs_of, trials_of
@@ -46,6 +47,10 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
         narrator.table(out)
     for sentence in findings(study):
         narrator.note(sentence)
+    report = write_study(
+        place.dataset, study, at=place.clock(), confidence=place.settings.gate.confidence
+    )
+    narrator.note(f"Report: {report}")
 
 
 if __name__ == "__main__":

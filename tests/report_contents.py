@@ -23,6 +23,7 @@ from toplists.evaluation.report.content import (
     SampleUser,
     ShownItem,
     StepTime,
+    Study,
     TailPoint,
 )
 from toplists.evaluation.rules import RuleOutcome, State
@@ -264,4 +265,29 @@ def made_up_comparison() -> Comparison:
         models=[failed, *models],
         findings=("als and item_cosine: no real difference (p = 0.31 after Holm)",),
         sample_user="15",
+    )
+
+
+def made_up_study() -> Study:
+    """Twelve trials of ALS, of which two are out; what tuning gained is not sure."""
+    trials = made_up_comparison()
+    tested = [model for model in trials.models if model.failure is None][:2]
+    return Study(
+        model="als",
+        tried=12,
+        trials=replace(trials, protocol="last(5), validation", findings=(), sample_user=None),
+        test=replace(
+            trials,
+            protocol="last(5)",
+            findings=(),
+            models=[
+                replace(model, name=name)
+                for name, model in zip(("tuned", "present"), tested, strict=True)
+            ],
+        ),
+        verdict="ndcg@10: no real difference, +0.0026 (-0.0010 to +0.0062)",
+        gained=False,
+        findings=("The best settings: /lake/films/studies/x/best.yaml.",),
+        best={"rank": "64", "alpha": "5.5"},
+        out=[("not coverage@10>=0.2", 2)],
     )

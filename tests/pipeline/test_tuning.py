@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import World
+from worlds import NOW, World
 
 from toplists.config.layers import resolve_settings
 from toplists.config.protocol_names import parse_protocol
@@ -21,6 +21,7 @@ from toplists.pipeline import trials as trials_module
 from toplists.pipeline.console import open_narrator
 from toplists.pipeline.constraints import parse_constraint
 from toplists.pipeline.entrants import make_entrant
+from toplists.pipeline.reporting.studies import write_study
 from toplists.pipeline.searching import Search, Tried, enter, plan_search
 from toplists.pipeline.tuning import Study, TuneOptions, tune_model
 from toplists.pipeline.tuning_tables import findings, gain_in_words, outs_of, trials_of
@@ -78,9 +79,14 @@ def test_settings_are_halved_tested_and_written_down(
     assert {row["protocol"] for row in rows} == {"last(2)", "last(2), validation"}
 
     # Iterations of every fit: those that went on made the two that were left.
-    fits = second_day.dataset.work.rglob("trials/als-*/fit.json")
-    lengths = sorted(len(json.loads(fit.read_text())["report"]["objective"]) for fit in fits)
-    assert lengths == [1] * 4 + [2] * 2 + [3] * len(study.test)
+    lengths = {
+        kind: sorted(
+            len(json.loads(fit.read_text())["report"]["objective"])
+            for fit in second_day.dataset.work.rglob(f"{kind}/als-*/fit.json")
+        )
+        for kind in ("trials-side-by-side", "trials")
+    }
+    assert lengths == {"trials-side-by-side": [1] * 4 + [2] * 2, "trials": [3] * len(study.test)}
 
     # No trial was judged on what the test holds out.
     held_out: dict[bool, dict[str, set[int]]] = {True: {}, False: {}}
@@ -106,6 +112,12 @@ def test_settings_are_halved_tested_and_written_down(
         for key, value in first.given.items():
             assert getattr(resolved.settings.model.als, key) == value
             assert resolved.origins[f"model.als.{key}"].startswith(f"{study.study_id}/best.yaml:")
+
+    report = write_study(second_day.dataset, study, at=NOW, confidence=0.95)
+    assert report == second_day.dataset.reports / study.study_id / "report.html"
+    figures = json.loads(report.with_name("metrics.json").read_text())
+    assert (figures["kind"], figures["id"]) == ("study", study.study_id)
+    assert {model["name"] for model in figures["models"]} == {*study.test, first.name, second.name}
 
     # Again: nothing is fitted twice.
     def unexpected(*_: Any, **__: Any) -> None:
@@ -162,6 +174,8 @@ def test_trials_that_break_a_constraint_or_fail_are_out(
     ]
     assert "No trial keeps all constraints" in next(findings(study))
     assert not list(second_day.dataset.studies.rglob("*.yaml"))
+    page = write_study(second_day.dataset, study, at=NOW, confidence=0.95).read_text()
+    assert "No trial keeps all constraints" in page
 
 
 def test_one_fold_is_tested_on(second_day: World) -> None:

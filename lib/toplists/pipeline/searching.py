@@ -92,6 +92,12 @@ class Tried:
     failed: bool = False
 
     @property
+    def subject(self) -> str:
+        """What its figures are of in the tables: settings, and how long they were fitted."""
+        length = "" if self.iterations is None else f", {self.iterations} iterations"
+        return f"{self.name}{length}"
+
+    @property
     def order(self) -> tuple[bool, bool, float]:
         """Less is better: what failed comes last, what breaks a constraint before that."""
         return self.failed, self.out is not None, -(self.value or 0.0)
@@ -164,7 +170,7 @@ def enter(search: Search, settings: Settings, tried: Tried, height: int) -> Entr
         if entrant is not None:
             length[search.warmth.more] = rung.iterations - before
         made = make_entrant(search.model, {**tried.given, **length}, settings)
-        name = f"{tried.name}, {rung.iterations} iterations"
+        name = replace(tried, iterations=rung.iterations).subject
         entrant, before = replace(made, name=name, after=entrant), rung.iterations
     if entrant is None:
         raise RuntimeError("successive halving without rungs")

@@ -41,8 +41,9 @@ from toplists.ranking.fallback import Fallback
 
 @dataclass(frozen=True)
 class Stage:
-    """A fold with what all trials on it share."""
+    """A fold with what all trials on it share, and the folder that they lie in."""
 
+    folder: Path
     data: FoldData
     blocks: SnapshotBlocks
     traits: Traits
@@ -76,8 +77,10 @@ class Trial:
     cost: Cost
 
 
-def set_stage(place: Workplace, data: FoldData) -> Stage:
+def set_stage(place: Workplace, data: FoldData, *, side_by_side: bool = False) -> Stage:
     """What trials on a fold share, popularity among it; made where it is not there.
+
+    Fits that go on `side_by_side` are kept apart from others: they do not tell what one takes alone.
 
     Raises:
         LeakageError: popularity knows of what is held out.
@@ -86,12 +89,13 @@ def set_stage(place: Workplace, data: FoldData) -> Stage:
     catalogue = partition_files(place.dataset, ITEMS)
     traits = survey_traits(place.spark, blocks.users, blocks.items, catalogue)
     popularity = Entrant("popularity", Popularity(), place.settings.model.seed)
-    folder = _folder(data, popularity)
-    ranking, _ = _fit(place, data, blocks, popularity, folder)
+    folder = data.folder / ("trials-side-by-side" if side_by_side else "trials")
+    ranking, _ = _fit(place, data, blocks, popularity, _folder(folder, popularity))
     if not isinstance(ranking, Ranking):
         raise TypeError(f"popularity is fitted into {ranking.kind}")
     check_popularity(data, blocks, ranking)
     return Stage(
+        folder,
         data,
         blocks,
         traits,
@@ -121,7 +125,7 @@ def try_out(
         LeakageError: the model would learn of what it is judged on.
         ToplistsError: it cannot be fitted.
     """
-    folder = _folder(stage.data, entrant)
+    folder = _folder(stage.folder, entrant)
     shape, fit = _fit(place, stage.data, stage.blocks, entrant, folder)
     chosen = tuple(one for one in metrics if entrant.learns_values or not predicts_only(one))
     measuring = Measuring(chosen, stage.traits, stage.blocks.users)
@@ -156,7 +160,7 @@ def fit_entrant(place: Workplace, stage: Stage, entrant: Entrant) -> None:
         LeakageError: the model would learn of what it is judged on.
         ToplistsError: it cannot be fitted.
     """
-    _fit(place, stage.data, stage.blocks, entrant, _folder(stage.data, entrant))
+    _fit(place, stage.data, stage.blocks, entrant, _folder(stage.folder, entrant))
 
 
 def _fit(
@@ -170,7 +174,7 @@ def _fit(
     shape, known = open_intact_shape(place, folder), read_manifest(folder / "fit.json")
     if shape is not None and known is not None:
         return shape, known
-    start = _start(place, data, blocks, entrant.after) if entrant.after else None
+    start = _start(place, data, blocks, entrant.after, folder.parent) if entrant.after else None
     empty_folder(folder)
     values = entrant.learns_values
     training = training_data(
@@ -189,18 +193,20 @@ def _fit(
     return fitted.shape, made
 
 
-def _start(place: Workplace, data: FoldData, blocks: SnapshotBlocks, before: Entrant) -> Start:
+def _start(
+    place: Workplace, data: FoldData, blocks: SnapshotBlocks, before: Entrant, trials: Path
+) -> Start:
     """Where the fit of one that comes after another begins; the other is fitted where it is not."""
-    shape, _ = _fit(place, data, blocks, before, _folder(data, before))
+    shape, _ = _fit(place, data, blocks, before, _folder(trials, before))
     if not isinstance(shape, Factors):
         raise TypeError(f"{before.name} is fitted into {shape.kind}, which no fit can start from")
     return Start(blocks.items.blocks, shape.items)
 
 
-def _folder(data: FoldData, entrant: Entrant) -> Path:
+def _folder(trials: Path, entrant: Entrant) -> Path:
     """Where the files of a trial lie: every comparison on the fold finds them."""
     definition = json.dumps(entrant.definition, sort_keys=True)
-    return data.folder / "trials" / f"{entrant.model.name}-{_digest(definition)}"
+    return trials / f"{entrant.model.name}-{_digest(definition)}"
 
 
 def _digest(*parts: str) -> str:

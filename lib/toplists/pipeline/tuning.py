@@ -122,7 +122,9 @@ def _tune(
         outer = _only_fold(make_folds(open_snapshot(place, run), protocol), protocol)
         inner = make_validation_folds(outer)
         # Nobody asks for slices of trials.
-        stages = [replace(set_stage(place, fold), slices=Slices()) for fold in inner]
+        stages = [
+            replace(set_stage(place, fold, side_by_side=True), slices=Slices()) for fold in inner
+        ]
         choosing = sum(fold.sizes.users for fold in inner)
         step.detail(
             f"{protocol}: {choosing:,} users to choose by, {outer.sizes.users:,} to test on"

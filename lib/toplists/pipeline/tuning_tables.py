@@ -27,15 +27,18 @@ def trials_of(study: Study) -> TextTable:
 
 def outs_of(study: Study) -> TextTable | None:
     """Why trials are out, and how many; `None` where all are in."""
-    reasons = Counter(
+    rows = [[reason, str(count)] for reason, count in out_of(study)]
+    return TextTable("Out", ("why", "trials"), rows, left=1) if rows else None
+
+
+def out_of(study: Study) -> list[tuple[str, int]]:
+    """The constraints that trials break, or why they failed, and how many; the most frequent first."""
+    reasons = (
         f"not {' and '.join(one.broken)}" if one.broken else one.out
         for one in study.tried
         if one.out is not None
     )
-    if not reasons:
-        return None
-    rows = [[str(reason), str(count)] for reason, count in reasons.most_common()]
-    return TextTable("Out", ("why", "trials"), rows, left=1)
+    return Counter(map(str, reasons)).most_common()
 
 
 def findings(study: Study) -> Iterator[str]:

@@ -7,13 +7,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from report_contents import METRICS, made_up_comparison, made_up_run, own
+from report_contents import METRICS, made_up_comparison, made_up_run, made_up_study, own
 
 from toplists.evaluation.report.figures import (
     MetricsFile,
     comparison_figures,
     run_figures,
     schema_json,
+    study_figures,
     to_json,
 )
 
@@ -56,3 +57,11 @@ def test_a_comparison_keeps_failures() -> None:
     failures = {model.name: model.failure for model in figures.models if model.failure}
     assert failures == {"svd<b>": "rank 64 is more than there are items <40>"}
     assert len(figures.figures) == 6
+
+
+def test_a_study_has_the_figures_of_the_test_and_of_trials() -> None:
+    figures = study_figures(made_up_study())
+    assert MetricsFile.model_validate_json(to_json(figures)) == figures
+    assert figures.kind == "study"
+    assert {model.name for model in figures.models} >= {"tuned", "present", "item_cosine"}
+    assert figures.findings[0].startswith("ndcg@10: no real difference")

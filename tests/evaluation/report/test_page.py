@@ -15,6 +15,7 @@ from report_contents import (
     large_run,
     made_up_comparison,
     made_up_run,
+    made_up_study,
     own,
     sliced_figures,
 )
@@ -23,6 +24,7 @@ from toplists.evaluation.report.comparison_page import comparison_page
 from toplists.evaluation.report.content import ComparedModel, Figure, Lineage, RunContent
 from toplists.evaluation.report.page import render
 from toplists.evaluation.report.run_page import run_page
+from toplists.evaluation.report.study_page import study_page
 from toplists.evaluation.report.words import difference_words
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -31,6 +33,7 @@ PAGES = {
     "hostile": lambda: run_page(hostile_run()),
     "large": lambda: run_page(large_run()),
     "comparison": lambda: comparison_page(made_up_comparison()),
+    "study": lambda: study_page(made_up_study()),
 }
 
 
@@ -250,3 +253,16 @@ def test_a_comparison_in_which_all_failed() -> None:
     failed = [model for model in comparison.models if model.failure]
     html = render(comparison_page(replace(comparison, models=failed)))
     assert "No model was measured; 1 of 1 models failed" in html
+
+
+def test_a_study_says_what_was_gained_before_all_else() -> None:
+    study = made_up_study()
+    html = render(study_page(study))
+    places = [
+        html.index(text)
+        for text in ("no real difference, +0.0026", "best.yaml", "Test", "Best trials", "Out")
+    ]
+    assert places == sorted(places)
+    assert "not coverage@10&gt;=0.2" in html
+    nothing = replace(study, test=replace(study.test, models=()), verdict="No trial keeps all")
+    assert ">Test<" not in render(study_page(nothing))

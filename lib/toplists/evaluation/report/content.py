@@ -294,3 +294,31 @@ class Comparison:
     models: Sequence[ComparedModel]
     findings: Sequence[str] = ()
     sample_user: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A search for the settings of a model.
+
+    Attributes:
+        model: The model.
+        tried: How many settings were tried.
+        trials: The best of them, on the validation part.
+        test: The best settings beside the present ones, on what no trial saw; without models, if no trial
+            keeps all constraints.
+        verdict: What tuning gained, in a few words.
+        gained: Whether that is sure.
+        findings: What is to be done with it, in sentences.
+        best: The best settings by name, where they are not the present ones.
+        out: Why other trials are out, and how many.
+    """
+
+    model: str
+    tried: int
+    trials: Comparison
+    test: Comparison
+    verdict: str
+    gained: bool
+    findings: Sequence[str] = ()
+    best: Mapping[str, str] = field(default_factory=dict)
+    out: Sequence[tuple[str, int]] = ()

@@ -21,6 +21,7 @@ from toplists.evaluation.report.content import (
     FitFacts,
     RunContent,
     Standing,
+    Study,
 )
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -111,9 +112,9 @@ class MetricsFile(_Part):
     """What `metrics.json` holds. Further fields may come; `schema_version` changes when one goes."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    kind: Literal["run", "comparison"]
+    kind: Literal["run", "comparison", "study"]
     dataset: str
-    id: str = Field(description="The run, or the comparison.")
+    id: str = Field(description="The run, the comparison or the study.")
     as_of: date | None = None
     at: datetime = Field(description="When something was last recorded of it, UTC.")
     standing: Standing | None = Field(
@@ -132,7 +133,9 @@ class MetricsFile(_Part):
     input: InputRows | None = None
     sizes: dict[str, int] = Field(default_factory=dict, description="What the run is over.")
     seconds: dict[str, Number] = Field(default_factory=dict, description="Seconds of each step.")
-    findings: tuple[str, ...] = Field((), description="What a comparison found, in sentences.")
+    findings: tuple[str, ...] = Field(
+        (), description="What a comparison or a study found, in sentences."
+    )
 
 
 def run_figures(content: RunContent) -> MetricsFile:
@@ -183,6 +186,19 @@ def comparison_figures(comparison: Comparison) -> MetricsFile:
             for model in comparison.models
         ),
         findings=tuple(comparison.findings),
+    )
+
+
+def study_figures(study: Study) -> MetricsFile:
+    """The figures of a search for settings: those of the test, and of the best trials."""
+    trials, test = comparison_figures(study.trials), comparison_figures(study.test)
+    return test.model_copy(
+        update={
+            "kind": "study",
+            "figures": (*test.figures, *trials.figures),
+            "models": (*test.models, *trials.models),
+            "findings": (study.verdict, *study.findings),
+        }
     )
 
 
