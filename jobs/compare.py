@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from toplists.errors import ToplistsError
 from toplists.pipeline.command import add_as_of, add_protocol, job_parser, run_job
 from toplists.pipeline.comparing import CompareOptions, compare_models, deciding_metric
 from toplists.pipeline.comparison_tables import (
@@ -38,14 +39,10 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
             narrator.warning(f"User {arguments.user} is not judged in this comparison.")
         else:
             narrator.table(lists_of(sample))
-    report = write_comparison(
-        place.dataset,
-        comparison,
-        sample,
-        at=place.clock(),
-        confidence=place.settings.gate.confidence,
-    )
+    report = write_comparison(place.dataset, comparison, sample, at=place.clock())
     narrator.note(f"Report: {report}")
+    if all(row.failure is not None for row in comparison.rows):
+        raise ToplistsError("Every model failed; the table says why, the log has the details.")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def rows_of(judging: Judging, shape: Factors, measuring: Measuring) -> list[pa.R
 
 def traits_of(world: World, users: BlockSet, items: BlockSet) -> Traits:
     train = world.likings & ~world.held_out
-    return Traits(items.blocks, int(train.any(axis=1).sum()), (), 1.0, 5.0, N_ITEMS, ())
+    known = int(train.any(axis=1).sum())
+    return Traits(items.blocks, known, (), 1.0, 5.0, 4.0, N_ITEMS, ())
 
 
 def test_lists_and_ranks_are_those_of_a_plain_sort(world: World) -> None:
@@ -191,19 +192,21 @@ def test_figures_do_not_depend_on_how_users_are_cut(world: World, spark: SparkSe
             for part, sums in totals.slices.items()
             for figure in compare({"als": Added(METRICS, sums, totals.bounds)}, 0.95, part=part)
         }
-        found.append((figures, totals.exposures[3].tolist()))
+        (exposures,) = totals.exposures[3]
+        found.append((figures, exposures.tolist()))
         rows = pa.Table.from_batches(batches).to_pylist()
         for metric in METRICS:
             of_users = [dict(row["values"])[metric] for row in rows if dict(row["values"])]
             assert figures[EVERYBODY, metric].value == pytest.approx(np.mean(of_users))
             assert figures[EVERYBODY, metric].users == len(of_users)
-        assert sum(totals.exposures[3]) == sum(len(row["items"]) for row in rows)
+        assert sum(exposures) == sum(len(row["items"]) for row in rows)
     assert found[0] == found[1]
     parts = {part for part, _ in found[0][0]}
     assert {EVERYBODY, "activity=low", "activity=high", "popularity=tail"} <= parts
 
 
 def test_traits_say_what_the_training_part_holds(world: World, spark: SparkSession) -> None:
+    world.values[3, 2], world.held_out[3, 2] = 100, True  # an amount above all that is learnt from
     users, items = world.blocks((11,))
     catalogue = world.folder / "items.parquet"
     genres = [["War"], ["Drama", "War"], None, []]
@@ -214,6 +217,8 @@ def test_traits_say_what_the_training_part_holds(world: World, spark: SparkSessi
     valued = world.values[~world.held_out & ~np.isnan(world.values)]
     assert traits.users == train.any(axis=1).sum()
     assert (traits.low, traits.high) == (valued.min(), valued.max())
+    # What is held out may lie beyond what predictions are clipped to.
+    assert traits.width == np.nanmax(world.values) - np.nanmin(world.values) == 100 - 1
     assert traits.most_targets == world.held_out.sum(axis=1).max()
     counts = train.sum(axis=1)
     assert dict(traits.activity) == {
@@ -224,3 +229,41 @@ def test_traits_say_what_the_training_part_holds(world: World, spark: SparkSessi
     half = np.sqrt(0.5)
     np.testing.assert_allclose(opened.features[:4], [[1, 0], [half, half], [0, 0], [0, 0]])
     assert not opened.features[4:].any()
+
+
+def test_an_error_beyond_the_values_that_are_learnt_from_is_added_up(
+    world: World, spark: SparkSession
+) -> None:
+    world.values[3, 2], world.held_out[3, 2] = 100, True
+    users, items = world.blocks(())
+    traits = survey_traits(spark, users, items, ())
+    measuring = Measuring(("rmse", "mae"), traits, users)
+    (batch,) = rows_of(Judging(users, world.fallback(), 3, 1 << 20), world.factors(()), measuring)
+    path = str(world.folder / "rows.parquet")
+    pq.write_table(pa.Table.from_batches([batch]), path)
+    subject = Subject("als", (Judged((path,), measuring, Slices()),))
+    totals = Aggregation(traits.scale, (), 50, 1).add_up(spark, [subject])["als"]
+    added = Added(totals.metrics, totals.slices[EVERYBODY], totals.bounds)
+    rmse, mae = compare({"als": added}, 0.95)
+    assert rmse.value > mae.value > 0
+
+
+def test_lists_of_folds_are_described_each_by_itself(world: World, spark: SparkSession) -> None:
+    users, items = world.blocks(())
+    traits = survey_traits(spark, users, items, ())
+    measuring = Measuring(METRICS, traits, users)
+    (batch,) = rows_of(Judging(users, world.fallback(), 3, 1 << 20), world.factors(()), measuring)
+    path = str(world.folder / "rows.parquet")
+    pq.write_table(pa.Table.from_batches([batch]), path)
+    fold = Judged((path,), measuring, Slices())
+    totals = Aggregation(traits.scale, (3,), 50, 1).add_up(spark, [Subject("als", (fold, fold))])
+    first, second = totals["als"].exposures[3]
+    assert first.tolist() == second.tolist()
+
+
+def test_where_nobody_is_judged_sums_are_of_nobody(world: World, spark: SparkSession) -> None:
+    users, items = world.blocks(())
+    traits = survey_traits(spark, users, items, ())
+    nobody = Subject("als", (Judged((), Measuring(METRICS, traits, users), Slices()),))
+    totals = Aggregation(traits.scale, (3,), 50, 1).add_up(spark, [nobody])["als"]
+    assert compare({"als": Added(METRICS, totals.slices[EVERYBODY], totals.bounds)}, 0.95) == []

@@ -95,7 +95,7 @@ def test_models_are_compared_on_the_same_users_and_candidates(second_day: World)
     ]
     assert find_sample(second_day.dataset, found, "nobody") is None
 
-    path = write_comparison(second_day.dataset, found, sample, at=NOW, confidence=0.95)
+    path = write_comparison(second_day.dataset, found, sample, at=NOW)
     page = path.read_text(encoding="utf-8")
     assert "clearly behind" in page
     assert all(row.name in page for row in found.rows)
@@ -131,10 +131,13 @@ def test_a_model_that_fails_is_a_row_and_nothing_is_done_twice(
 
 
 def test_figures_of_several_folds_are_one(second_day: World) -> None:
-    found = compare(second_day, "als, popular", "kfold(3)")
+    metrics = {"metrics": ["ndcg@10", "coverage@12"]}  # lists are as long as the deepest asks for
+    found = compare(second_day, "als, popular", "kfold(3)", evaluate=metrics)
+    assert {row.figures["coverage@12"].users > 0 for row in found.rows} == {True}
     assert len(found.folds) == 3
     rows = read_rows(second_day.dataset, USER_METRICS, run_id=found.comparison_id)
     assert {row["fold"] for row in rows} == {*found.folds}
+    assert max(len(row["items"]) for row in rows) == 12
     for row in found.rows:
         of_users = [
             dict(one["values"])["ndcg@10"]

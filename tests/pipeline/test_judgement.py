@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 
 import numpy as np
 import pytest
@@ -102,3 +103,24 @@ def test_a_night_measures_whatever_is_asked_of_it(second_day: World) -> None:
     parts = {row["slice"] for row in rows} - {""}
     assert parts
     assert all(part.startswith("tenure=") for part in parts)
+
+
+def test_a_night_whose_holdout_judges_nobody_is_judged_by_its_lists(second_day: World) -> None:
+    # The feed ends long before the last day.
+    printed = second_day.night(
+        second_day.feed(
+            [
+                f"u{user:02},i{item:02},5,2023-01-01T00:00:00"
+                for user in range(8)
+                for item in range(3)
+            ]
+            + ["u00,i03,2,2024-06-01T00:00:00"],
+            "old.csv",
+        ),
+        prepare={"split": {"method": "days", "holdout_days": 1}},
+        as_of=date(2024, 6, 2),
+    )
+    assert "the holdout has no users" in " ".join(printed.split())
+    rows = read_rows(second_day.dataset, METRICS, run_id=live_run(second_day))
+    assert {row["subject"] for row in rows} >= {"lists"}
+    assert not any(row["metric"].startswith("ndcg") for row in rows)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from toplists.engine.kernels.bootstrap import Sums, partial_sums
+from toplists.engine.kernels.bootstrap import Sums, no_sums, partial_sums
 from toplists.engine.kernels.draws import hash_ids
 from toplists.engine.kernels.metric_kind import Scale, depth_of
 from toplists.engine.kernels.metrics import bounds
@@ -62,14 +62,14 @@ class Subject:
 class Totals:
     """Everything that was added up of one contender.
 
-    `slices` has its sums by slice, `EVERYBODY` among them, with a column per metric; `exposures`
-    int64[items] by cutoff, in how many lists each item stands up to there.
+    `slices` has its sums by slice, `EVERYBODY` among them, with a column per metric; `exposures` by
+    cutoff, for each fold int64[items]: in how many of its lists each item stands up to there.
     """
 
     metrics: tuple[str, ...]
     bounds: Floats
     slices: Mapping[str, Sums]
-    exposures: Mapping[int, Numbers]
+    exposures: Mapping[int, Sequence[Numbers]]
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,17 @@ class Aggregation:
     def add_up(self, spark: SparkSession, subjects: Sequence[Subject]) -> dict[str, Totals]:
         """The totals of every contender, by name."""
         pieces = [
-            (subject.name, fold, group)
+            (subject.name, number, fold, group)
             for subject in subjects
-            for fold in subject.folds
+            for number, fold in enumerate(subject.folds)
             for group in _groups(fold.files, spark.sparkContext.defaultParallelism)
         ]
 
-        def work(piece: tuple[str, Judged, tuple[str, ...]]) -> Iterator[pa.RecordBatch]:
-            subject, fold, files = piece
+        def work(piece: tuple[str, int, Judged, tuple[str, ...]]) -> Iterator[pa.RecordBatch]:
+            subject, number, fold, files = piece
             parts: dict[str, Numbers] = {}
             for read in _read(files, depth_of(fold.measuring.metrics)):
-                for name, sums in self._parts(fold, read):
+                for name, sums in self._parts(number, fold, read):
                     parts[name] = parts[name] + sums if name in parts else sums
             for name, sums in parts.items():
                 yield _partial(subject, name, sums)
@@ -113,7 +113,7 @@ class Aggregation:
             found[row["subject"]][row["part"]] = np.frombuffer(row["sums"], dtype=np.int64)
         return {one.name: self._totals(one.metrics, found[one.name]) for one in subjects}
 
-    def _parts(self, fold: Judged, read: Read) -> Iterator[tuple[str, Numbers]]:
+    def _parts(self, number: int, fold: Judged, read: Read) -> Iterator[tuple[str, Numbers]]:
         """What some users add to each part, all parts as flat arrays."""
         (users, outcomes), measuring = read, fold.measuring
         traits, limits = measuring.traits.open(), bounds(measuring.metrics, self.scale)
@@ -136,14 +136,20 @@ class Aggregation:
         for name, kept in fold.slices.by_item(outcomes, traits):
             yield name, flat(measuring.measure(users, restrict(outcomes, kept)), everybody)
         for cutoff in self.cutoffs:
-            yield f"{_EXPOSURE}{cutoff}", exposures(outcomes.lists, cutoff, len(traits.raters))
+            yield (
+                f"{_EXPOSURE}{cutoff}/{number}",
+                exposures(outcomes.lists, cutoff, len(traits.raters)),
+            )
 
     def _totals(self, metrics: tuple[str, ...], parts: Mapping[str, Numbers]) -> Totals:
         shape = (1 + self.resamples, len(metrics))
-        slices, exposures = {}, {}
-        for name, flat in parts.items():
+        # Nobody may have been judged.
+        slices: dict[str, Sums] = {EVERYBODY: no_sums(self.resamples, len(metrics))}
+        exposures: defaultdict[int, list[Numbers]] = defaultdict(list)
+        for name, flat in sorted(parts.items()):
             if name.startswith(_EXPOSURE):
-                exposures[int(name.removeprefix(_EXPOSURE))] = flat
+                cutoff, _, _ = name.removeprefix(_EXPOSURE).partition("/")
+                exposures[int(cutoff)].append(flat)
             else:
                 numerators, denominators = flat[: -shape[1]].reshape(2, *shape)
                 slices[name] = Sums(numerators, denominators, flat[-shape[1] :])

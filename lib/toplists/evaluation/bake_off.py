@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
 from toplists.engine.kernels.bootstrap import interval
 from toplists.engine.kernels.outcomes import Floats
@@ -44,8 +45,8 @@ class Standing:
 def standings(added: Mapping[str, Added], metric: str, confidence: float) -> list[Standing]:
     """Models from the best to the worst by a metric of which larger is better.
 
-    Each is compared with the best on the same resamples of the users; p-values are corrected by Holm's
-    method, since the more models there are, the likelier it is that one differs by chance.
+    Each is compared with the best on the same resamples of the users. The best is known from the same data, so
+    that any pair might have been compared: p-values are corrected by Holm's method for all of them.
 
     Args:
         added: What their users add up to, by name.
@@ -63,7 +64,9 @@ def standings(added: Mapping[str, Added], metric: str, confidence: float) -> lis
         return []
     best, *others = order
     differences = {name: resampled[best] - resampled[name] for name in others}
-    corrected = holm([bootstrap_p(differences[name]) for name in others])
+    pairs = len(order) * (len(order) - 1) // 2
+    p_values = [bootstrap_p(values[best] - values[name], differences[name]) for name in others]
+    corrected = holm(p_values, pairs)
     found = [Standing(best, float(values[best]), None, None, differs=False)]
     for name, p in zip(others, corrected, strict=True):
         low, high = interval(differences[name][:, np.newaxis], confidence)
@@ -78,26 +81,32 @@ def standings(added: Mapping[str, Added], metric: str, confidence: float) -> lis
     return found
 
 
-def bootstrap_p(differences: Floats) -> float:
-    """The two-sided p-value of no difference, from resampled differences float64[resamples].
+def bootstrap_p(difference: float, resampled: Floats) -> float:
+    """The two-sided p-value of no difference.
 
-    Twice the share of resamples on the other side of 0, which is where the percentile interval ends that
-    just reaches 0. One is added to both counts, so that it is never 0 (Davison and Hinkley, "Bootstrap
-    methods and their application", 1997, 4.2 and 5.4).
+    By the normal distribution with the bootstrap's standard error (Efron and Tibshirani, "An introduction to
+    the bootstrap", 1993, 13.2): counting resamples on the other side of 0 could not tell small ones apart.
+
+    Args:
+        difference: The difference of two figures.
+        resampled: The same in every resample: float64[resamples], NaN where it is of nobody.
     """
-    known = differences[~np.isnan(differences)]
-    below, above = (int(np.count_nonzero(side)) for side in (known <= 0, known >= 0))
-    return min(1.0, 2 * (1 + min(below, above)) / (1 + len(known)))
+    error = (
+        float(np.nanstd(resampled, ddof=1)) if np.count_nonzero(~np.isnan(resampled)) > 1 else 0.0
+    )
+    if error == 0.0:
+        return 1.0 if difference == 0.0 else 0.0
+    return float(2 * ndtr(-abs(difference) / error))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for being several, in their order.
+def holm(p_values: Sequence[float], tests: int) -> list[float]:
+    """P-values, the smallest of `tests`, corrected for how many tests there are; in their order.
 
-    From the smallest on, each is multiplied by the number of those not smaller, and none falls below the
+    From the smallest on, each is multiplied by the number of tests that are left, and none falls below the
     one before (Holm, "A simple sequentially rejective multiple test procedure", 1979).
     """
     order = np.argsort(p_values, kind="stable")
-    factors = np.arange(len(order), 0, -1)
+    factors = tests - np.arange(len(order))
     corrected = np.empty(len(order))
     corrected[order] = np.maximum.accumulate(np.minimum(1.0, np.take(p_values, order) * factors))
     return [float(p) for p in corrected]

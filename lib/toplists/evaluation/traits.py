@@ -24,6 +24,8 @@ _SURVEY = pa.schema(
     {
         "low": pa.float64(),
         "high": pa.float64(),
+        "least": pa.float64(),
+        "greatest": pa.float64(),
         "most": pa.int64(),
         "likings": pa.list_(pa.int64()),
         "users": pa.list_(pa.int64()),
@@ -41,6 +43,7 @@ class Traits:
         catalogue: Parquet files of `[item_id: string, genres: array<string>]`.
         low: The least value in the training part; NaN where there is none.
         high: The greatest.
+        width: How far apart any two values are at most, held out or not; 0 where there is none.
         most_targets: Held-out items with a value of the user who has most of them.
         activity: How many users have how many likings in it, ascending: `((likings, users), …)`.
     """
@@ -50,6 +53,7 @@ class Traits:
     catalogue: tuple[str, ...]
     low: float
     high: float
+    width: float
     most_targets: int
     activity: tuple[tuple[int, int], ...]
 
@@ -60,8 +64,8 @@ class Traits:
     @property
     def scale(self) -> Scale:
         """What bounds the figures of users, where predictions are clipped to the values there are."""
-        width = 0.0 if np.isnan(self.low) else self.high - self.low
-        return Scale(self.users, sum(ref.rows for ref in self.items), width, self.most_targets)
+        n_items = sum(ref.rows for ref in self.items)
+        return Scale(self.users, n_items, self.width, self.most_targets)
 
 
 def survey_traits(
@@ -76,15 +80,24 @@ def survey_traits(
         own[np.diff(held_out.indptr) == 0] = 0
         counts = np.diff(block.learnt("liked", "train").indptr)
         likings, number = np.unique(counts[counts > 0], return_counts=True)
+        every = block.values[~np.isnan(block.values)]
         low, high = (float(end(values)) if len(values) else None for end in (np.min, np.max))
-        seen = {"low": low, "high": high, "most": int(own.max(initial=0))}
+        least, most = (float(end(every)) if len(every) else None for end in (np.min, np.max))
+        ends = {"low": low, "high": high, "least": least, "greatest": most}
+        seen = {**ends, "most": int(own.max(initial=0))}
         yield pa.RecordBatch.from_pylist(
             [seen | {"likings": likings.tolist(), "users": number.tolist()}], _SURVEY
         )
 
-    schema = "low double, high double, most long, likings array<long>, users array<long>"
+    schema = (
+        "low double, high double, least double, greatest double, most long, likings array<long>, "
+        "users array<long>"
+    )
     rows = run_tasks(spark, users.blocks, look, schema).collect()
-    lows, highs = ([row[end] for row in rows if row[end] is not None] for end in ("low", "high"))
+    lows, highs, least, greatest = (
+        [row[end] for row in rows if row[end] is not None]
+        for end in ("low", "high", "least", "greatest")
+    )
     activity: Counter[int] = Counter()
     for row in rows:
         activity.update(dict(zip(row["likings"], row["users"], strict=True)))
@@ -94,6 +107,7 @@ def survey_traits(
         tuple(catalogue),
         min(lows, default=np.nan),
         max(highs, default=np.nan),
+        max(greatest, default=0.0) - min(least, default=0.0),
         max((row["most"] for row in rows), default=0),
         tuple(sorted(activity.items())),
     )

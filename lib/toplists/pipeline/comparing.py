@@ -77,14 +77,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison came to: its id, protocol and metrics, and rows from the best model to the worst."""
+    """What a comparison came to: its id, protocol and metrics, and rows from the best model to the worst.
+
+    `confidence` is that of the intervals, `deciding` the metric by which models are in order.
+    """
 
     comparison_id: str
     protocol: str
     folds: tuple[str, ...]
     metrics: tuple[str, ...]
     deciding: str
+    confidence: float
     rows: tuple[Row, ...]
+
+    @property
+    def measured(self) -> int:
+        """How many models have a figure of the metric that decides."""
+        return sum(row.standing is not None for row in self.rows)
 
 
 def compare_models(place: Workplace, narrator: Narrator, options: CompareOptions) -> Comparison:
@@ -146,14 +155,14 @@ def _compare(
         folds = make_folds(open_snapshot(place, run), options.protocol)
         stages = [set_stage(place, fold) for fold in folds]
         step.detail(_describe(options.protocol, folds))
-    of_users, of_all = split_metrics(place.settings.evaluate.metrics)
+    metrics = place.settings.evaluate.metrics
     trials: dict[str, list[Trial]] = {}
     failures: dict[str, str] = {}
     for number, entrant in enumerate(options.entrants, start=3):
         with narrator.step(number, total, "judge") as step:
             step.detail(entrant.name)
             try:
-                trials[entrant.name] = _judge(place, study, stages, entrant, of_users)
+                trials[entrant.name] = _judge(place, study, stages, entrant, metrics)
                 seconds = sum(trial.cost.fit_seconds for trial in trials[entrant.name])
                 step.detail(f"{entrant.name}, fitted in {seconds:.1f} s")
             except Exception as error:
@@ -161,6 +170,7 @@ def _compare(
                 _LOG.exception("%s failed", entrant.name)
                 failures[entrant.name] = reason_of(error)
                 step.detail(f"{entrant.name} failed: {failures[entrant.name]}")
+    _, of_all = split_metrics(metrics)
     totals = add_up(place, stages, trials, of_all)
     figures = figures_of(place, totals, of_all)
     rows = to_rows(figures, study.run_id, str(options.protocol))
@@ -169,8 +179,9 @@ def _compare(
         study.run_id,
         str(options.protocol),
         tuple(stage.label for stage in stages),
-        place.settings.evaluate.metrics,
+        metrics,
         options.deciding,
+        place.settings.gate.confidence,
         _rows(
             *(options.entrants, trials, failures, figures),
             _standings(place, totals, options.deciding),

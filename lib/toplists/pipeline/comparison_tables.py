@@ -21,7 +21,8 @@ def standings_of(comparison: Comparison) -> TextTable:
     return TextTable(
         title=f"{comparison.protocol}, by {comparison.deciding}",
         columns=(
-            *("model", "against the best", comparison.deciding, "95 %"),
+            *("model", "against the best", comparison.deciding),
+            f"{comparison.confidence * 100:g} %",
             *("fit s", "score s", "GiB"),
         ),
         rows=[_standing(row, comparison.deciding) for row in comparison.rows],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import nan
+
+from deltalake import DeltaTable
 
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.kernels.metric_kind import asked, depth_of
@@ -18,7 +20,8 @@ from toplists.evaluation.judging import Judging
 from toplists.evaluation.measuring import Measuring, predicts_only
 from toplists.evaluation.slices import Attribute, Slices, largest_values, thirds
 from toplists.evaluation.traits import Traits, survey_traits
-from toplists.lake.dataset import partition_files
+from toplists.lake.bookkeeping import delete_rows
+from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.frames import read_frame
 from toplists.lake.tables import ITEMS, SNAPSHOT_USERS, USER_METRICS, USERS
 from toplists.pipeline.workplace import Workplace
@@ -56,6 +59,7 @@ def judge_night(
     judging = Judging(
         blocks.users, fallback, depth_of(settings.evaluate.metrics), settings.engine.tile_bytes
     )
+    _forget_others(place.dataset, snapshot.run_id, contenders)
     slices, subjects = plan_slices(place, snapshot, traits, snapshot.facts.end_of("train")), []
     for name, contender in contenders.items():
         chosen = (one for one in of_users if contender.predicts_values or not predicts_only(one))
@@ -68,6 +72,14 @@ def judge_night(
     cutoffs = tuple({asked(metric).cutoff for metric in of_all})
     aggregation = Aggregation(traits.scale, cutoffs, settings.gate.resamples, seed)
     return figures_of(place, aggregation.add_up(place.spark, subjects), of_all)
+
+
+def _forget_others(dataset: Dataset, run_id: str, contenders: Collection[str]) -> None:
+    """Remove the rows of who was a contender when the run was judged before, and is none now."""
+    for part in DeltaTable(dataset.path(USER_METRICS)).partitions():
+        if part["run_id"] == run_id and part["subject"] not in contenders:
+            where = f"run_id = '{run_id}' AND subject = '{part['subject']}'"
+            delete_rows(dataset, USER_METRICS, where=where)
 
 
 def split_metrics(metrics: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -97,7 +109,9 @@ def figures_of(
     for name, one in totals.items():
         users = int(one.slices[EVERYBODY].users.max(initial=0))
         for metric in of_all if users else ():
-            value = exposure_figure(metric, one.exposures[asked(metric).cutoff])
+            of_folds = one.exposures[asked(metric).cutoff]
+            # Each fold has lists of its own: together they would cover more than any of them.
+            value = sum(exposure_figure(metric, counts) for counts in of_folds) / len(of_folds)
             figures.append(Figure(name, metric, "", value, nan, nan, users))
     return figures
 

@@ -32,7 +32,7 @@ from toplists.lake.tables import ITEMS, USER_METRICS
 from toplists.models.fold_training import check_training, training_data
 from toplists.models.popularity import Popularity
 from toplists.pipeline.entrants import Entrant
-from toplists.pipeline.judgement import plan_slices
+from toplists.pipeline.judgement import plan_slices, split_metrics
 from toplists.pipeline.memory import watched
 from toplists.pipeline.steps.fits import open_intact_shape
 from toplists.pipeline.workplace import Workplace
@@ -118,7 +118,8 @@ def try_out(
         place: The workplace.
         stage: The fold.
         entrant: The model.
-        metrics: What is measured of users; errors of predictions only of who predicts values.
+        metrics: What is measured; errors of predictions only of who predicts values. Lists are as long as
+            the deepest of them asks for.
         run_id: Under which its rows go into `user_metrics`.
 
     Raises:
@@ -127,10 +128,11 @@ def try_out(
     """
     folder = _folder(stage.folder, entrant)
     shape, fit = _fit(place, stage.data, stage.blocks, entrant, folder)
-    chosen = tuple(one for one in metrics if entrant.learns_values or not predicts_only(one))
+    of_users, _ = split_metrics(metrics)
+    chosen = tuple(one for one in of_users if entrant.learns_values or not predicts_only(one))
     measuring = Measuring(chosen, stage.traits, stage.blocks.users)
     part = {"run_id": run_id, "subject": entrant.name, "fold": stage.label}
-    mark = folder / f"judged-{_digest(run_id, *chosen)}.json"
+    mark = folder / f"judged-{_digest(run_id, *chosen, str(depth_of(metrics)))}.json"
     known = read_manifest(mark)
     if known is None or not partition_files(place.dataset, USER_METRICS, **part):
         began = place.clock()

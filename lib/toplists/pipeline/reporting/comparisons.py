@@ -25,7 +25,6 @@ def write_comparison(
     sample: Sample | None,
     *,
     at: datetime,
-    confidence: float,
 ) -> Path:
     """Write the report of a comparison and its figures; the path of the report.
 
@@ -34,7 +33,6 @@ def write_comparison(
         comparison: What it came to.
         sample: Lists of a user to show, if any.
         at: When it was finished.
-        confidence: Probability that an interval is meant to cover.
 
     Raises:
         OSError: the files cannot be written.
@@ -45,7 +43,7 @@ def write_comparison(
         at=at,
         protocol=comparison.protocol,
         deciding=comparison.deciding,
-        confidence=confidence,
+        confidence=comparison.confidence,
         metrics=comparison.metrics,
         models=[_model(comparison, row, sample) for row in comparison.rows],
         findings=findings(comparison),
@@ -66,8 +64,8 @@ def findings(comparison: Comparison) -> list[str]:
         relation = "is clearly behind" if standing.differs else "does not really differ from"
         sentences.append(
             f"{row.name} {relation} {behind.subject}: {comparison.deciding} lower by {behind.value:.4f} "
-            f"({behind.low:.4f} to {behind.high:.4f}; p = {standing.p:.3f}, corrected for "
-            f"{len(comparison.rows) - 1} comparisons)"
+            f"({behind.low:.4f} to {behind.high:.4f}; p = {standing.p:.2g}, corrected for "
+            f"{comparison.measured} models)"
         )
     return sentences
 
