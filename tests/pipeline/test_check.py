@@ -31,6 +31,7 @@ from toplists.lake.tables import (
     SNAPSHOT_ITEMS,
     SNAPSHOT_USERS,
     TABLES,
+    USER_METRICS,
 )
 from toplists.lake.tables import RUNS as LEDGER
 from toplists.pipeline.invariants.check import INVARIANTS, check_dataset
@@ -287,6 +288,26 @@ def test_only_the_live_run_is_looked_at_without_deep(dataset: Dataset) -> None:
     remove(SNAPSHOT_ITEMS, f"item_id = 'i05' AND run_id = '{OLD}'")(dataset)
     assert look(dataset, "positions", deep=False).state == "holds"
     assert look(dataset, "positions").state == "broken"
+
+
+def test_who_was_judged_in_other_runs_is_not_looked_at_without_deep(dataset: Dataset) -> None:
+    row = {
+        "run_id": OLD,
+        "subject": "als",
+        "fold": "holdout",
+        "user_id": "u00",
+        "user_pos": 0,
+        "trained": 1,
+        "items": [0],
+        "personal": 1,
+        "candidates": 1,
+        "scored": 1,
+        "targets": [],
+        "values": [],
+    }
+    append_rows(dataset, USER_METRICS, [row, row])
+    assert look(dataset, "keys", deep=False).state == "holds"
+    assert look(dataset, "keys").state == "broken"
 
 
 def test_rows_that_were_removed_for_their_age_are_not_missed(dataset: Dataset) -> None:

@@ -97,7 +97,7 @@ def _scope(view: LakeView, table: Table) -> str:
     live = view.pointer.live
     if view.deep or live is None:
         return "true"
-    if table.partition_by == ("run_id",):
+    if table.partition_by[:1] == ("run_id",):
         return in_list("run_id", [live.run_id])
     if table.partition_by == ("model_id",):
         models = [m for m in view.partitions(table) if run_of(m) == live.run_id]
