@@ -38,6 +38,7 @@ LEDGER = [
     row("run-2", "prepare", 11, 10.0, ["a", "b"]),
     row("run-2", "train", 12, 15.0, ["a", "b"]),
     row("run-3", "train", 20, 15.0, ["a", "b"]),  # no new load
+    row("run-3.compare-0123abcd", "compare", 25, 50.0, ["a", "b"]),  # a study, no night
     row("maintain-2026-03-10", "maintain", 30, 90.0),  # no night
 ]
 

@@ -42,6 +42,20 @@ def test_a_run_nobody_knows(cli, nights) -> None:
     assert "There is no run 2024-01-13-ffffffff in dataset first-light" in answer.error
 
 
+def test_a_study_has_the_report_that_compare_wrote_or_none(cli, nights) -> None:
+    study = f"{LIVE}.compare-0123abcd"
+    folder = nights / "first-light" / "reports" / study
+    answer = cli("report", "--lake", str(nights), "--run-id", study)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{study} is a study and no run, and it has no report" in answer.error
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("written by compare")
+    named = cli("report", "--lake", str(nights), "--run-id", study)
+    assert named.lines == [str(folder / "report.html")]
+    assert (folder / "report.html").read_text() == "written by compare"
+
+
 def test_nothing_was_judged_yet(toplists) -> None:
     answer = toplists("report", "--dataset", "songs")
     assert (answer.code, answer.out) == (2, "")

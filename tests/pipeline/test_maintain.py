@@ -178,18 +178,27 @@ def test_outcomes_stay_and_their_drafts_go(dataset: Dataset) -> None:
 
 
 def test_reports_go_with_their_runs(dataset: Dataset) -> None:
-    # A comparison's is no run's; that of a run nobody knows was left by a command that was killed.
-    names = [OLD, LIVE, "2024-01-01-00000000", "compare-2024-01-21"]
+    # Those of a run nobody knows were left by a command that was killed; another's folder is not ours.
+    gone, old_study, live_study = (
+        f"{run}.compare-0123abcd" for run in ("2024-01-01-00000000", OLD, LIVE)
+    )
+    names = [OLD, old_study, LIVE, live_study, "notes", "2024-01-01-00000000", gone]
+    for run in (OLD, LIVE):
+        tuned = dataset.studies / f"{run}.tune-0123abcd"
+        tuned.mkdir(parents=True)
+        (tuned / "best.yaml").write_text("x")
     for name in names:
         (dataset.reports / name).mkdir(parents=True)
         (dataset.reports / name / "report.html").write_text("x")
     draft = dataset.reports / LIVE / ".report.html.1.tmp"
     draft.write_text("x")
-    assert maintain(dataset)[2] == Freed(2, 2)
+    assert maintain(dataset)[2] == Freed(3, 3)
     assert not draft.exists()
-    assert sorted(folder.name for folder in dataset.reports.iterdir()) == [OLD, LIVE, names[-1]]
+    assert {folder.name for folder in dataset.reports.iterdir()} == {*names[:5]}
+    assert len([*dataset.studies.iterdir()]) == 2
     maintain(dataset, keep_runs=1)
-    assert sorted(folder.name for folder in dataset.reports.iterdir()) == [LIVE, names[-1]]
+    assert {folder.name for folder in dataset.reports.iterdir()} == {LIVE, live_study, "notes"}
+    assert [folder.name for folder in dataset.studies.iterdir()] == [f"{LIVE}.tune-0123abcd"]
 
 
 def test_files_go_when_they_are_old_enough(dataset: Dataset) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from toplists.errors import ConfigurationError, ToplistsError
 from toplists.lake.dataset import Dataset
+from toplists.lake.ledger import run_of
 from toplists.pipeline.reporting.files import newest_judged_run, report_path
 
 
@@ -19,11 +20,11 @@ def show_report(
     Args:
         console: Where to.
         dataset: The dataset.
-        run_id: The run; without one the run that was judged last.
+        run_id: The run, or a study on the snapshot of one; without one the run that was judged last.
         in_browser: Whether to open it in a browser, too.
 
     Raises:
-        ConfigurationError: there is no such run, or nothing was judged yet.
+        ConfigurationError: there is no such run, nothing was judged yet, or the study has no report.
         ToplistsError: the report cannot be written.
     """
     chosen = run_id or newest_judged_run(dataset)
@@ -34,6 +35,11 @@ def show_report(
         )
     path = report_path(dataset, chosen)
     if not path.is_file():
+        if run_of(chosen) != chosen:
+            raise ConfigurationError(
+                f"{chosen} is a study and no run, and it has no report: compare writes its own when it ends, tune "
+                f"leaves better settings, if it found any, in {dataset.studies / chosen}."
+            )
         from toplists.pipeline.reporting.writing import write_report  # only here: it loads much
 
         try:

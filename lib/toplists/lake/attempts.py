@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from toplists.lake.bookkeeping import Row
+from toplists.lake.ledger import run_of
 
 RUNNING = "running"
 JUDGED = ("done", "refused")
@@ -84,7 +85,7 @@ def last_nights(ledger: Sequence[Row], limit: int) -> list[Night]:
     """The runs worked on last, oldest first.
 
     A load is an entry of its own in the ledger; its seconds are counted with the first run over it.
-    Maintenance is one, too, and no night.
+    Maintenance and studies on the snapshot of a run are entries, too, and no nights.
 
     Args:
         ledger: Rows of the table `runs`.
@@ -99,7 +100,7 @@ def last_nights(ledger: Sequence[Row], limit: int) -> list[Night]:
     inputs = {row["run_id"]: _loads_of(row) for row in ledger if row["as_of"] is not None}
     nights = []
     for run in sorted(everything, key=lambda run: run.at):
-        if run.run_id not in inputs:
+        if run.run_id not in inputs or run_of(run.run_id) != run.run_id:
             continue
         ingest = sum(loads.pop(load_id, 0.0) for load_id in inputs[run.run_id])
         steps = {"ingest": ingest} if ingest else {}

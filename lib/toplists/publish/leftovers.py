@@ -10,6 +10,7 @@ from pathlib import Path
 from toplists.engine import storage
 from toplists.lake.dataset import Dataset
 from toplists.lake.failpoints import written
+from toplists.lake.ledger import run_of
 from toplists.lake.schema import Json
 
 # What `engine.storage.attempt_folder` makes.
@@ -33,12 +34,14 @@ def find_work_folders(dataset: Dataset, *, wanted: Collection[str]) -> list[Path
 
 
 def find_old_reports(dataset: Dataset, *, wanted: Collection[str]) -> list[Path]:
-    """Reports of other runs than the wanted ones; those of comparisons and studies are none of runs."""
-    if not dataset.reports.is_dir():
-        return []
-    folders = sorted(dataset.reports.iterdir())
+    """Reports of other runs than the wanted ones, and what studies on their snapshots left."""
+    homes = [home for home in (dataset.reports, dataset.studies) if home.is_dir()]
     return [
-        folder for folder in folders if _RUN_ID.fullmatch(folder.name) and folder.name not in wanted
+        folder
+        for home in homes
+        for folder in sorted(home.iterdir())
+        if _RUN_ID.fullmatch(run_of(folder.name))
+        and {folder.name, run_of(folder.name)}.isdisjoint(wanted)
     ]
 
 

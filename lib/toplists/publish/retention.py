@@ -80,7 +80,8 @@ def prune(dataset: Dataset, pointer: Pointer, *, keep_runs: int) -> list[str]:
         for table in _BY_RUN:
             _drop(dataset, table, "run_id", run_id)
         try:
-            remove_leftovers([dataset.work / run_id, dataset.reports / run_id])
+            homes = dataset.work, dataset.reports, dataset.studies
+            remove_leftovers([home / run_id for home in homes])
         except (
             ToplistsError
         ) as error:  # tonight's run has nothing to do with where that one's files are

@@ -46,7 +46,7 @@ def _look_at_files(view: LakeView) -> Evidence:
     folders = find_work_folders(view.dataset, wanted={*plan.kept, *plan.runs})
     faults = [f"work folder {folder.name} is of no run" for folder in folders]
     reports = find_old_reports(view.dataset, wanted={*plan.kept, *plan.runs})
-    faults += [f"report {folder.name} is of no run" for folder in reports]
+    faults += [f"{folder.parent.name}/{folder.name} is of no run" for folder in reports]
     faults += [f"{draft.name} was never moved in place" for draft in find_drafts(view.dataset)]
     return Evidence(f"{len(plan.kept):,} runs", faults)
 
