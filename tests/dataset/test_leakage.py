@@ -14,7 +14,7 @@ from stored import Pair, store_snapshot
 
 from toplists.config.protocol_names import parse_protocol
 from toplists.dataset.folds import FoldData, make_folds
-from toplists.dataset.leakage import check_popularity, check_size, check_start
+from toplists.dataset.leakage import check_popularity, check_size
 from toplists.dataset.snapshot import SnapshotBlocks
 from toplists.engine.shapes import Ranking
 from toplists.errors import LeakageError
@@ -129,11 +129,3 @@ def test_popularity_that_counts_the_holdout_is_found(
     assert isinstance(counted, Ranking)
     with pytest.raises(LeakageError, match="other likings of 1 items"):
         check_popularity(fold, blocks, counted)
-
-
-def test_a_start_from_who_learnt_the_holdout_is_found(
-    fold: FoldData, blocks: SnapshotBlocks
-) -> None:
-    check_start(fold, blocks, blocks)
-    with pytest.raises(LeakageError, match="learnt from what days"):
-        check_start(fold, blocks, fold.snapshot.blocks(100))

@@ -131,21 +131,3 @@ def check_popularity(fold: FoldData, held_out: SnapshotBlocks, counted: Ranking)
             f"Popularity counts other likings of {wrong:,} items than the training part of "
             f"{fold.fold.name} has. Fit it to the train part of the fold."
         )
-
-
-def check_start(fold: FoldData, held_out: SnapshotBlocks, earlier: SnapshotBlocks) -> None:
-    """See to it that a fit does not start from vectors that know what is held out.
-
-    Args:
-        fold: What is judged on.
-        held_out: Its blocks.
-        earlier: What the vectors were learnt from: the training part of these blocks.
-
-    Raises:
-        LeakageError: they were learnt from something that is held out.
-    """
-    if holds_learnt(fold.snapshot.spark, held_out, earlier):
-        raise LeakageError(
-            f"A fit is to start from vectors that were learnt from what {fold.fold.name} holds out. "
-            "Start it from nothing, or from what was learnt before."
-        )
