@@ -70,6 +70,11 @@ def can_start_warm(settings: ModelSettings) -> bool:
     return settings.name == "als" and als.engine == "kernels" and als.warm_start
 
 
+def learns_values(model: Model) -> bool:
+    """Whether a model learns, and predicts, the values of ratings, instead of likings."""
+    return model.parameters.get("feedback") == "explicit"
+
+
 def make_similar(settings: ModelSettings) -> Model:
     """The model behind the lists of similar items: neighbours that may be recommended."""
     return ItemCosine(settings.item_cosine, only_recommendable=True)

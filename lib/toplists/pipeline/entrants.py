@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
 from toplists.models.protocol import Model
-from toplists.models.registry import FITTED, RANKINGS, make_fallback, make_model
+from toplists.models.registry import FITTED, RANKINGS, learns_values, make_fallback, make_model
 
 _ALSO_CALLED = {"popular": "popularity"}
 _ENTRY = re.compile(r"\s*([a-z_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
@@ -40,7 +40,7 @@ class Entrant:
     @property
     def learns_values(self) -> bool:
         """Whether the model learns, and predicts, the values of ratings."""
-        return self.model.parameters.get("feedback") == "explicit"
+        return learns_values(self.model)
 
     @property
     def definition(self) -> Mapping[str, Any]:

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from toplists.config.evaluate import PARTS
 from toplists.evaluation.report.content import Figure, RunContent
 from toplists.evaluation.report.intervals import interval_row, interval_words, series_of
 from toplists.evaluation.report.parts import Group, Intervals, Section
 
 _SHORT = 12
-_PLACES = {
-    name: place
-    for names in (
-        ("low", "middle", "high"),
-        ("head", "middle", "tail"),
-        ("under 30 days", "30 to 364 days", "365 days or more"),
-    )
-    for place, name in enumerate(names)
-}
+_PLACES = {name: place for names in PARTS.values() for place, name in enumerate(names)}
 """Where slices stand that have an order other than that of their names."""
 
 

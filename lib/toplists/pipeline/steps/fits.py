@@ -39,7 +39,7 @@ from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import Model
-from toplists.models.registry import make_fallback, make_model, make_similar
+from toplists.models.registry import learns_values, make_fallback, make_model, make_similar
 from toplists.models.store import load_shape
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
@@ -66,7 +66,7 @@ class Fit:
     @property
     def learns_values(self) -> bool:
         """Whether the model learns the values of ratings, liked or not, instead of likings."""
-        return self.model.parameters.get("feedback") == "explicit"
+        return learns_values(self.model)
 
     @property
     def is_personal(self) -> bool:

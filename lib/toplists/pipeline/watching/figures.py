@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from toplists.engine.kernels.metric_kind import asked
 from toplists.engine.kernels.metrics import ALL_KINDS
 from toplists.evaluation.comparison import LIVE, POPULARITY
+from toplists.lake.attempts import JUDGED
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import METRICS, RUNS
 from toplists.pipeline.summary import MetricLine
-
-_VERDICT_STATES = ("done", "refused")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def read_figures(dataset: Dataset, run_id: str) -> Figures:
     """The figures of a run, as far as it got."""
     rows = read_rows(dataset, RUNS, run_id=run_id)
     prepared = _facts(rows, "prepare", ("done",))
-    evaluated = _facts(rows, "evaluate", _VERDICT_STATES)
+    evaluated = _facts(rows, "evaluate", JUDGED)
     model = str(evaluated.get("candidate", "model"))
     verdict = evaluated.get("verdict")
     return Figures(
