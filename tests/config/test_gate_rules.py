@@ -94,6 +94,22 @@ def test_a_slice_that_is_not_measured_is_named(slice_: str, said: str) -> None:
         resolve_settings(CONF, "local", [f"gate.rules=[{{{LIVE}, slice: {slice_}}}]"])
 
 
+@pytest.mark.parametrize("metric", ["novelty@10", "personal_share@10", "auc"])
+def test_a_slice_of_items_has_figures_of_held_out_items_only(metric: str) -> None:
+    def rules(slice_: str) -> list[str]:
+        rule = f"{{rule: floor, metric: {metric}, limit: 0.1, slice: '{slice_}'}}"
+        return [
+            f"evaluate.metrics=[{metric},ndcg@10]",
+            "evaluate.slices=[activity,popularity,item:genres]",
+            f"gate.rules=[{rule}]",
+        ]
+
+    assert resolve_settings(CONF, "local", rules("activity=low"))
+    for slice_ in ("popularity=tail", "item:genres=War"):
+        with pytest.raises(ConfigurationError, match="not a figure of some of the held-out items"):
+            resolve_settings(CONF, "local", rules(slice_))
+
+
 def test_slices_of_attributes_have_any_name() -> None:
     rule = f"{{{LIVE}, slice: 'item:genres=Film-Noir'}}"
     settings = ["evaluate.slices=[item:genres]", f"gate.rules=[{rule}]"]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from toplists.config.metric_names import (
     DECIDING_KINDS,
+    HELD_OUT_KINDS,
     JUDGED_KINDS,
     METRIC_KINDS,
     Metric,
@@ -19,6 +20,8 @@ from toplists.config.settings import Settings
 from toplists.engine.kernels.metric_kind import asked
 from toplists.engine.kernels.metrics import ALL_KINDS, KINDS
 from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS
+from toplists.engine.kernels.metrics_ranking import RANKING_KINDS
+from toplists.engine.kernels.metrics_rating import RATING_KINDS
 
 
 def loss(metric: str) -> dict[str, str]:
@@ -67,6 +70,10 @@ def test_every_kind_that_is_computed_has_a_name() -> None:
 
 def test_one_contender_is_judged_by_what_it_lists() -> None:
     assert {*KINDS, *EXPOSURE_KINDS} == {*JUDGED_KINDS}
+
+
+def test_slices_of_items_have_what_looks_at_held_out_items() -> None:
+    assert {*HELD_OUT_KINDS} == {*RANKING_KINDS, *RATING_KINDS} - {"auc"}
 
 
 def test_what_decides_is_better_when_it_is_larger_and_has_intervals() -> None:

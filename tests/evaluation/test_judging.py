@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 N_USERS, N_ITEMS = 30, 12
 METRICS = ("hit_rate@3", "ndcg@3", "mrr@3")
+OF_ALL_HELD_OUT = ("novelty@3", "auc", "user_coverage@3")
 GONE = np.nan
 
 
@@ -203,6 +204,30 @@ def test_figures_do_not_depend_on_how_users_are_cut(world: World, spark: SparkSe
     assert found[0] == found[1]
     parts = {part for part, _ in found[0][0]}
     assert {EVERYBODY, "activity=low", "activity=high", "popularity=tail"} <= parts
+
+
+def test_slices_of_items_have_figures_of_held_out_items_only(
+    world: World, spark: SparkSession
+) -> None:
+    users, items = world.blocks(())
+    traits = survey_traits(spark, users, items, ())
+    metrics = (OF_ALL_HELD_OUT[0], *METRICS, *OF_ALL_HELD_OUT[1:])
+    measuring = Measuring(metrics, traits, users)
+    batches = rows_of(Judging(users, world.fallback(), 3, 1 << 20), world.factors(()), measuring)
+    file = str(world.folder / "rows.parquet")
+    pq.write_table(pa.Table.from_batches(batches), file)
+    slices = Slices(("activity", "popularity"), active_from=(2, 4))
+    subject = Subject("als", (Judged((file,), measuring, slices),))
+    totals = Aggregation(traits.scale, (), 50, 1).add_up(spark, [subject])["als"]
+    measured = {
+        part: {
+            figure.metric
+            for figure in compare({"als": Added(metrics, sums, totals.bounds)}, 0.95, part=part)
+        }
+        for part, sums in totals.slices.items()
+    }
+    assert measured[EVERYBODY] == measured["activity=low"] == {*metrics}
+    assert measured["popularity=tail"] == {*METRICS}
 
 
 def test_traits_say_what_the_training_part_holds(world: World, spark: SparkSession) -> None:

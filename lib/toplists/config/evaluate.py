@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field, field_validator
 
 from toplists.config.gate_rules import DEFAULT_RULES, GateRule
-from toplists.config.metric_names import JUDGED_KINDS, JudgedMetric
+from toplists.config.metric_names import HELD_OUT_KINDS, JUDGED_KINDS, JudgedMetric, parse_metric
 from toplists.config.section import Section, Share
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -32,6 +32,11 @@ def check_slice(name: str) -> str:
             "or item:genres"
         )
     return name
+
+
+def is_of_items(name: str) -> bool:
+    """Whether slices of that name cut what was held out, not the users."""
+    return name == "popularity" or name.startswith("item:")
 
 
 SliceName: TypeAlias = Annotated[str, AfterValidator(check_slice)]
@@ -78,6 +83,11 @@ class EvaluateSettings(Section):
             )
         if slice_ and part not in PARTS.get(kind, (part,)):
             return f"the slice {slice_}, which {kind} does not have: use one of {', '.join(PARTS[kind])}"
+        if is_of_items(kind) and parse_metric(metric).kind not in HELD_OUT_KINDS:
+            return (
+                f"{metric} in the slice {slice_}, but it is not a figure of some of the held-out items: use "
+                f"a slice of users, or one of {', '.join(HELD_OUT_KINDS)}"
+            )
         return None
 
 

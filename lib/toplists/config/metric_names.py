@@ -56,6 +56,12 @@ TOGETHER_KINDS = ("coverage", "gini", "entropy")
 PREDICTING_KINDS = ("rmse", "mae", "mse", "predictable")
 """Kinds of models that predict values."""
 
+HELD_OUT_KINDS = (
+    *(kind for kind in DECIDING_KINDS if kind != "auc"),
+    *("rating_hit_rate", *PREDICTING_KINDS),
+)
+"""Kinds that can be told of some of the held-out items. AUC cannot: the other likings would count as negatives."""
+
 LARGEST_CUTOFF = 1_000
 """The length of the longest lists that are made."""
 

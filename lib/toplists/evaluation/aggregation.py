@@ -134,7 +134,8 @@ class Aggregation:
         for name, who in fold.slices.by_user(users):
             yield name, flat(measured, who)
         for name, kept in fold.slices.by_item(outcomes, traits):
-            yield name, flat(measuring.measure(users, restrict(outcomes, kept)), everybody)
+            held_out = measuring.measure_held_out(users, restrict(outcomes, kept))
+            yield name, flat(held_out, everybody)
         for cutoff in self.cutoffs:
             yield (
                 f"{_EXPOSURE}{cutoff}/{number}",

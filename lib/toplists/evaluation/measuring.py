@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from toplists.config.metric_names import HELD_OUT_KINDS
 from toplists.engine.blocks import BlockSet
 from toplists.engine.kernels.candidates import ItemSets
 from toplists.engine.kernels.metric_kind import asked
@@ -41,6 +42,13 @@ class Measuring:
             clipped = clipped._replace(history=_history(self.users, users))
         return measure(clipped, self.traits.open(), self.metrics)
 
+    def measure_held_out(self, users: Users, outcomes: Outcomes) -> dict[str, Measured]:
+        """The same where `outcomes` hold some of the held-out items: nobody counts in other metrics."""
+        chosen = tuple(metric for metric in self.metrics if is_of_held_out(metric))
+        measured = replace(self, metrics=chosen).measure(users, outcomes)
+        none = np.zeros(len(users.positions))
+        return {metric: measured.get(metric, Measured(none, none)) for metric in self.metrics}
+
     def of_each(self, measured: dict[str, Measured]) -> dict[str, Floats]:
         """The figure of each user by itself, NaN where the user does not count in it."""
         parts = list(measured.values())
@@ -59,6 +67,11 @@ class Measuring:
 def predicts_only(metric: str) -> bool:
     """Whether a metric makes sense only of models that predict values."""
     return "scores" in KINDS[asked(metric).kind].needs
+
+
+def is_of_held_out(metric: str) -> bool:
+    """Whether a metric can be told of some of the held-out items, the others left aside."""
+    return asked(metric).kind in HELD_OUT_KINDS
 
 
 def _history(blocks: BlockSet, users: Users) -> ItemSets:

@@ -8,7 +8,7 @@
 - `item:NAME`: held-out items by an attribute, or by `genres`, of which an item may have several.
 
 In a slice of items, all else that was held out is left aside: recall in the tail is the share of held-out
-items of the tail that were listed.
+items of the tail that were listed. What does not look at held-out items, and AUC, has no figure there.
 """
 
 from __future__ import annotations
