@@ -37,8 +37,8 @@ def show_report(
     if not path.is_file():
         if run_of(chosen) != chosen:
             raise ConfigurationError(
-                f"{chosen} is a study and no run, and it has no report: compare writes its own when it ends, tune "
-                f"leaves better settings, if it found any, in {dataset.studies / chosen}."
+                f"{chosen} is a study and no run, and it has no report yet: compare or tune writes it "
+                "when it ends, and goes on where it was if the same command is run again."
             )
         from toplists.pipeline.reporting.writing import write_report  # only here: it loads much
 
