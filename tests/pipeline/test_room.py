@@ -8,6 +8,7 @@ from toplists.config.model import AlsSettings, BayesianMfSettings, ModelSettings
 from toplists.config.operation import EngineSettings
 from toplists.engine.plan import GIB, Cluster
 from toplists.errors import ConfigurationError
+from toplists.models.registry import vector_lengths
 from toplists.pipeline.steps.room import require_room, share_out
 
 CLUSTER = Cluster(nodes=1, cores=2, memory=8 * GIB)
@@ -15,7 +16,7 @@ AMOUNTS = {"users": 20_000_000, "items": 100_000, "interactions": 500_000_000}
 
 
 def room(model: ModelSettings, cluster: Cluster = CLUSTER, **amounts: int) -> tuple[str, ...]:
-    return require_room(model, EngineSettings(), cluster, **(AMOUNTS | amounts))
+    return require_room(vector_lengths(model), EngineSettings(), cluster, **(AMOUNTS | amounts))
 
 
 def test_a_side_larger_than_half_a_node_is_refused_with_its_remedies() -> None:

@@ -10,11 +10,13 @@ import pytest
 from worlds import NOW, World
 
 from toplists.config.layers import resolve_settings
+from toplists.config.model import AlsSettings, ModelSettings
 from toplists.config.protocol_names import parse_protocol
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
 from toplists.evaluation.comparison import Figure
 from toplists.lake.bookkeeping import read_rows
+from toplists.lake.dataset import Dataset
 from toplists.lake.tables import METRICS, RUNS, USER_METRICS
 from toplists.models.search import Method
 from toplists.pipeline import trials as trials_module
@@ -23,7 +25,7 @@ from toplists.pipeline.constraints import parse_constraint
 from toplists.pipeline.entrants import make_entrant
 from toplists.pipeline.reporting.studies import write_study
 from toplists.pipeline.searching import Search, Tried, enter, plan_search
-from toplists.pipeline.tuning import Study, TuneOptions, tune_model
+from toplists.pipeline.tuning import PRESENT, TUNED, Study, TuneOptions, tune_model, write_overlay
 from toplists.pipeline.tuning_tables import findings, gain_in_words, outs_of, trials_of
 from toplists.pipeline.workplace import Workplace
 
@@ -61,8 +63,13 @@ def test_settings_are_halved_tested_and_written_down(
 ) -> None:
     study = tune(second_day, trials=4)  # iterations: 1, and of the better two, 3
     assert study.search.method == "halving"
-    assert [one.iterations for one in study.tried] == [3, 3, 1, 1]
-    first, second, *behind = study.tried
+    # The present settings go on, too, if they are not among the better two.
+    long = [one for one in study.tried if one.iterations == 3]
+    behind = study.tried[len(long) :]
+    assert len(long) in (2, 3)
+    assert [one.iterations for one in behind] == [1] * (4 - len(long))
+    assert any(not one.given for one in long)
+    first, second = long[:2]
     assert first is study.best
     assert first.value >= second.value
     rows = read_rows(second_day.dataset, METRICS, run_id=study.study_id)
@@ -73,7 +80,7 @@ def test_settings_are_halved_tested_and_written_down(
     }
     assert len(short) == 4
     # The better half after one iteration went on.
-    kept = [short[f"{one.name}, 1 iterations"] for one in (first, second)]
+    kept = sorted(short[f"{one.name}, 1 iterations"] for one in long)[-2:]
     left = [short[f"{one.name}, 1 iterations"] for one in behind]
     assert min(kept) >= max(left)
     assert {row["protocol"] for row in rows} == {"last(2)", "last(2), validation"}
@@ -86,7 +93,10 @@ def test_settings_are_halved_tested_and_written_down(
         )
         for kind in ("trials-side-by-side", "trials")
     }
-    assert lengths == {"trials-side-by-side": [1] * 4 + [2] * 2, "trials": [3] * len(study.test)}
+    assert lengths == {
+        "trials-side-by-side": [1] * 4 + [2] * len(long),
+        "trials": [3] * len(study.test),
+    }
 
     # No trial was judged on what the test holds out.
     held_out: dict[bool, dict[str, set[int]]] = {True: {}, False: {}}
@@ -112,18 +122,23 @@ def test_settings_are_halved_tested_and_written_down(
         for key, value in first.given.items():
             assert getattr(resolved.settings.model.als, key) == value
             assert resolved.origins[f"model.als.{key}"].startswith(f"{study.study_id}/best.yaml:")
+        # What was given to the command, and not tried, is part of what was found best.
+        assert resolved.settings.model.als.iterations == 3
 
     report = write_study(second_day.dataset, study, at=NOW, confidence=0.95)
     assert report == second_day.dataset.reports / study.study_id / "report.html"
     figures = json.loads(report.with_name("metrics.json").read_text())
     assert (figures["kind"], figures["id"]) == ("study", study.study_id)
-    assert {model["name"] for model in figures["models"]} == {*study.test, first.name, second.name}
+    assert {model["name"] for model in figures["models"]} == {
+        *(one.name for one in long),
+        *study.test,
+    }
 
     # Again: nothing is fitted twice.
     def unexpected(*_: Any, **__: Any) -> None:
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr(trials_module, "training_data", unexpected)
+    monkeypatch.setattr(trials_module, "check_size", unexpected)
     assert tune(second_day, trials=4) == study
 
 
@@ -220,3 +235,23 @@ def test_what_cannot_be_searched_is_said(planned: dict[str, Any], said: str) -> 
 def test_a_gain_is_said_in_words(value: float, low: float, high: float, said: str) -> None:
     gain = Figure("tuned", "ndcg@10", "present", value, low, high, 100)
     assert gain_in_words(gain) == said
+
+
+def test_the_overlay_holds_what_was_not_tried_too(tmp_path: Path) -> None:
+    present = ModelSettings(seed=7, als=AlsSettings(regularization_scaling="plain"))
+    best = Tried("als[regularization=120.0]", {"regularization": 120.0})
+    path = write_overlay(Dataset(tmp_path / "films"), "study", "als", best, present)
+    settings = resolve_settings(CONF, "local", (), [path]).settings.model
+    assert (settings.als.regularization, settings.als.regularization_scaling) == (120, "plain")
+    assert settings.seed == 7
+
+
+def test_what_is_worse_on_the_test_part_is_not_recommended() -> None:
+    best = Tried("als[rank=8]", {"rank": 8}, value=0.2)
+    tested = {name: Figure(name, "ndcg@10", "", 0.1, 0.05, 0.15, 9) for name in (TUNED, PRESENT)}
+    lost = Figure(TUNED, "ndcg@10", PRESENT, -0.1, -0.2, -0.05, 9)
+    search = plan(Settings(), method="random")
+    study = Study("id", "last(5)", search, (best,), best, tested, lost, overlay=None)
+    first, last = findings(study)
+    assert "tuning lost -0.1000" in first
+    assert last.startswith("Keep the present settings")

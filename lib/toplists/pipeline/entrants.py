@@ -18,7 +18,14 @@ from pydantic import ValidationError
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
 from toplists.models.protocol import Model
-from toplists.models.registry import FITTED, RANKINGS, learns_values, make_fallback, make_model
+from toplists.models.registry import (
+    FITTED,
+    RANKINGS,
+    learns_values,
+    make_fallback,
+    make_model,
+    vector_lengths,
+)
 
 _ALSO_CALLED = {"popular": "popularity"}
 _ENTRY = re.compile(r"\s*([a-z_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
@@ -29,13 +36,14 @@ class Entrant:
     """A model under the name it has in the comparison, and the seed of its fits.
 
     Where it goes on from another's fit, that is `after`: it starts from the item vectors which that one
-    came to on the same fold.
+    came to on the same fold. `lengths` is that of its vectors, as `registry.vector_lengths` says it.
     """
 
     name: str
     model: Model
     seed: int
     after: Entrant | None = None
+    lengths: tuple[int, int] | None = None
 
     @property
     def learns_values(self) -> bool:
@@ -103,7 +111,7 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
         place = ".".join(map(str, first["loc"]))
         raise ConfigurationError(f"{shown}: model.{place}: {first['msg']}.") from None
     model = make_model(name, chosen, settings.engine)
-    return Entrant(shown, model, chosen.seed)
+    return Entrant(shown, model, chosen.seed, lengths=vector_lengths(chosen))
 
 
 def label_of(name: str, given: Mapping[str, Any]) -> str:

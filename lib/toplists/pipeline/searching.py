@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
 
-from toplists.config.metric_names import TOGETHER_KINDS, parse_metric
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
 from toplists.evaluation.comparison import Figure
@@ -63,13 +62,7 @@ class Search:
     def metrics(self) -> tuple[str, ...]:
         """What is measured of trials."""
         limited = [one.name for one in self.constraints if one.name not in SPENT]
-        # Lists are read as deep as metrics of users look, whatever those of all lists together need.
-        deep = [
-            f"hit_rate@{parse_metric(name).cutoff}"
-            for name in limited
-            if parse_metric(name).kind in TOGETHER_KINDS
-        ]
-        return tuple(dict.fromkeys((self.deciding, *limited, *deep)))
+        return tuple(dict.fromkeys((self.deciding, *limited)))
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,7 @@ def plan_search(
     deciding: str,
     constraints: Sequence[Constraint],
 ) -> Search:
-    """What to try; the present settings are the first, so that none that are worse can be the best.
+    """What to try; the present settings are the first, and stay until the last round.
 
     Args:
         settings: The present settings.
@@ -264,9 +257,8 @@ class Trying:
         return self.place.spark.sparkContext.defaultParallelism
 
     def _judge(self, entrant: Entrant) -> list[Trial]:
-        of_users, _ = split_metrics(self.search.metrics)
         return [
-            try_out(self.place, stage, entrant, of_users, run_id=self.run_id)
+            try_out(self.place, stage, entrant, self.search.metrics, run_id=self.run_id)
             for stage in self.stages
         ]
 

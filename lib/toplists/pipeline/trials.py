@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from toplists.dataset.folds import FoldData
-from toplists.dataset.leakage import check_popularity
+from toplists.dataset.leakage import check_popularity, check_size
 from toplists.dataset.snapshot import SnapshotBlocks
 from toplists.engine.alternation import Start
 from toplists.engine.kernels.metric_kind import Scale, asked, depth_of
@@ -35,6 +35,7 @@ from toplists.pipeline.entrants import Entrant
 from toplists.pipeline.judgement import plan_slices, split_metrics
 from toplists.pipeline.memory import watched
 from toplists.pipeline.steps.fits import open_intact_shape
+from toplists.pipeline.steps.room import describe_cluster, require_room
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
 
@@ -83,13 +84,16 @@ def set_stage(place: Workplace, data: FoldData, *, side_by_side: bool = False) -
     Fits that go on `side_by_side` are kept apart from others: they do not tell what one takes alone.
 
     Raises:
-        LeakageError: popularity knows of what is held out.
+        LeakageError: what is learnt from, or popularity, knows of what is held out.
     """
     blocks = data.blocks(place.settings.engine.block_entries)
     catalogue = partition_files(place.dataset, ITEMS)
     traits = survey_traits(place.spark, blocks.users, blocks.items, catalogue)
     popularity = Entrant("popularity", Popularity(), place.settings.model.seed)
     folder = data.folder / ("trials-side-by-side" if side_by_side else "trials")
+    shared = training_data(data, blocks, values=False, seed=popularity.seed, folder=folder)
+    # All trials learn from these rows and blocks: once is enough.
+    check_training(data, blocks, shared, values=False)
     ranking, _ = _fit(place, data, blocks, popularity, _folder(folder, popularity))
     if not isinstance(ranking, Ranking):
         raise TypeError(f"popularity is fitted into {ranking.kind}")
@@ -182,7 +186,16 @@ def _fit(
     training = training_data(
         data, blocks, values=values, seed=entrant.seed, folder=folder, start=start
     )
-    check_training(data, blocks, training, values=values)
+    check_size(data, training.size, values=values)
+    facts, engine = data.snapshot.facts, place.settings.engine
+    require_room(
+        entrant.lengths,
+        engine,
+        describe_cluster(place.spark, engine),
+        users=facts.users,
+        items=facts.items,
+        interactions=facts.interactions,
+    )
     place.spark.sparkContext.setJobDescription(f"{entrant.name}, {data.fold.name}")
     began = place.clock()
     with watched() as peak:

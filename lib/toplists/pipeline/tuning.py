@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from toplists.config.model import ModelSettings
 from toplists.config.protocol_names import Protocol
 from toplists.dataset.folds import FoldData, make_folds, make_validation_folds
 from toplists.errors import ConfigurationError
@@ -54,8 +55,8 @@ class Study:
 
     `tried` is from the best to the worst, those that got further first. `best` is `None` if no trial keeps
     all constraints. `test` has the figures that decide on the test part, by subject; `gain` is what the
-    best settings have more there than the present ones. `overlay` is the file of the best settings. Both
-    are `None` where the present ones are the best.
+    best settings have more there than the present ones, `None` where these are the best. `overlay` is the file
+    of the best settings, `None` also where they turn out to be worse on the test part.
     """
 
     study_id: str
@@ -99,11 +100,17 @@ def tune_model(place: Workplace, narrator: Narrator, options: TuneOptions) -> St
     return found[0]
 
 
-def write_overlay(dataset: Dataset, study_id: str, model: str, best: Tried) -> Path:
-    """Write the settings of a trial as a YAML file that `--overlay` takes; its path."""
+def write_overlay(
+    dataset: Dataset, study_id: str, model: str, best: Tried, present: ModelSettings
+) -> Path:
+    """Write the settings of a trial as a YAML file that `--overlay` takes; its path.
+
+    All settings of the model are in it, since those that were tried are best beside the others.
+    """
     path = dataset.studies / study_id / "best.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"model": {"name": model, model: dict(best.given)}}
+    own = present.model_dump(mode="json")
+    settings = {"model": {"name": model, "seed": own["seed"], model: own[model] | best.given}}
     head = f"# The best settings of study {study_id}, for --overlay.\n"
     write_atomically(path, head + yaml.safe_dump(settings, sort_keys=False))
     return path
@@ -142,6 +149,10 @@ def _tune(
     rows += to_rows(test, study_id, str(protocol))
     replace_rows(place.dataset, METRICS, rows, where=f"run_id = '{study_id}'")
     deciding = [one for one in test if one.metric == search.deciding and not one.slice]
+    gain = next((one for one in deciding if one.versus), None)
+    overlay = None
+    if best is not None and best.given and gain is not None and gain.high >= 0:
+        overlay = write_overlay(place.dataset, study_id, search.model, best, place.settings.model)
     return Study(
         study_id,
         str(protocol),
@@ -149,8 +160,8 @@ def _tune(
         (*last, *behind),
         best,
         {one.subject: one for one in deciding if not one.versus},
-        next((one for one in deciding if one.versus), None),
-        write_overlay(place.dataset, study_id, search.model, best) if best and best.given else None,
+        gain,
+        overlay,
     )
 
 
@@ -171,8 +182,14 @@ def _climb(
     left, behind, figures = trying.begin(), list[Tried](), list[Figure]()
     for height in range(search.rounds):
         if search.rungs:
-            # What failed once comes to nothing in a longer fit either.
-            going = [one for one in left[: search.rungs[height].entries] if not one.failed]
+            # The present settings stay, to be compared with; what failed once comes to nothing in a
+            # longer fit either.
+            entries = search.rungs[height].entries
+            going = [
+                one
+                for place, one in enumerate(left)
+                if not one.failed and (place < entries or not one.given)
+            ]
             left, behind = going, [one for one in left if one not in going] + behind
         with narrator.step(3 + height, total, "tune") as step:
             step.detail(f"{len(left)} trials")
@@ -187,15 +204,14 @@ def _test(
 ) -> list[Figure]:
     """Figures of the best settings and the present ones on what no trial has seen."""
     stage = set_stage(place, outer)
-    of_users, of_all = split_metrics(
-        tuple(dict.fromkeys((*place.settings.evaluate.metrics, *search.metrics)))
-    )
+    metrics = tuple(dict.fromkeys((*place.settings.evaluate.metrics, *search.metrics)))
+    _, of_all = split_metrics(metrics)
     subjects: dict[str, Entrant] = {}
     if best.given:
         subjects[TUNED] = make_entrant(search.model, best.given, place.settings)
     subjects[PRESENT] = make_entrant(search.model, {}, place.settings)
     trials = {
-        name: [try_out(place, stage, replace(one, name=name), of_users, run_id=study_id)]
+        name: [try_out(place, stage, replace(one, name=name), metrics, run_id=study_id)]
         for name, one in subjects.items()
     }
     return figures_of(place, add_up(place, [stage], trials, of_all), of_all)

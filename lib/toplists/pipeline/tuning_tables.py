@@ -49,7 +49,7 @@ def findings(study: Study) -> Iterator[str]:
             "No trial keeps all constraints: loosen one, or try more settings (--trials). The test part was "
             "not looked at."
         )
-    elif study.gain is None or study.overlay is None:
+    elif study.gain is None:
         yield (
             "The present settings are the best of all trials: there is nothing to change. On the test "
             f"part: {_text(test[PRESENT], deciding)}."
@@ -59,6 +59,9 @@ def findings(study: Study) -> Iterator[str]:
             f"On the test part the best settings have {_text(test[TUNED], deciding)}, the present ones "
             f"{test[PRESENT].value:.4f}: {gain_in_words(study.gain)}."
         )
+        if study.overlay is None:
+            yield "Keep the present settings: what was best to choose by is worse on the test part."
+            return
         yield (
             f"The best settings: {study.overlay}. To use them: ./spark-submit.sh nightly --overlay "
             f"{study.overlay}"

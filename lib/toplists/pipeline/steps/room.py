@@ -7,16 +7,14 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
-from toplists.config.model import ModelSettings
 from toplists.config.operation import EngineSettings
 from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
 from toplists.errors import ConfigurationError
-from toplists.models.registry import vector_lengths
 from toplists.pipeline.watching.surroundings import memory_gib
 
 
 def require_room(
-    model: ModelSettings,
+    lengths: tuple[int, int] | None,
     engine: EngineSettings,
     cluster: Cluster,
     *,
@@ -24,12 +22,19 @@ def require_room(
     items: int,
     interactions: int,
 ) -> tuple[str, ...]:
-    """Refuse a personal model that cannot be fitted to so much; what to warn of if it can.
+    """Refuse a model that cannot be fitted to so much; what to warn of if it can.
+
+    Args:
+        lengths: How long its vectors are, as `registry.vector_lengths` says it.
+        engine: How the work is cut.
+        cluster: Where it is done.
+        users: How many there are.
+        items: How many there are.
+        interactions: How many there are.
 
     Raises:
         ConfigurationError: it cannot; the message says what to change.
     """
-    lengths = vector_lengths(model)
     if lengths is None:
         return ()
     plan = plan_fit(

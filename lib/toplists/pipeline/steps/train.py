@@ -17,7 +17,7 @@ from toplists.lake.bookkeeping import Row, append_rows, read_rows
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
-from toplists.models.registry import can_start_warm
+from toplists.models.registry import can_start_warm, vector_lengths
 from toplists.models.store import save_shape
 from toplists.pipeline.lineage import find_remains
 from toplists.pipeline.steps.fits import (
@@ -43,7 +43,7 @@ def train(place: Workplace, run: Run) -> Outcome:
     plan = plan_fits(place, run)
     facts, engine = snapshot.facts, place.settings.engine
     warnings = require_room(
-        model_settings(run),
+        vector_lengths(model_settings(run)),
         engine,
         describe_cluster(place.spark, engine),
         users=facts.users,
