@@ -114,7 +114,12 @@ def test_settings_are_halved_tested_and_written_down(
         if row["state"] == "done"
     )
     assert json.loads(done["facts"])["best"]["name"] == first.name
-    assert len(trials_of(study).rows) == 4
+    table = trials_of(study)
+    assert len(table.rows) == 4
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert table.rows[0][0].startswith("best")
+    (present,) = (row for row in table.rows if row[0].endswith("present"))
+    assert present[1] == "4"  # the night's rank
     said = [*findings(study)]
     if study.overlay is not None:  # else the present settings are the best
         assert f"--overlay {study.overlay}" in said[-1]
@@ -183,6 +188,7 @@ def test_trials_that_break_a_constraint_or_fail_are_out(
     *broken, failed = study.tried
     assert {one.broken for one in broken} == {("coverage@5>=1.1",)}
     assert (failed.failed, failed.out) == (True, "ZeroDivisionError: planted")
+    assert [row[0] for row in trials_of(study).rows].count("out") == 1
     assert sorted(outs_of(study).rows) == [
         ["ZeroDivisionError: planted", "1"],
         ["not coverage@5>=1.1", "2"],

@@ -36,12 +36,13 @@ _LOG = logging.getLogger(__name__)
 class Search:
     """What is tried: settings of a model, by which figure they are ordered, and what they must keep.
 
-    `rungs` are the rounds of successive halving; without them there is one round, in which every fit has
+    `present` has what the settings are now, of those that are tuned; as a candidate they are empty. `rungs` are the rounds of successive halving; without them there is one round, in which every fit has
     the length that the settings say.
     """
 
     model: str
     method: Method
+    present: Given
     candidates: tuple[Given, ...]
     deciding: str
     constraints: tuple[Constraint, ...]
@@ -131,7 +132,8 @@ def plan_search(
     own = present.model.parameters
     candidates: list[Given] = [{}]
     candidates += [given for given in others if any(own[key] != given[key] for key in given)]
-    search = Search(model, method, tuple(candidates), deciding, tuple(constraints))
+    now = {name: own[name] for name in space.dimensions}
+    search = Search(model, method, now, tuple(candidates), deciding, tuple(constraints))
     if method != "halving":
         return search
     if space.warmth is None:

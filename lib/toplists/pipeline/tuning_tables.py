@@ -14,14 +14,14 @@ _SHOWN = 10
 
 
 def trials_of(study: Study) -> TextTable:
-    """The best trials; the present settings are among them as the model's bare name."""
-    with_iterations = bool(study.search.rungs)
-    length = ("iterations",) if with_iterations else ()
+    """The best trials, the present settings marked as such."""
+    search = study.search
+    length = ("iterations",) if search.rungs else ()
     return TextTable(
-        title=f"{study.protocol}, validation, by {study.search.deciding}: the best of {len(study.tried)}",
-        columns=("settings", "", study.search.deciding, *length, "fit s"),
-        rows=[_row(study, one, with_iterations=with_iterations) for one in study.tried[:_SHOWN]],
-        left=2,
+        title=f"{study.protocol}, validation: the best of {len(study.tried)} trials",
+        columns=("", *search.present, search.deciding, *length, "fit s"),
+        rows=[_row(study, one) for one in study.tried[:_SHOWN]],
+        left=1,
     )
 
 
@@ -83,11 +83,18 @@ def _text(figure: Figure, metric: str) -> str:
     return f"{metric} {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})"
 
 
-def _row(study: Study, tried: Tried, *, with_iterations: bool) -> list[str]:
-    said = "best" if tried is study.best else ""
-    if tried.out is not None:
-        said = f"{'failed' if tried.failed else 'out'}: {tried.out}"
-    value = "–" if tried.value is None else f"{tried.value:.4f}"
-    seconds = f"{tried.spent['fit_seconds']:.1f}" if tried.spent else "–"
-    length = [str(tried.iterations or "–")] if with_iterations else []
-    return [tried.name, said, value, *length, seconds]
+def _row(study: Study, tried: Tried) -> list[str]:
+    search = study.search
+    marks = {
+        "best": tried is study.best,
+        "present": not tried.given,
+        "failed": tried.failed,
+        "out": tried.out is not None and not tried.failed,
+    }
+    return [
+        ", ".join(mark for mark, holds in marks.items() if holds),
+        *(str(value) for value in {**search.present, **tried.given}.values()),
+        "–" if tried.value is None else f"{tried.value:.4f}",
+        *([str(tried.iterations or "–")] if search.rungs else []),
+        f"{tried.spent['fit_seconds']:.1f}" if tried.spent else "–",
+    ]
