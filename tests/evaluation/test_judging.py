@@ -286,6 +286,22 @@ def test_lists_of_folds_are_described_each_by_itself(world: World, spark: SparkS
     assert first.tolist() == second.tolist()
 
 
+def test_who_has_no_metric_of_its_own_has_lists_all_the_same(
+    world: World, spark: SparkSession
+) -> None:
+    users, items = world.blocks(())
+    traits = survey_traits(spark, users, items, ())
+    measuring = Measuring((), traits, users)  # as popularity, where only errors are asked for
+    (batch,) = rows_of(Judging(users, world.fallback(), 3, 1 << 20), world.factors(()), measuring)
+    assert not any(batch["values"].to_pylist())
+    path = str(world.folder / "rows.parquet")
+    pq.write_table(pa.Table.from_batches([batch]), path)
+    subject = Subject("popularity", (Judged((path,), measuring, Slices(("popularity",))),))
+    totals = Aggregation(traits.scale, (3,), 50, 1).add_up(spark, [subject])["popularity"]
+    assert totals.exposures[3][0].sum() > 0
+    assert compare({"popularity": Added((), totals.slices[EVERYBODY], totals.bounds)}, 0.95) == []
+
+
 def test_where_nobody_is_judged_sums_are_of_nobody(world: World, spark: SparkSession) -> None:
     users, items = world.blocks(())
     traits = survey_traits(spark, users, items, ())

@@ -235,3 +235,15 @@ class TestTables:
     def test_nothing_moves_the_cursor(self, plain):
         plain.narrator.table(TextTable("T", ("x",), [("\x1b[2Jevil",)]))
         assert "\x1b" not in plain.out.getvalue()
+
+
+class TestLongPaths:
+    PATH = (
+        "/lake/films/reports/2016-10-17-bfdc8f21.compare-b5ab47c5/" + "deep/" * 10 + "report.html"
+    )
+
+    @pytest.mark.parametrize("kind", ["note", "warning"])
+    def test_a_long_path_stays_whole(self, plain, terminal, kind):
+        for screen in (plain, terminal):
+            getattr(screen.narrator, kind)(f"Several words stand before the report: {self.PATH}")
+            assert any(line.strip().endswith(self.PATH) for line in screen.looks)

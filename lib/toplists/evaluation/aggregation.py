@@ -24,7 +24,7 @@ from toplists.engine.kernels.metrics import bounds
 from toplists.engine.kernels.metrics_exposure import exposures
 from toplists.engine.kernels.outcomes import Floats, Measured
 from toplists.engine.tasks import run_tasks
-from toplists.evaluation.measuring import Measuring
+from toplists.evaluation.measuring import Measuring, in_columns
 from toplists.evaluation.outcome_rows import READ_BACK, Read
 from toplists.evaluation.slices import Slices, restrict
 
@@ -120,9 +120,7 @@ class Aggregation:
         hashes = hash_ids(users.ids.to_pylist())
 
         def flat(measured: Mapping[str, Measured], who: npt.NDArray[np.bool_]) -> Numbers:
-            numerators, denominators = (
-                np.stack(sides, axis=1)[who] for sides in zip(*measured.values(), strict=True)
-            )
+            numerators, denominators = (side[who] for side in in_columns(measured, len(who)))
             sums = partial_sums(
                 numerators, denominators, hashes[who], self.resamples, self.seed, limits
             )

@@ -85,10 +85,11 @@ def compare(
     Returns:
         The figures, the candidate's first, without those of too few users.
     """
-    spreads = {name: added.spread() for name, added in contenders.items()}
+    spreads = {name: added.spread() for name, added in contenders.items() if added.metrics}
     found = [
         figure
         for name, added in contenders.items()
+        if added.metrics
         for figure in _figures(
             name, "", added.metrics, spreads[name], added.sums.users, part, confidence
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,17 +52,22 @@ class Measuring:
 
     def of_each(self, measured: dict[str, Measured]) -> dict[str, Floats]:
         """The figure of each user by itself, NaN where the user does not count in it."""
-        parts = list(measured.values())
-        numerators, denominators = (
-            np.stack([getattr(one, side) for one in parts], axis=1)
-            for side in ("numerators", "denominators")
-        )
+        if not measured:
+            return {}
+        numerators, denominators = in_columns(measured, 0)
         means = np.full(numerators.shape, np.nan)
         np.divide(numerators, denominators, out=means, where=denominators > 0)
         return dict(zip(measured, finished(means, self.metrics).T, strict=True))
 
     def _needs(self, what: str) -> bool:
         return any(what in KINDS[asked(name).kind].needs for name in self.metrics)
+
+
+def in_columns(measured: Mapping[str, Measured], users: int) -> Measured:
+    """What users add to all metrics, of which there may be none: float64[users, metrics] each."""
+    if not measured:
+        return Measured(np.zeros((users, 0)), np.zeros((users, 0)))
+    return Measured(*(np.stack(side, axis=1) for side in zip(*measured.values(), strict=True)))
 
 
 def predicts_only(metric: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from textwrap import wrap
 from typing import TextIO
 
 from rich.console import Console
@@ -66,11 +67,22 @@ class ConsoleDisplay:
 
     def note(self, text: str) -> None:
         """Something worth knowing that is no reason to worry."""
-        self._console.print(Text.assemble(("note: ", "cyan"), printable(text)))
+        self._tell(("note: ", "cyan"), text)
 
     def warning(self, text: str) -> None:
         """Something to look into; the command goes on."""
-        self._console.print(Text.assemble(("warning: ", "bold yellow"), printable(text)))
+        self._tell(("warning: ", "bold yellow"), text)
+
+    def _tell(self, head: tuple[str, str], text: str) -> None:
+        # rich would break a path that is longer than a line, and nobody could copy it.
+        lines = wrap(
+            head[0] + printable(text),
+            self._console.width,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        told = "\n".join(lines).removeprefix(head[0].rstrip())
+        self._console.print(Text.assemble((head[0].rstrip(), head[1]), told), soft_wrap=True)
 
     def table(self, table: TextTable) -> None:
         """Figures side by side."""
