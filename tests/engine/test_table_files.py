@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from toplists.engine import table_files
 from toplists.engine.table_files import replace_part_by_tasks
 from toplists.engine.tasks import Tasks
-from toplists.lake.dataset import Dataset, create_table
+from toplists.lake.dataset import Dataset, create_table, partition_files
 from toplists.lake.tables import RECOMMENDATIONS
 
 if TYPE_CHECKING:
@@ -74,6 +74,24 @@ def test_all_readers_find_what_tasks_wrote(spark: SparkSession, dataset: Dataset
         )
         assert named["run_id"].to_pylist() == ["r1"]
     assert len(DeltaTable(dataset.path(RECOMMENDATIONS)).file_uris()) == 2  # none of no rows
+
+
+def test_whatever_a_part_is_called_all_readers_find_it(
+    spark: SparkSession, dataset: Dataset
+) -> None:
+    # Names of models in a comparison.
+    names = ["als[rank=64; alpha=5]", "als[rank=64_ alpha=5]", "ü/é %41?", "plain-1.a"]
+    for name in names:
+        replace_part_by_tasks(spark, lists([name]), dataset, RECOMMENDATIONS, run_id=name)
+    replace_part_by_tasks(spark, lists([names[0]]), dataset, RECOMMENDATIONS, run_id=names[0])
+    frame = spark.read.format("delta").load(dataset.path(RECOMMENDATIONS))
+    assert {(row["run_id"], row["user_id"]) for row in frame.collect()} == {
+        (name, name) for name in names
+    }
+    for name in names:
+        assert [*rows_of(dataset, name)] == [name]
+        (file,) = partition_files(dataset, RECOMMENDATIONS, run_id=name)
+        assert pq.ParquetFile(file).read()["user_id"].to_pylist() == [name]
 
 
 def test_a_part_is_replaced_and_the_others_stay(spark: SparkSession, dataset: Dataset) -> None:

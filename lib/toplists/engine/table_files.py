@@ -7,6 +7,7 @@ lists of ten for 140,000 users took longer to write than to make.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -24,6 +25,7 @@ from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 from toplists.lake.statistics import file_statistics
 
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")
 _GROUP_BYTES = 2 << 20
 """Of a row group before compression. Readers look up single rows, and decode whole groups for them."""
 
@@ -43,7 +45,9 @@ def replace_part_by_tasks(
         table: A table partitioned by the columns of `equals`.
         equals: The partition.
     """
-    inner = "/".join(f"{column}={value}" for column, value in equals.items())
+    # What a part is called stands in the table's log; readers do not agree how folders spell it.
+    plain = {column: _UNUSUAL.sub("_", value) for column, value in equals.items()}
+    inner = "/".join(f"{column}={value}" for column, value in plain.items())
     folder, name = Path(dataset.path(table)), f"file of {table.name}"
     columns = _columns(table, leave_out=set(equals))
     function = tasks.function
