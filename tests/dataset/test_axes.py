@@ -26,8 +26,10 @@ MOMENT = timedelta(microseconds=1)
 
 
 def opinions(spark: SparkSession, *pairs: tuple[str, str, float, Any]) -> DataFrame:
+    # Of each pair one event.
     return spark.createDataFrame(
-        list(pairs), "user_id string, item_id string, weight float, last_time timestamp"
+        [(*pair, pair[-1]) for pair in pairs],
+        "user_id string, item_id string, weight float, event_time timestamp, last_time timestamp",
     )
 
 
@@ -116,6 +118,9 @@ def test_users_without_a_recent_event_are_not_eligible(spark: SparkSession) -> N
         AS_OF,
         RecommendSettings(active_days=30),
     )
+    first = {user: row["first_time"] for user, row in by("user_id", rows).items()}
+    assert first["both"] == days_ago(99)
+    assert first["timeless"] is None
     assert {user: row["eligible"] for user, row in by("user_id", rows).items()} == {
         "long ago": False,
         "just so": True,

@@ -67,7 +67,7 @@ class Contest:
         return [batch for piece in tasks.pieces for batch in tasks.function(piece)]
 
     def measuring(self, users: BlockSet, items: BlockSet) -> Measuring:
-        return Measuring(METRICS, Traits(items.blocks, N_USERS, (), 1.0, 1.0, 12, ()), users)
+        return Measuring(METRICS, Traits(items.blocks, N_USERS, (), 1.0, 1.0, 0.0, 12, ()), users)
 
     def figures(
         self,
