@@ -60,7 +60,7 @@ class Pass:
         found = compare({CONTENDER: added}, CONFIDENCE)
         nan = float("nan")
         for kind in OF_ALL:
-            value = exposure_figure(f"{kind}@10", totals.exposures[10])
+            value = exposure_figure(f"{kind}@10", totals.exposures[10][0])
             found.append(Figure(CONTENDER, f"{kind}@10", "", value, nan, nan, found[0].users))
         return found
 
