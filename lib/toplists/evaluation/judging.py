@@ -57,10 +57,12 @@ class Judging:
 
         def work(ref: BlockRef) -> Iterator[pa.RecordBatch]:
             block = ref.open()
-            held_out, wanted = block.held_out(), self._wanted(block)
+            held_out = block.held_out()
+            trained = np.diff(block.learnt("liked", "train").indptr)
+            # Who has something held out and, unless unknown users are judged, likings to learn from.
+            wanted = (np.diff(held_out.indptr) > 0) & (self.with_unknown | (trained > 0))
             if not wanted.any():
                 return
-            trained = np.diff(block.learnt("liked", "train").indptr)
             allowed = self._allowed(block, wanted)
             everything = np.ones(self.users.columns, dtype=np.bool_)
             candidates = count_open(everything, Candidates(ItemSets(*block.seen("train")), allowed))
@@ -96,13 +98,6 @@ class Judging:
         lengths = np.zeros(block.ref.rows, dtype=np.int64)
         lengths[rows] = np.diff(sets.indptr)
         return ItemSets(np.concatenate(([0], np.cumsum(lengths))), sets.items)
-
-    def _wanted(self, block: Block) -> npt.NDArray[np.bool_]:
-        """Who has something held out and, unless unknown users are judged, likings to learn from."""
-        wanted = np.diff(block.held_out().indptr) > 0
-        if not self.with_unknown:
-            wanted &= np.diff(block.learnt("liked", "train").indptr) > 0
-        return wanted
 
 
 def _outcomes(held_out: HeldOut, tile: ListTile, candidates: npt.NDArray[np.int64]) -> Outcomes:

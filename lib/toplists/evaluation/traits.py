@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_ids
+from toplists.engine.kernels.candidates import count_in_rows
 from toplists.engine.kernels.metric_kind import Scale
 from toplists.engine.kernels.outcomes import ItemTraits
 from toplists.engine.tasks import run_tasks
@@ -75,12 +76,12 @@ def survey_traits(
 
     def look(ref: BlockRef) -> Iterator[pa.RecordBatch]:
         block = ref.open()
-        values, held_out = block.learnt("rated", "train").data, block.held_out()
-        own = np.add.reduceat(~np.isnan(np.append(held_out.values, np.nan)), held_out.indptr[:-1])
-        own[np.diff(held_out.indptr) == 0] = 0
+        # Not by `learnt`: a night that learns likings would write the values for this alone.
+        valued, held_out = ~np.isnan(block.values), block.held_out()
+        every, values = block.values[valued], block.values[valued & ~block.holdout]
+        own = count_in_rows(~np.isnan(held_out.values), held_out.indptr)
         counts = np.diff(block.learnt("liked", "train").indptr)
         likings, number = np.unique(counts[counts > 0], return_counts=True)
-        every = block.values[~np.isnan(block.values)]
         low, high = (float(end(values)) if len(values) else None for end in (np.min, np.max))
         least, most = (float(end(every)) if len(every) else None for end in (np.min, np.max))
         ends = {"low": low, "high": high, "least": least, "greatest": most}

@@ -84,15 +84,16 @@ def count_open(usable: npt.NDArray[np.bool_], candidates: Candidates) -> npt.NDA
     """How many of the `usable` bool[items] each user may have: int64[users]."""
     seen, allowed = candidates
     if allowed is None:
-        return int(np.count_nonzero(usable)) - _count_in_rows(usable[seen.items], seen.indptr)
+        return int(np.count_nonzero(usable)) - count_in_rows(usable[seen.items], seen.indptr)
     owner = np.repeat(np.arange(len(allowed.indptr) - 1), np.diff(allowed.indptr))
     is_open = usable[allowed.items] & ~holds(seen, owner, allowed.items)
-    return _count_in_rows(is_open, allowed.indptr)
+    return count_in_rows(is_open, allowed.indptr)
 
 
-def _count_in_rows(
+def count_in_rows(
     flags: npt.NDArray[np.bool_], indptr: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
+    """How many entries of each row are flagged: int64[rows]."""
     before = np.concatenate(([0], np.cumsum(flags, dtype=np.int64)))
     counts: npt.NDArray[np.int64] = np.diff(before[indptr])
     return counts
