@@ -21,7 +21,7 @@ import numpy as np
 from als_data import Snapshot
 from pyspark.sql import SparkSession
 
-from toplists.config.model import AlsSettings
+from toplists.config.model_als import AlsSettings
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet, Side
 from toplists.engine.shapes import Factors, Shape, open_vectors

@@ -21,7 +21,7 @@ from typing import Any
 import scipy.linalg  # noqa: F401  (its BLAS must be there before threads are limited)
 from threadpoolctl import threadpool_limits
 
-from toplists.config.model import PenaltyScaling
+from toplists.config.model_als import PenaltyScaling
 from toplists.engine.alternation import Alternation
 from toplists.engine.alternation import _alternate as alternate_by  # the loop, whoever works
 from toplists.engine.blocks import BlockSet, open_blocks

@@ -15,7 +15,7 @@ import numpy as np
 from als_data import Snapshot
 from als_engine import build, save, training_data
 
-from toplists.config.model import AlsSettings
+from toplists.config.model_als import AlsSettings
 from toplists.engine.shapes import commit_shape
 from toplists.lake.session import open_session
 from toplists.models.als import Als

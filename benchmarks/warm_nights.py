@@ -30,7 +30,7 @@ from als_quality import Floats, ndcg
 from machine import ROOT, describe_machine
 from result_files import write_results
 
-from toplists.config.model import AlsSettings
+from toplists.config.model_als import AlsSettings
 from toplists.engine.alternation import Alternation, Start, alternate_here
 from toplists.engine.blocks import BlockRef, BlockSet, id_arrays
 from toplists.engine.shapes import open_vectors

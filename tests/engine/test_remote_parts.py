@@ -13,7 +13,7 @@ import pytest
 from pyarrow.fs import FileSelector, FileSystem, FileType
 from snapshots import write_blocks
 
-from toplists.config.model import BayesianMfSettings
+from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine import alternation, remote_parts, scratch, storage
 from toplists.engine.alternation import Alternation, alternate_here
 from toplists.engine.blocks import id_arrays, read_ids

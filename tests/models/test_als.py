@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from snapshots import write_blocks
 
-from toplists.config.model import AlsSettings
+from toplists.config.model_als import AlsSettings
 from toplists.engine import alternation, half
 from toplists.engine.alternation import Alternation, AlternationResult, Start, alternate_here
 from toplists.engine.blocks import BlockRef, Part

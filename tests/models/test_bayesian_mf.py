@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from snapshots import write_blocks
 
-from toplists.config.model import BayesianMfSettings
+from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine import gibbs
 from toplists.engine.blocks import Part
 from toplists.engine.gibbs import Chain, sample_here

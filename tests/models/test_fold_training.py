@@ -11,11 +11,11 @@ from events import days_ago
 from stored import Pair, store_snapshot
 
 from toplists.config.model import ModelSettings
-from toplists.config.operation import EngineSettings
 from toplists.config.protocol_names import parse_protocol
 from toplists.dataset.folds import FoldData, make_folds
 from toplists.engine.kernels.candidates import Candidates, no_sets
 from toplists.engine.selectors import open_selector
+from toplists.models.definition import Parameters
 from toplists.models.fold_training import training_data
 from toplists.models.popularity import WindowPopularity
 from toplists.models.protocol import Model
@@ -46,10 +46,10 @@ EXPLICIT = ModelSettings.model_validate(
 )
 MODELS: dict[str, Model] = {
     **{
-        name: make_model(name, SETTINGS, EngineSettings())
+        name: make_model(name, Parameters(SETTINGS))
         for name in ("als", "bayesian_mf", "item_cosine", "popularity")
     },
-    "explicit als": make_model("als", EXPLICIT, EngineSettings()),
+    "explicit als": make_model("als", Parameters(EXPLICIT)),
     "window": WindowPopularity(30),
     "trending": Trending(5, 30, 0.5),
 }

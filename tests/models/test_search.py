@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toplists.config.model import AlsSettings, ModelSettings, PenaltyScaling
+from toplists.config.model import ModelSettings
+from toplists.config.model_als import AlsSettings, PenaltyScaling
 from toplists.models.als import als_space
 from toplists.models.registry import FITTED, search_spaces
 from toplists.models.search import Choices, LogRange, Range, Rung, Space, halve

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from toplists.config.model import AlsSettings, BayesianMfSettings, ModelSettings
+from toplists.config.model import ModelSettings
+from toplists.config.model_als import AlsSettings
+from toplists.config.model_ratings import BayesianMfSettings
 from toplists.config.operation import EngineSettings
 from toplists.engine.plan import GIB, Cluster
 from toplists.errors import ConfigurationError

@@ -10,7 +10,8 @@ import pytest
 from worlds import NOW, World
 
 from toplists.config.layers import resolve_settings
-from toplists.config.model import AlsSettings, ModelSettings
+from toplists.config.model import ModelSettings
+from toplists.config.model_als import AlsSettings
 from toplists.config.protocol_names import parse_protocol
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from toplists.config.model import AlsSettings, ConfidenceForm, PenaltyScaling
+from toplists.config.model import ModelSettings
+from toplists.config.model_als import AlsSettings, ConfidenceForm, PenaltyScaling
 from toplists.engine.alternation import Alternation, alternate
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockSet, Lesson, Part, Rows, Side
@@ -21,7 +22,8 @@ from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors
 from toplists.engine.solvers import Solver
 from toplists.errors import InputRefusedError
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.definition import Definition, Parameters
+from toplists.models.protocol import Fitted, Model, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Space, Warmth
 
 _LOG = logging.getLogger(__name__)
@@ -273,3 +275,44 @@ def nothing_to_learn(feedback: str, part: Part) -> str:
     else:
         what = "no interaction has a value. Use model.als.feedback=implicit."
     return f"There is nothing for als to learn from: {what}"
+
+
+def _make(parameters: Parameters) -> Model:
+    settings = parameters.model.als
+    if settings.engine == "kernels":
+        return Als(settings, parameters.engine.single_task_entries)
+    # Not before it is asked for: MLlib's Python side brings pandas, and takes two seconds to load.
+    from toplists.models.mllib_als import MllibAls
+
+    return MllibAls(settings)
+
+
+def _lengths(settings: ModelSettings) -> tuple[int, int] | None:
+    als = settings.als
+    if als.engine != "kernels":
+        return None
+    extra = (1, 2) if als.feedback == "explicit" and als.biases else (0, 0)
+    return als.rank + extra[0], als.rank + extra[1]
+
+
+ALS = Definition(
+    name="als",
+    summary=(
+        "Vectors of users and items whose products say who likes what (implicit feedback) or which value is "
+        "given (explicit, with biases)."
+    ),
+    shape=Factors,
+    feedback="either",
+    memory="4 bytes x rank x the larger side, once per executor, and a block",
+    time="iterations x (interactions x rank^2 + (users + items) x rank^3), a third of it with cg",
+    reference=(
+        "Hu, Koren and Volinsky, Collaborative filtering for implicit feedback datasets, ICDM 2008; "
+        "Rendle et al., Revisiting the performance of iALS on item recommendation benchmarks, RecSys 2022; "
+        "Zhou et al., Large-scale parallel collaborative filtering for the Netflix prize, AAIM 2008"
+    ),
+    make=_make,
+    space=lambda settings: als_space(settings.als),
+    lengths=_lengths,
+    starts_warm=lambda settings: settings.als.engine == "kernels" and settings.als.warm_start,
+)
+"""See `Als`."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toplists.config.model import BayesianMfSettings
+from toplists.config.model import ModelSettings
+from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine.gibbs import Chain, sample
+from toplists.engine.shapes import Factors
 from toplists.errors import InputRefusedError
+from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Space
-
-BAYESIAN_SPACE = Space({"rank": Choices((4, 8, 12, 16, 24, 32)), "rounds": Choices((50, 100, 200))})
-"""What of it can be tuned; its priors need no search."""
 
 
 class BayesianMf:
@@ -53,3 +53,29 @@ class BayesianMf:
             seed=data.seed,
         )
         return Fitted(sample(data.spark, chain, data.folder, self._single_task_entries))
+
+
+def _lengths(settings: ModelSettings) -> tuple[int, int]:
+    own = settings.bayesian_mf
+    return own.rank + 1, own.rank * (own.rounds // own.keep_every) + 2
+
+
+BAYESIAN_MF = Definition(
+    name="bayesian_mf",
+    summary="Predicts values by vectors that are averaged over draws, with no penalty to tune.",
+    shape=Factors,
+    feedback="values",
+    memory="4 bytes x rank x the larger side, once per executor, and as much for each kept round in the end",
+    time="(burn_in + rounds) x (interactions x rank^2 + (users + items) x rank^3)",
+    reference=(
+        "Salakhutdinov and Mnih, Bayesian probabilistic matrix factorization using Markov chain Monte "
+        "Carlo, ICML 2008"
+    ),
+    make=lambda given: BayesianMf(given.model.bayesian_mf, given.engine.single_task_entries),
+    # Its priors need no search.
+    space=lambda _: Space(
+        {"rank": Choices((4, 8, 12, 16, 24, 32)), "rounds": Choices((50, 100, 200))}
+    ),
+    lengths=_lengths,
+)
+"""See `BayesianMf`."""

@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toplists.config.model import ItemCosineSettings
+from toplists.config.model_knn import ItemCosineSettings
 from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.similarity import cosine_neighbours
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import ItemWeights
 from toplists.engine.storage import Arrays
+from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Space
-
-COSINE_SPACE = Space({"neighbours": LogRange(10, 500), "shrinkage": LogRange(1.0, 300.0)})
-"""What of it can be tuned."""
 
 
 class ItemCosine:
@@ -92,3 +90,19 @@ def _norms(items: BlockSet, part: Part) -> npt.NDArray[np.float64]:
 
 def _liked(ref: BlockRef, part: Part) -> Sparse:
     return Sparse(*ref.open().learnt("liked", part)[:3])
+
+
+ITEM_COSINE = Definition(
+    name="item_cosine",
+    summary="Items that are liked by the same users as what a user liked.",
+    shape=ItemWeights,
+    feedback="likings",
+    memory="16 bytes x items, and all likings once per executor",
+    time="the sum over users of the square of what each liked",
+    reference=(
+        "Sarwar et al., Item-based collaborative filtering recommendation algorithms, WWW 2001"
+    ),
+    make=lambda given: ItemCosine(given.model.item_cosine),
+    space=lambda _: Space({"neighbours": LogRange(10, 500), "shrinkage": LogRange(1.0, 300.0)}),
+)
+"""See `ItemCosine`."""

@@ -9,7 +9,7 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from toplists.config.model import AlsSettings
+from toplists.config.model_als import AlsSettings
 from toplists.engine.exchange import write_vectors
 from toplists.engine.shapes import InexactFactors
 from toplists.errors import InputRefusedError

@@ -13,7 +13,8 @@ from toplists.engine.blocks import BlockRef
 from toplists.engine.exchange import write_parts, write_scores
 from toplists.engine.shapes import Ranking
 from toplists.engine.storage import Arrays
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.definition import Definition, Parameters
+from toplists.models.protocol import Fitted, Model, TrainingData
 
 
 class Popularity:
@@ -100,3 +101,47 @@ class SegmentPopularity:
         )
         parts = write_scores(counts, data.items, len(names), data.folder, "items")
         return Fitted(Ranking(parts, names))
+
+
+def _make_by_segment(parameters: Parameters) -> Model:
+    settings = parameters.recommend
+    if settings.segment_by is None:
+        raise ValueError("a ranking by segment needs an attribute")  # settings see to it
+    return SegmentPopularity(settings.segment_by, settings.max_segments)
+
+
+POPULARITY = Definition(
+    name="popularity",
+    summary="What most users like: the baseline of every gate, and the last fallback.",
+    shape=Ranking,
+    feedback="likings",
+    memory="8 bytes x items",
+    time="interactions",
+    reference="a count",
+    make=lambda _: Popularity(),
+)
+"""See `Popularity`."""
+
+WINDOW = Definition(
+    name="window",
+    summary="What most users came to like in the last days.",
+    shape=Ranking,
+    feedback="likings",
+    memory="8 bytes x items",
+    time="interactions",
+    reference="a count",
+    make=lambda given: WindowPopularity(given.recommend.window_days),
+)
+"""See `WindowPopularity`."""
+
+SEGMENT = Definition(
+    name="segment",
+    summary="What most users of one's segment like, such as those of a country.",
+    shape=Ranking,
+    feedback="likings",
+    memory="8 bytes x segments x items",
+    time="interactions",
+    reference="a count",
+    make=_make_by_segment,
+)
+"""See `SegmentPopularity`."""

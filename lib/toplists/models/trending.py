@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from toplists.engine.exchange import write_scores
 from toplists.engine.shapes import Ranking
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.definition import Definition, Parameters
+from toplists.models.protocol import Fitted, Model, TrainingData
 
 
 class Trending:
@@ -93,3 +94,26 @@ def score_trends(counts: DataFrame, smoothing: float) -> DataFrame:
     # One row: the cross join only brings the sums to every item.
     scored = counts.crossJoin(F.broadcast(totals)).select("pos", score.alias("score"))
     return scored.where(F.col("score") > 1)
+
+
+def _make(parameters: Parameters) -> Model:
+    settings = parameters.recommend
+    return Trending(
+        settings.trending_days, settings.trending_baseline_days, settings.trending_smoothing
+    )
+
+
+TRENDING = Definition(
+    name="trending",
+    summary="What is liked more often lately than it used to be.",
+    shape=Ranking,
+    feedback="likings",
+    memory="8 bytes x items",
+    time="interactions",
+    reference=(
+        "Norén et al., Shrinkage observed-to-expected ratios for robust and transparent large-scale pattern "
+        "discovery, Statistical Methods in Medical Research 22(1), 2013"
+    ),
+    make=_make,
+)
+"""See `Trending`."""

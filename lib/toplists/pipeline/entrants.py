@@ -17,12 +17,12 @@ from pydantic import ValidationError
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
+from toplists.models.definition import Parameters
 from toplists.models.protocol import Model
 from toplists.models.registry import (
     FITTED,
     RANKINGS,
     learns_values,
-    make_fallback,
     make_model,
     vector_lengths,
 )
@@ -92,7 +92,8 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
             raise ConfigurationError(
                 "segment needs an attribute of users: --set recommend.segment_by=NAME."
             )
-        return Entrant(shown, make_fallback(name, settings.recommend), settings.model.seed)
+        parameters = Parameters(settings.model, settings.recommend, settings.engine)
+        return Entrant(shown, make_model(name, parameters), settings.model.seed)
     if name not in FITTED:
         known = (*FITTED, *RANKINGS)
         nearest = get_close_matches(name, known, 1)
@@ -110,7 +111,7 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise ConfigurationError(f"{shown}: model.{place}: {first['msg']}.") from None
-    model = make_model(name, chosen, settings.engine)
+    model = make_model(name, Parameters(chosen, settings.recommend, settings.engine))
     return Entrant(shown, model, chosen.seed, lengths=vector_lengths(chosen))
 
 

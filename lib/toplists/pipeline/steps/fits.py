@@ -38,8 +38,9 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import MODELS
+from toplists.models.definition import Parameters
 from toplists.models.protocol import Model
-from toplists.models.registry import learns_values, make_fallback, make_model, make_similar
+from toplists.models.registry import learns_values, make_model, make_similar
 from toplists.models.store import load_shape
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
@@ -121,9 +122,9 @@ class FitPlan:
 
 def plan_fits(place: Workplace, run: Run) -> FitPlan:
     """What has to be fitted for the run."""
-    settings = model_settings(run)
-    recommend = RecommendSettings(**json.loads(run.configuration)["recommend"])
-    candidate = _personal_fit(place, settings, "train")
+    parameters = _parameters(place, run)
+    settings, recommend, _ = parameters
+    candidate = _personal_fit(parameters, "train")
     contender = _live_fit(place)
     if contender is not None and contender.same_as(candidate):
         contender = None
@@ -134,11 +135,11 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
     )
     return FitPlan(
         candidate=candidate,
-        judged_fallback=_fallback_fits(recommend, settings.seed, "train"),
+        judged_fallback=_fallback_fits(parameters, "train"),
         live=contender,
-        published=_personal_fit(place, settings, "all"),
+        published=_personal_fit(parameters, "all"),
         similar=similar,
-        fallback=_fallback_fits(recommend, settings.seed, "all"),
+        fallback=_fallback_fits(parameters, "all"),
     )
 
 
@@ -147,15 +148,20 @@ def model_settings(run: Run) -> ModelSettings:
     return ModelSettings(**json.loads(run.configuration)["model"])
 
 
-def _personal_fit(
-    place: Workplace, settings: ModelSettings, part: Part, role: str = "personal"
-) -> Fit:
-    model = make_model(settings.name, settings, place.settings.engine)
-    return Fit(role, model, settings.seed, part)
+def _parameters(place: Workplace, run: Run) -> Parameters:
+    """What the run was begun with; how work is cut is for this process to say."""
+    recommend = RecommendSettings(**json.loads(run.configuration)["recommend"])
+    return Parameters(model_settings(run), recommend, place.settings.engine)
 
 
-def _fallback_fits(settings: RecommendSettings, seed: int, part: Part) -> tuple[Fit, ...]:
-    models = (make_fallback(name, settings) for name in settings.fallback)
+def _personal_fit(parameters: Parameters, part: Part, role: str = "personal") -> Fit:
+    settings = parameters.model
+    return Fit(role, make_model(settings.name, parameters), settings.seed, part)
+
+
+def _fallback_fits(parameters: Parameters, part: Part) -> tuple[Fit, ...]:
+    models = (make_model(name, parameters) for name in parameters.recommend.fallback)
+    seed = parameters.model.seed
     return tuple(Fit(f"fallback-{model.name}", model, seed, part) for model in models)
 
 
@@ -170,7 +176,9 @@ def _live_fit(place: Workplace) -> Fit | None:
     except ValidationError:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None
-    return _personal_fit(place, settings, "train", role=f"{LIVE}-{run.configuration_hash}")
+    # No model behind personal lists has parameters among the settings of lists.
+    parameters = Parameters(settings, engine=place.settings.engine)
+    return _personal_fit(parameters, "train", role=f"{LIVE}-{run.configuration_hash}")
 
 
 def changed_preparation(place: Workplace, run: Run) -> tuple[str, ...]:

@@ -1,0 +1,57 @@
+"""What is to be known of a model before it is made: all that the registry, its page and searches say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from toplists.config.model import ModelSettings
+from toplists.config.operation import EngineSettings
+from toplists.config.recommend import RecommendSettings
+from toplists.engine.shapes import Shape
+from toplists.models.protocol import Model
+from toplists.models.search import Space
+
+Feedback: TypeAlias = Literal["likings", "values", "either"]
+"""What a model learns from: who likes what, which values were given, or as its settings say."""
+
+
+class Parameters(NamedTuple):
+    """All settings that models take their parameters from."""
+
+    model: ModelSettings
+    recommend: RecommendSettings = RecommendSettings()
+    engine: EngineSettings = EngineSettings()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A model: what it is called, what it is good for, what it takes, and how it is made.
+
+    Attributes:
+        name: In the registry; its settings have the same under `model`.
+        summary: What it does, in a sentence.
+        shape: What a fit of it ends in.
+        feedback: What it learns from.
+        memory: Of a task, by the numbers of users, items, interactions.
+        time: Of a fit, by the same.
+        reference: Who described it.
+        make: The model with its parameters.
+        space: What of it can be tuned; `None` where there is nothing.
+        lengths: How long its vectors are while kernels fit them, and as they are stored; `None` where it
+            has none, or others fit them.
+        starts_warm: Whether a fit can start from the item vectors of another; `None` = never.
+    """
+
+    name: str
+    summary: str
+    shape: type[Shape]
+    feedback: Feedback
+    memory: str
+    time: str
+    reference: str
+    make: Callable[[Parameters], Model]
+    space: Callable[[ModelSettings], Space] | None = None
+    lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
+    starts_warm: Callable[[ModelSettings], bool] | None = None
