@@ -106,6 +106,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="of each machine (default: engine.node_memory_gb, else 32)",
     )
 
+    models = commands.add_parser(
+        "models", parents=[settings], help="the models there are, or all about one"
+    )
+    models.add_argument("name", nargs="?", metavar="NAME", help="only this one, with its settings")
+
     config = commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"
     )

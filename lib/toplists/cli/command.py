@@ -61,6 +61,11 @@ def _answer(
 
         show_config(console, arguments.env, arguments.set, arguments.overlay)
         return 0
+    if arguments.command == "models":
+        from toplists.cli.models import show_models
+
+        show_models(console, arguments.name, arguments.env, arguments.set)
+        return 0
     if arguments.command == "plan":
         from toplists.cli.plan import show_plan
 

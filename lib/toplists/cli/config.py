@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -25,7 +25,11 @@ def show_config(
     console: Console, env: str, overrides: Sequence[str], overlays: Sequence[Path]
 ) -> None:
     """Print the resolved settings, grouped as they are in the YAML files."""
-    lines = describe_settings(resolve_settings(CONF_DIR, env, overrides, overlays))
+    print_settings(console, describe_settings(resolve_settings(CONF_DIR, env, overrides, overlays)))
+
+
+def print_settings(console: Console, lines: Iterable[SettingLine]) -> None:
+    """Print settings under the names of their groups: value, where that comes from, and meaning."""
     for group, members in groupby(lines, key=lambda line: line.key.rpartition(".")[0]):
         console.print(Text(group, style="bold cyan"))
         for line in members:

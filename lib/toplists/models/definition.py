@@ -39,6 +39,7 @@ class Definition:
         reference: Who described it.
         make: The model with its parameters.
         space: What of it can be tuned; `None` where there is nothing.
+        elsewhere: Keys of settings that decide it and do not stand under `model` and its name.
         lengths: How long its vectors are while kernels fit them, and as they are stored; `None` where it
             has none, or others fit them.
         starts_warm: Whether a fit can start from the item vectors of another; `None` = never.
@@ -53,5 +54,6 @@ class Definition:
     reference: str
     make: Callable[[Parameters], Model]
     space: Callable[[ModelSettings], Space] | None = None
+    elsewhere: tuple[str, ...] = ()
     lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
     starts_warm: Callable[[ModelSettings], bool] | None = None

@@ -131,6 +131,7 @@ WINDOW = Definition(
     time="interactions",
     reference="a count",
     make=lambda given: WindowPopularity(given.recommend.window_days),
+    elsewhere=("recommend.window_days",),
 )
 """See `WindowPopularity`."""
 
@@ -143,5 +144,6 @@ SEGMENT = Definition(
     time="interactions",
     reference="a count",
     make=_make_by_segment,
+    elsewhere=("recommend.segment_by", "recommend.max_segments"),
 )
 """See `SegmentPopularity`."""

@@ -115,5 +115,10 @@ TRENDING = Definition(
         "discovery, Statistical Methods in Medical Research 22(1), 2013"
     ),
     make=_make,
+    elsewhere=(
+        "recommend.trending_days",
+        "recommend.trending_baseline_days",
+        "recommend.trending_smoothing",
+    ),
 )
 """See `Trending`."""
