@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from snapshots import write_blocks
 
+from toplists.engine.baselines import Rated
 from toplists.engine.blocks import BlockSet
 from toplists.engine.shapes import Factors, open_vectors
 
@@ -42,6 +43,11 @@ class Holdout:
         return cls(
             users, items, tested, values[tested], float(values[~hidden & (values > 0)].mean())
         )
+
+    @property
+    def rated(self) -> Rated:
+        """What may be learnt from."""
+        return Rated(self.users, self.items, "train", self.mean)
 
     def rmse(self, factors: Factors) -> float:
         """Of the predictions, cut off at the ends of the scale.

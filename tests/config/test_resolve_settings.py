@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from toplists.config.layers import SettingLine, describe_settings, resolve_settings
+from toplists.config.model import ModelName
 from toplists.errors import ConfigurationError
 
 
@@ -195,7 +197,7 @@ def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:
     write_local(conf, "\nmodel:\n  name: deep\n")
     assert message(conf) == (
         'conf/local.yaml:3: model.name = "deep" is not possible; '
-        "allowed: als | bayesian_mf | item_cosine | popularity."
+        f"allowed: {' | '.join(get_args(ModelName))}."
     )
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from holdout import Holdout
 
+from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.alternation import Alternation, alternate_here
+from toplists.engine.baselines import fit_baselines
 from toplists.engine.gibbs import Chain, sample_here
 from toplists.models.als import Explicit, Penalty
+from toplists.models.baseline import baseline_method
 
 
 def test_explicit_als_with_biases(ratings_data: Path, tmp_path: Path) -> None:
@@ -20,6 +23,14 @@ def test_explicit_als_with_biases(ratings_data: Path, tmp_path: Path) -> None:
     objective = Explicit(32, held_out.mean, Penalty(0.15, "by_count", 1.0, 1.0), 42, "train")
     fit = Alternation({"users": held_out.users, "items": held_out.items}, objective, "exact", 10)
     assert held_out.rmse(alternate_here(fit, tmp_path / "model").factors) <= 0.885
+
+
+@pytest.mark.parametrize(("method", "within"), [("als", 0.0003), ("sgd", 0.01)])
+def test_baselines(method: str, within: float, ratings_data: Path, tmp_path: Path) -> None:
+    held_out = Holdout.load(ratings_data, tmp_path / "blocks")
+    settings = BaselineSettings.model_validate({"method": method})
+    found = fit_baselines(held_out.rated, baseline_method(settings), tmp_path / "model")
+    assert held_out.rmse(found) == pytest.approx(0.8992, abs=within)
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemCosineSettings
-from toplists.config.model_ratings import BayesianMfSettings
+from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.section import Section
 
 ModelName = Literal[
@@ -16,6 +16,9 @@ ModelName = Literal[
     "bayesian_mf",
     "item_cosine",
     "popularity",
+    "normal",
+    "constant",
+    "baseline",
 ]
 
 
@@ -25,3 +28,5 @@ class ModelSettings(Section):
     als: AlsSettings = AlsSettings()
     bayesian_mf: BayesianMfSettings = BayesianMfSettings()
     item_cosine: ItemCosineSettings = ItemCosineSettings()
+    constant: ConstantSettings = ConstantSettings()
+    baseline: BaselineSettings = BaselineSettings()

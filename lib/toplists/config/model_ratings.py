@@ -2,11 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from toplists.config.section import Section
+
+
+class ConstantSettings(Section):
+    value: float | None = Field(
+        None,
+        gt=-1e30,
+        lt=1e30,
+        description="What is predicted of everything; `null` = the mean of the values.",
+    )
+
+
+class BaselineSettings(Section):
+    """Of baselines wherever they are used: by themselves, as levels of neighbours, in similarities."""
+
+    method: Literal["als", "sgd"] = Field(
+        "als", description="Biases by alternating shrunk means, or by stochastic gradient descent."
+    )
+    epochs: int | None = Field(
+        None, ge=1, le=10_000, description="Passes over the values; `null` = 10 of als, 20 of sgd."
+    )
+    user_penalty: float = Field(
+        15.0, ge=0.0, description="als: added to a user's number of values; shrinks biases."
+    )
+    item_penalty: float = Field(
+        10.0, ge=0.0, description="als: added to an item's number of values."
+    )
+    regularization: float = Field(
+        0.02, ge=0.0, description="sgd: penalty on the square of a bias, for each of its values."
+    )
+    learning_rate: float = Field(
+        0.005, gt=0.0, le=1.0, description="sgd: share of the gradient that a step goes."
+    )
+
+    @model_validator(mode="after")
+    def _a_method_has_settings_of_its_own(self) -> Self:
+        for name in _NOT_OF[self.method]:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"method {self.method} has no {name}: leave it out")
+        return self
+
+
+_NOT_OF = {
+    "als": ("regularization", "learning_rate"),
+    "sgd": ("user_penalty", "item_penalty"),
+}
 
 
 class BayesianMfSettings(Section):

@@ -9,7 +9,6 @@ from toplists.config.model import ModelSettings
 from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine.gibbs import Chain, sample
 from toplists.engine.shapes import Factors
-from toplists.errors import InputRefusedError
 from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Space
@@ -35,17 +34,11 @@ class BayesianMf:
         Raises:
             InputRefusedError: no interaction of the part has a value.
         """
-        mean = data.mean_value()
-        if mean is None:
-            raise InputRefusedError(
-                "bayesian_mf learns from values such as ratings, and no interaction that it may learn "
-                "from has one. Use model.name=als, which needs none."
-            )
         settings = self._settings
         chain = Chain(
             blocks={"users": data.users, "items": data.items},
             part=data.part,
-            mean=mean,
+            mean=data.rated_values(self.name).mean,
             rank=settings.rank,
             burn_in=settings.burn_in,
             rounds=settings.rounds,

@@ -14,9 +14,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from toplists.engine.alternation import Start
+from toplists.engine.baselines import Rated
 from toplists.engine.blocks import BlockRef, BlockSet, Part
 from toplists.engine.shapes import Factors, Shape
 from toplists.engine.tasks import run_tasks
+from toplists.errors import InputRefusedError
 
 _VALUE_UNIT = 2.0**-20
 
@@ -59,6 +61,20 @@ class TrainingData:
         """The pairs with a value that may be learnt from, whether liked or not."""
         rows = self.interactions.where(F.col("rating_weight") > 0)
         return rows.where(F.col("split") == "train") if self.part == "train" else rows
+
+    def rated_values(self, model: str) -> Rated:
+        """The values that may be learnt from, for the model of that name.
+
+        Raises:
+            InputRefusedError: there is none.
+        """
+        mean = self.mean_value()
+        if mean is None:
+            raise InputRefusedError(
+                f"{model} learns from values such as ratings, and no interaction that it may learn "
+                "from has one. Use a model that needs none, such as model.name=als or item_cosine."
+            )
+        return Rated(self.users, self.items, self.part, mean)
 
     def mean_value(self) -> float | None:
         """The mean of the values that may be learnt from; `None` where there is none.

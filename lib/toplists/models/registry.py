@@ -7,9 +7,12 @@ from typing import get_args
 
 from toplists.config.model import ModelName, ModelSettings
 from toplists.models.als import ALS
+from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
+from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
 from toplists.models.item_cosine import ITEM_COSINE, ItemCosine
+from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
 from toplists.models.search import Space
@@ -25,6 +28,9 @@ MODELS: Mapping[str, Definition] = {
         WINDOW,
         TRENDING,
         SEGMENT,
+        NORMAL,
+        CONSTANT,
+        BASELINE,
     )
 }
 """All of them, in the order in which they are listed."""

@@ -14,15 +14,11 @@ from toplists.engine.kernels.candidates import (
     Masks,
     Selection,
     as_masks,
-    frozen_sets,
-    is_open,
-    mark,
     no_marks,
-    no_sets,
 )
 from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
-from toplists.engine.kernels.topk import empty_heaps, offer, precedes, sort_heaps
+from toplists.engine.kernels.scored import Found, Scored, choose, no_scores, nothing_found
 
 
 class Sparse(NamedTuple):
@@ -38,14 +34,6 @@ class Sparse(NamedTuple):
     def frozen(self) -> Sparse:
         """The same, read-only."""
         return Sparse(frozen(self.indptr), frozen(self.columns), frozen(self.values))
-
-
-class _Scratch(NamedTuple):
-    """Of all items: float64 `sums`, the int64 user who has `touched` it last, int32 `order` of touching."""
-
-    sums: npt.NDArray[np.float64]
-    touched: npt.NDArray[np.int64]
-    order: npt.NDArray[np.int32]
 
 
 def select_by_weights(
@@ -69,32 +57,17 @@ def select_by_weights(
         k: Length of the lists, at least 1.
         targets: Items of each user whose score and rank are asked for.
     """
-    users, n_items = len(history.indptr) - 1, len(usable)
-    sets = frozen_sets(targets or no_sets(users))
-    ranks = np.zeros(len(sets.items), dtype=np.int64)
-    scores = np.full(len(sets.items), np.nan)
-    scored = np.zeros(users, dtype=np.int64)
-    scratch = _Scratch(
-        np.zeros(n_items),
-        np.full(n_items, -1, dtype=np.int64),
-        np.empty(n_items, dtype=np.int32),
-    )
-    heaps = empty_heaps(users, k)
+    n_items, found = len(usable), nothing_found(len(history.indptr) - 1, k, targets)
     _sum_rows(
         history.frozen(),
         weights.frozen(),
         frozen(usable),
         as_masks(candidates),
         no_marks(n_items),
-        scratch,
-        *heaps,
-        sets,
-        ranks,
-        scores,
-        scored,
+        no_scores(n_items),
+        found,
     )
-    sort_heaps(*heaps)
-    return Selection(*heaps, ranks, scores, scored)
+    return found.selection()
 
 
 @compiled
@@ -104,52 +77,30 @@ def _sum_rows(
     usable: npt.NDArray[np.bool_],
     masks: Masks,
     marks: Marks,
-    scratch: _Scratch,
-    items: npt.NDArray[np.int32],
-    scores: npt.NDArray[np.float64],
-    targets: ItemSets,
-    target_ranks: npt.NDArray[np.int64],
-    target_scores: npt.NDArray[np.float64],
-    scored: npt.NDArray[np.int64],
+    sums: Scored,
+    found: Found,
 ) -> None:
-    for user in range(len(items)):
-        count = _add_up(history, weights, scratch, user)
-        mark(masks, user, marks)
-        left = 0
-        for place in range(count):
-            item = scratch.order[place]
-            score = scratch.sums[item]
-            nothing = score == 0.0 or not np.isfinite(score)
-            if usable[item] and not nothing and is_open(masks, user, item, marks):
-                offer(items, scores, user, item, score)
-                scratch.order[left] = item
-                left += 1
-            else:
-                scratch.touched[item] = -1
-        scored[user] = left
-        for entry in range(targets.indptr[user], targets.indptr[user + 1]):
-            target = targets.items[entry]
-            if scratch.touched[target] == user:
-                own = scratch.sums[target]
-                target_scores[entry] = own
-                target_ranks[entry] = 1
-                for place in range(left):
-                    item = scratch.order[place]
-                    target_ranks[entry] += precedes(scratch.sums[item], item, own, target)
+    for user in range(len(found.items)):
+        count = _add_up(history, weights, sums, user)
+        choose(sums, count, user, usable, masks, marks, found)
 
 
 @compiled
-def _add_up(history: Sparse, weights: Sparse, scratch: _Scratch, user: int) -> int:
-    """Sum up for one user; how many items are touched."""
+def _add_up(history: Sparse, weights: Sparse, sums: Scored, user: int) -> int:
+    """Sum up for one user; how many items are touched. A sum of 0 becomes NaN."""
     count = 0
     for liked in range(history.indptr[user], history.indptr[user + 1]):
         row, value = history.columns[liked], float(history.values[liked])
         for entry in range(weights.indptr[row], weights.indptr[row + 1]):
             item = weights.columns[entry]
-            if scratch.touched[item] != user:
-                scratch.touched[item] = user
-                scratch.sums[item] = 0.0
-                scratch.order[count] = item
+            if sums.touched[item] != user:
+                sums.touched[item] = user
+                sums.scores[item] = 0.0
+                sums.order[count] = item
                 count += 1
-            scratch.sums[item] += value * float(weights.values[entry])
+            sums.scores[item] += value * float(weights.values[entry])
+    for place in range(count):
+        item = sums.order[place]
+        if sums.scores[item] == 0.0:
+            sums.scores[item] = np.nan
     return count
