@@ -1,10 +1,129 @@
-"""Settings of models of neighbours that rank."""
+"""Settings of similarity, and of the models by neighbours."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from toplists.config.section import Section
+
+LikingMeasure = Literal[
+    "cosine",
+    "asymmetric_cosine",
+    "jaccard",
+    "dice",
+    "tversky",
+    "lift",
+    "conditional_probability",
+    "log_likelihood_ratio",
+    "co_occurrence",
+]
+"""Measures of who likes what."""
+
+RatingMeasure = Literal[
+    "common_cosine",
+    "adjusted_cosine",
+    "pearson",
+    "profile_pearson",
+    "baseline_pearson",
+    "spearman",
+    "msd",
+]
+"""Measures of which values were given."""
+
+Weighting = Literal["none", "binary", "log", "inverse_frequency", "tf_idf", "bm25"]
+
+_WEIGHTED = ("cosine", "asymmetric_cosine")
+_MEASURE_OF = {
+    "asymmetry": "asymmetric_cosine",
+    "tversky_row": "tversky",
+    "tversky_neighbour": "tversky",
+}
+
+
+class SimilaritySettings(Section):
+    """What similarity is; see `toplists.engine.measures` for the formulas."""
+
+    measure: LikingMeasure | RatingMeasure = Field(
+        "cosine",
+        description=(
+            "What similarity is: by who likes both, or, from `common_cosine` on, by the values that both "
+            "were given."
+        ),
+    )
+    weighting: Weighting = Field(
+        "none", description="`cosine` and `asymmetric_cosine`: how much each liking counts."
+    )
+    bm25_k1: float = Field(
+        100.0, gt=0.0, description="`weighting` bm25: how late repetition stops to count."
+    )
+    bm25_b: float = Field(
+        0.8, ge=0.0, le=1.0, description="`weighting` bm25: how much a long row is marked down."
+    )
+    common_exponent: float = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description=(
+            "`cosine` and `asymmetric_cosine`: what is in common counts by its own number of entries to "
+            "the power of minus this."
+        ),
+    )
+    asymmetry: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="`asymmetric_cosine`: share of the given side in the denominator; 0.5 is cosine.",
+    )
+    tversky_row: float = Field(
+        0.5, ge=0.0, description="`tversky`: how much counts what only the given side has."
+    )
+    tversky_neighbour: float = Field(
+        0.5, ge=0.0, description="`tversky`: how much counts what only the other side has."
+    )
+    shrinkage: float = Field(
+        0.0,
+        ge=0.0,
+        description=(
+            "Against similarities from few: added to the denominator; measures of values, "
+            "log_likelihood_ratio and co_occurrence are multiplied by n / (n + shrinkage)."
+        ),
+    )
+    popularity_exponent: float = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description="Similarity is divided by the popularity of what is found to the power of this.",
+    )
+    min_common: int = Field(
+        1, ge=1, description="Without so many entries in common two are no neighbours."
+    )
+    threshold: float = Field(0.0, ge=0.0, description="Less similar ones are no neighbours.")
+    cap: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "Of whoever has more entries, so many count, chosen by a hash; bounds the time that few heavy "
+            "ones take. `null` = all."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _what_is_set_counts(self) -> Self:
+        for name in ("weighting", "common_exponent"):
+            if self._is_set(name) and self.measure not in _WEIGHTED:
+                raise ValueError(f"{name} is for measure {' or '.join(_WEIGHTED)}: leave it out")
+        for name in ("bm25_k1", "bm25_b"):
+            if self._is_set(name) and self.weighting != "bm25":
+                raise ValueError(f"{name} is for weighting bm25: leave it out")
+        for name, measure in _MEASURE_OF.items():
+            if self._is_set(name) and self.measure != measure:
+                raise ValueError(f"{name} is for measure {measure}: leave it out")
+        return self
+
+    def _is_set(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
 class ItemCosineSettings(Section):

@@ -23,7 +23,7 @@ from toplists.engine.kernels.least_squares import solve_exactly
 from toplists.engine.kernels.long_rows import sum_entries
 from toplists.engine.kernels.radix_sort import order_by
 from toplists.engine.kernels.ranking_walk import select_by_order
-from toplists.engine.kernels.similarity import cosine_neighbours
+from toplists.engine.kernels.similarity import RATIO, Formula, similar_rows
 from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
 
@@ -50,7 +50,9 @@ def _load_selections() -> None:
     select_by_factors(vector, VectorTiles([vector], usable, 1), candidates, 1)
     one = Sparse(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32))
     select_by_weights(one, one, usable, candidates, 1)
-    list(cosine_neighbours(one, 0, [(0, one)], np.ones(1), k=1, shrinkage=0.0))
+    formula = Formula(RATIO, np.ones(1), np.ones(1))
+    similar_rows(one, 0, [(0, one)], formula, "positive", k=1)
+    similar_rows(one, 0, [(0, one)], formula._replace(least=2.0), "any", k=1)
     select_by_order(np.zeros(1, np.int32), np.ones(1), 1, candidates, 1)
 
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from toplists.config.model_knn import ItemCosineSettings
-from toplists.engine.blocks import BlockRef, BlockSet, Part, all_flags
-from toplists.engine.exchange import write_parts
-from toplists.engine.kernels.similarity import cosine_neighbours
-from toplists.engine.kernels.weight_sums import Sparse
+from toplists.config.model_knn import ItemCosineSettings, SimilaritySettings
+from toplists.engine.comparison import Comparison
 from toplists.engine.shapes import ItemWeights
-from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Space
@@ -45,51 +37,21 @@ class ItemCosine:
 
     def fit(self, data: TrainingData) -> Fitted:
         """One task per block of items; no pair of items leaves it but the best."""
-        users, items, part = data.users, data.items, data.part
-        k, shrinkage = self._settings.neighbours, self._settings.shrinkage
-        only_recommendable = self._only_recommendable
-
-        def neighbours(ref: BlockRef) -> Arrays:
-            tiles = cosine_neighbours(
-                _liked(ref, part),
-                ref.first,
-                _by_user(users, part),
-                _norms(items, part),
-                all_flags(items.blocks) if only_recommendable else None,
-                k=k,
-                shrinkage=shrinkage,
-            )
-            found = [(positions, values) for _, positions, values in tiles]
-            positions, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-            listed = positions >= 0
-            return {
-                "indptr": np.concatenate(([0], np.cumsum(np.count_nonzero(listed, axis=1)))),
-                "neighbours": positions[listed],
-                "weights": values[listed].astype(np.float32),
-            }
-
-        return Fitted(
-            ItemWeights(write_parts(data.spark, items.blocks, neighbours, data.folder, "items"))
+        comparison = Comparison(
+            rows=data.items,
+            columns=data.users,
+            part=data.part,
+            lesson="liked",
+            settings=SimilaritySettings(shrinkage=self._settings.shrinkage),
+            users_are_rows=False,
         )
-
-
-@lru_cache(maxsize=2)
-def _by_user(users: BlockSet, part: Part) -> tuple[tuple[int, Sparse], ...]:
-    return tuple((ref.first, _liked(ref, part)) for ref in users.blocks)
-
-
-@lru_cache(maxsize=2)
-def _norms(items: BlockSet, part: Part) -> npt.NDArray[np.float64]:
-    squares = [
-        ref.open().trained(part, items.columns).astype(np.float64).power(2).sum(axis=1)
-        for ref in items.blocks
-    ]
-    norms: npt.NDArray[np.float64] = np.sqrt(np.concatenate(squares))
-    return norms
-
-
-def _liked(ref: BlockRef, part: Part) -> Sparse:
-    return Sparse(*ref.open().learnt("liked", part)[:3])
+        parts = comparison.write_neighbours(
+            data.spark,
+            self._settings.neighbours,
+            data.folder,
+            only_flagged=self._only_recommendable,
+        )
+        return Fitted(ItemWeights(parts))
 
 
 ITEM_COSINE = Definition(

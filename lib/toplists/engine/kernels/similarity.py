@@ -1,130 +1,249 @@
-"""Item-to-item cosine similarity as a row-wise sparse Gram product with fused selection."""
+"""The most similar rows of each row of a sparse matrix, whatever similarity is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
+from toplists.engine.kernels.gram import COUNTED, MOMENTS, PRODUCT, TILE_BYTES, Tile, gram_tiles
 from toplists.engine.kernels.topk import empty_heaps, offer, sort_heaps
 from toplists.engine.kernels.weight_sums import Sparse
 
-# Of every pair that a tile may hold: its sum, and its place among those that are not 0.
-_BYTES_PER_PAIR = 12
-_TILE_BYTES = 1 << 20
-"""About half of a core's second-level cache: rows that fall out of it are summed half as fast."""
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Content: TypeAlias = Literal["ones", "positive", "any"]
+"""What the values of a matrix are: all 1, all above 0, or any numbers."""
+
+RATIO, OVERLAP, LIKELIHOOD, COSINE, PEARSON, DISTANCE = range(6)
+"""Forms of similarity; see `Formula`."""
+
+_TOTALS_ONLY = (RATIO, OVERLAP, LIKELIHOOD)
+_NO_SCALE, _BY_NEIGHBOUR, _BY_ROW = range(3)
+
+# A variance below this share of the mean square is what rounding leaves of equal values.
+_ROUNDING = 1e-12
 
 
-class _Tile(NamedTuple):
-    """Some rows of the product: float64[rows, n_items] `sums`, 0 where there is nothing.
+class Formula(NamedTuple):
+    """What the similarity of row i to row j is made of.
 
-    The first int64[rows] `counts` of int32[rows, n_items] `touched` say where there is something;
-    int64[rows] `ahead` are the entries that come next.
+    With n common columns, and sums over them, it is by `form`
+
+    - `RATIO`: Σxy / (own_i other_j + added),
+    - `OVERLAP`: n / (own_i + other_j + overlap n + added), of values that are 1,
+    - `LIKELIHOOD`: the log-likelihood ratio of n among own_i and other_j out of `added` (Dunning,
+      "Accurate methods for the statistics of surprise and coincidence", 1993), negative where n is less
+      than by chance,
+    - `COSINE`: Σxy / sqrt(Σx² Σy²),
+    - `PEARSON`: the correlation of x and y,
+    - `DISTANCE`: 1 / (Σ(x - y)²/n + 1),
+
+    times `(n - free) / (n - free + damping)`, times scale_j or, if `scaled` says so, scale_i.
+    It exists only where `least` columns are common, and where the formula does not divide by 0. What is
+    below `lowest` by its absolute value is no neighbour, nor is what is not above 0, unless `signed`.
     """
 
-    sums: npt.NDArray[np.float64]
-    touched: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.int64]
-    ahead: npt.NDArray[np.int64]
+    form: int
+    own: Doubles
+    other: Doubles
+    added: float = 0.0
+    overlap: float = 0.0
+    damping: float = 0.0
+    free: float = 0.0
+    scale: Doubles = np.empty(0)
+    scaled: int = _NO_SCALE
+    least: float = 1.0
+    lowest: float = 0.0
+    signed: bool = False
 
-    def of(self, rows: int) -> _Tile:
-        """Its first rows."""
-        return _Tile(self.sums[:rows], self.touched[:rows], self.counts[:rows], self.ahead[:rows])
+    def scaled_by(self, scale: Doubles, *, row: bool) -> Formula:
+        """The same times a number of the neighbour, or of the row."""
+        return self._replace(scale=scale, scaled=_BY_ROW if row else _BY_NEIGHBOUR)
+
+    def width(self, content: Content) -> int:
+        """How many sums of a pair it takes."""
+        if self.form not in _TOTALS_ONLY:
+            return MOMENTS
+        is_enough = content == "ones" or (content == "positive" and not self.is_counted)
+        return PRODUCT if is_enough else COUNTED
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but sum, row and neighbour count."""
+        return self.form == RATIO and self.scaled == _NO_SCALE and not self.is_counted
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the number of common columns decides anything by itself."""
+        return self.least > 1.0 or self.damping > 0.0
 
 
-def cosine_neighbours(
-    items: Sparse,
+def similar_rows(
+    rows: Sparse,
     first: int,
-    users: Sequence[tuple[int, Sparse]],
-    norms: npt.NDArray[np.float64],
+    columns: Sequence[tuple[int, Sparse]],
+    formula: Formula,
+    content: Content,
     candidates: npt.NDArray[np.bool_] | None = None,
     *,
-    k: int,
-    shrinkage: float,
-    tile_bytes: int = _TILE_BYTES,
-) -> Iterator[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.float64]]]:
-    """The k most similar items of each of a block of items, over all raters.
+    k: int | None,
+    tile_bytes: int = TILE_BYTES,
+) -> Sparse:
+    """The k most similar others of each of a block of rows; items by users as well as users by items.
 
-    `sim(i, j) = Σ_u x_ui x_uj / (|x_i| |x_j| + shrinkage)`; an item is no neighbour of itself, and
-    items without a common rater are no neighbours. Pairs are never materialised: the product is
-    formed for a few rows at a time and reduced to its best before the next ones. It is summed in double
-    precision in order of the users, so that it does not depend on how either side is cut; similarities
-    are compared as the single precision that they are stored in, where equal ones are equal.
+    A row is no neighbour of itself, and rows without a common column are no neighbours. Similarities are
+    compared as the single precision that they are stored in, where equal ones are equal: the order is
+    by (similarity descending, position ascending). Neither depends on how the matrix is cut.
 
     Args:
-        items: The block's items by user; what is stored is above 0, and columns ascend.
-        first: Position of the block's first item.
-        users: The whole matrix by user, as `(position of the first user, rows by item)`, in order.
-        norms: float64[n_items], Euclidean norm of every item.
-        candidates: bool[n_items], which items may be neighbours; `None` = all.
-        k: Neighbours per item.
-        shrinkage: Added to the denominator; pulls similarities from few raters down.
+        rows: The block's rows; columns ascend.
+        first: Position of the block's first row.
+        columns: The whole matrix by column, as `(position of the first column, columns by row)`, in order.
+        formula: What similarity is; its arrays are of all rows of the matrix.
+        content: What the values of the matrix are.
+        candidates: bool[rows of the matrix], which may be neighbours; `None` = all.
+        k: Neighbours per row; `None` = all there are.
         tile_bytes: Memory for the rows of the product that are held at a time, of which there is one at least.
 
-    Yields:
-        `(first row of the tile, neighbours int32[tile, k], similarities float64[tile, k])`, -1 and
-        NaN where an item has fewer neighbours.
+    Returns:
+        Each row's neighbours, best first, with their similarities.
     """
-    n_items, n_rows = len(norms), len(items.indptr) - 1
-    chosen = np.ones(n_items, dtype=np.bool_) if candidates is None else candidates
-    height = min(n_rows, max(1, tile_bytes // max(1, _BYTES_PER_PAIR * n_items)))
-    whole = _Tile(
-        np.zeros((height, n_items)),
-        np.empty((height, n_items), dtype=np.int32),
-        np.zeros(height, dtype=np.int64),
-        np.empty(height, dtype=np.int64),
+    n_rows = len(formula.own)
+    chosen = frozen(np.ones(n_rows, np.bool_) if candidates is None else candidates)
+    width = formula.width(content)
+    plain = formula.is_plain and width == PRODUCT
+    smallest = 0.0 if formula.signed else float(np.finfo(np.float32).smallest_subnormal)
+    formula = formula._replace(
+        own=frozen(formula.own),
+        other=frozen(formula.other),
+        scale=frozen(formula.scale),
+        lowest=max(formula.lowest, smallest),
     )
-    rows, by_user = items.frozen(), [(start, block.frozen()) for start, block in users]
-    for start in range(0, n_rows, max(1, height)):
-        tile = whole.of(n_rows - start)
-        tile.counts[:] = 0
-        tile.ahead[:] = rows.indptr[start : start + len(tile.ahead)]
-        for first_user, block in by_user:
-            _add(rows, start, block, first_user, tile)
-        heaps = empty_heaps(len(tile.counts), k)
-        _choose(tile, first + start, frozen(norms), frozen(chosen), shrinkage, *heaps)
+    lengths, neighbours, values = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], []
+    for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
+        most = max(1, int(tile.counts.max()))
+        heaps = empty_heaps(len(tile.counts), most if k is None else min(k, most))
+        if plain:
+            sums = tile.sums.reshape(-1, n_rows)
+            _choose_plain(sums, tile.touched, tile.counts, first + start, formula, chosen, *heaps)
+        else:
+            _choose(tile, first + start, formula, chosen, *heaps)
         sort_heaps(*heaps)
-        yield first + start, *heaps
+        listed = heaps[0] >= 0
+        lengths.append(np.count_nonzero(listed, axis=1))
+        neighbours.append(heaps[0][listed])
+        values.append(heaps[1][listed].astype(np.float32))
+    return Sparse(
+        np.cumsum(np.concatenate(lengths)),
+        np.concatenate(neighbours),
+        np.concatenate(values or [np.empty(0, np.float32)]),
+    )
 
 
 @compiled
-def _add(rows: Sparse, start: int, users: Sparse, first: int, tile: _Tile) -> None:
-    """Add the products of the rows from `start` on with a block of users."""
-    end = first + len(users.indptr) - 1
-    for row in range(len(tile.counts)):
-        entry, count = tile.ahead[row], tile.counts[row]
-        while entry < rows.indptr[start + row + 1] and rows.columns[entry] < end:
-            user, weight = rows.columns[entry] - first, float(rows.values[entry])
-            for other in range(users.indptr[user], users.indptr[user + 1]):
-                item = users.columns[other]
-                if tile.sums[row, item] == 0.0:
-                    tile.touched[row, count] = item
-                    count += 1
-                tile.sums[row, item] += weight * float(users.values[other])
-            entry += 1
-        tile.ahead[row], tile.counts[row] = entry, count
+def _choose_plain(
+    sums: Doubles,
+    touched: npt.NDArray[np.int32],
+    counts: npt.NDArray[np.int64],
+    first: int,
+    formula: Formula,
+    candidates: npt.NDArray[np.bool_],
+    items: npt.NDArray[np.int32],
+    scores: Doubles,
+) -> None:
+    """Offer the similarities of a tile to its heaps, and empty it, where only the product counts."""
+    own, other, added, lowest = formula.own, formula.other, formula.added, formula.lowest
+    for row in range(len(counts)):
+        itself = first + row
+        for place in range(counts[row]):
+            item = touched[row, place]
+            if item != itself and candidates[item]:
+                similarity = sums[row, item] / (own[itself] * other[item] + added)
+                if similarity >= lowest:
+                    offer(items, scores, row, item, float(np.float32(similarity)))
+            sums[row, item] = 0.0
 
 
 @compiled
 def _choose(
-    tile: _Tile,
+    tile: Tile,
     first: int,
-    norms: npt.NDArray[np.float64],
+    formula: Formula,
     candidates: npt.NDArray[np.bool_],
-    shrinkage: float,
     items: npt.NDArray[np.int32],
-    scores: npt.NDArray[np.float64],
+    scores: Doubles,
 ) -> None:
-    """Offer the similarities of a tile to its heaps, and empty it."""
+    """The same for any formula."""
+    width = tile.sums.shape[2]
     for row in range(len(tile.counts)):
-        own = first + row
+        itself = first + row
         for place in range(tile.counts[row]):
             item = tile.touched[row, place]
-            if item != own and candidates[item]:
-                similarity = tile.sums[row, item] / (norms[own] * norms[item] + shrinkage)
-                offer(items, scores, row, item, float(np.float32(similarity)))
-            tile.sums[row, item] = 0.0
+            sums = tile.sums[row, item]
+            common = sums[0]
+            if item != itself and candidates[item] and common >= formula.least:
+                similarity = _similarity(formula, sums, width, itself, item)
+                similarity *= _confidence(formula, common)
+                if formula.scaled != _NO_SCALE:
+                    similarity *= formula.scale[itself if formula.scaled == _BY_ROW else item]
+                similarity = float(np.float32(similarity))
+                large = abs(similarity) >= formula.lowest and np.isfinite(similarity)
+                if large and (formula.signed or similarity > 0.0):
+                    offer(items, scores, row, item, similarity)
+            sums[:] = 0.0
+
+
+@compiled
+def _confidence(formula: Formula, common: float) -> float:
+    counted = common - formula.free
+    return counted / (counted + formula.damping) if formula.damping > 0.0 else 1.0
+
+
+@compiled
+def _similarity(formula: Formula, sums: Doubles, width: int, row: int, other: int) -> float:
+    """By the form; NaN where it divides by 0."""
+    common, product = sums[0], sums[0] if width == PRODUCT else sums[1]
+    own, others = formula.own[row], formula.other[other]
+    if formula.form == RATIO:
+        return _divide(product, own * others + formula.added)
+    if formula.form == OVERLAP:
+        return _divide(product, own + others + formula.overlap * product + formula.added)
+    if formula.form == LIKELIHOOD:
+        return _likelihood_ratio(product, own, others, formula.added)
+    x, y, xx, yy = sums[2], sums[3], sums[4], sums[5]
+    if formula.form == COSINE:
+        return _divide(product, math.sqrt(xx * yy))
+    if formula.form == PEARSON:
+        x_spread, y_spread = common * xx - x * x, common * yy - y * y
+        if x_spread <= _ROUNDING * common * xx or y_spread <= _ROUNDING * common * yy:
+            return np.nan
+        return float((common * product - x * y) / math.sqrt(x_spread * y_spread))
+    return float(1.0 / (max(0.0, xx + yy - 2.0 * product) / common + 1.0))
+
+
+@compiled
+def _divide(number: float, by: float) -> float:
+    return number / by if by > 0.0 else np.nan
+
+
+@compiled
+def _likelihood_ratio(common: float, own: float, other: float, total: float) -> float:
+    """Twice the difference of the log-likelihoods of 'together as often as not' and of independence."""
+    ratio = 2.0 * (
+        _information(common, own, other, total)
+        + _information(own - common, own, total - other, total)
+        + _information(other - common, total - own, other, total)
+        + _information(total - own - other + common, total - own, total - other, total)
+    )
+    return ratio if common * total >= own * other else -ratio
+
+
+@compiled
+def _information(cell: float, row: float, column: float, total: float) -> float:
+    """What a cell of the table of counts adds."""
+    return cell * math.log(cell * total / (row * column)) if cell > 0.0 else 0.0

@@ -1,0 +1,74 @@
+"""How alike the rows of a snapshot's blocks are, one task per block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from toplists.config.model_knn import SimilaritySettings
+from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, all_flags
+from toplists.engine.exchange import write_parts
+from toplists.engine.kernels.weight_sums import Sparse
+from toplists.engine.measures import Similarities, Source, prepare
+from toplists.engine.storage import Arrays
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which rows are compared by what, and how; a worker opens it once for all its tasks.
+
+    `rows` and `columns` are the two sides of one snapshot. `lesson` says whether the values that are
+    compared are weights of what was liked, or ratings. For `source` and `signed` see `measures.prepare`.
+    """
+
+    rows: BlockSet
+    columns: BlockSet
+    part: Part
+    lesson: Lesson
+    settings: SimilaritySettings
+    users_are_rows: bool
+    source: Source = "row"
+    signed: bool = False
+
+    def neighbours(self, ref: BlockRef, k: int | None, *, only_flagged: bool = False) -> Sparse:
+        """The k nearest other rows of each row of a block, best first; `None` = all there are.
+
+        With `only_flagged` neighbours are sought among the rows whose flag is set.
+        """
+        candidates = all_flags(self.rows.blocks) if only_flagged else None
+        return _opened(self).of(_learnt(ref, self), ref.first, candidates, k=k)
+
+    def write_neighbours(
+        self, spark: SparkSession, k: int | None, folder: Path, *, only_flagged: bool = False
+    ) -> tuple[str, ...]:
+        """Find the neighbours of all rows, and write them as parts of `ItemWeights`, one per block."""
+
+        def find(ref: BlockRef) -> Arrays:
+            found = self.neighbours(ref, k, only_flagged=only_flagged)
+            return {
+                "indptr": found.indptr,
+                "neighbours": found.columns,
+                "weights": found.values,
+            }
+
+        side = "users" if self.users_are_rows else "items"
+        return write_parts(spark, self.rows.blocks, find, folder, side)
+
+
+@lru_cache(maxsize=2)
+def _opened(comparison: Comparison) -> Similarities:
+    return prepare(
+        comparison.settings,
+        [(ref.first, _learnt(ref, comparison)) for ref in comparison.columns.blocks],
+        comparison.rows.rows,
+        source=comparison.source,
+        users_are_rows=comparison.users_are_rows,
+        signed=comparison.signed,
+    )
+
+
+def _learnt(ref: BlockRef, comparison: Comparison) -> Sparse:
+    return Sparse(*ref.open().learnt(comparison.lesson, comparison.part)[:3])
