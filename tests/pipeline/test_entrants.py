@@ -41,7 +41,7 @@ def test_a_model_of_values_is_told_from_others() -> None:
     ("text", "message"),
     [
         ("alss", "There is no model 'alss'. Did you mean als?"),
-        ("deepfm", "There is no model 'deepfm'. Models: als, bayesian_mf, item_cosine, popularity"),
+        ("deepfm", "There is no model 'deepfm'. Models: als, bayesian_mf, item_cosine"),
         ("als,als", "--models names als twice: leave one out."),
         ("als,als[rank=32]", "--models names als[rank=32] twice"),  # it is the default
         ("als[rank=0]", "als[rank=0]: model.als.rank: Input should be greater than or equal to 1."),

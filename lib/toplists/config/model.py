@@ -8,6 +8,7 @@ from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemCosineSettings
+from toplists.config.model_linear import LocalRidgeSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.section import Section
 
@@ -15,6 +16,7 @@ ModelName = Literal[
     "als",
     "bayesian_mf",
     "item_cosine",
+    "local_ridge",
     "popularity",
     "normal",
     "constant",
@@ -30,3 +32,4 @@ class ModelSettings(Section):
     item_cosine: ItemCosineSettings = ItemCosineSettings()
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()
+    local_ridge: LocalRidgeSettings = LocalRidgeSettings()

@@ -12,6 +12,7 @@ from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
 from toplists.models.item_cosine import ITEM_COSINE, ItemCosine
+from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
@@ -24,6 +25,7 @@ MODELS: Mapping[str, Definition] = {
         ALS,
         BAYESIAN_MF,
         ITEM_COSINE,
+        LOCAL_RIDGE,
         POPULARITY,
         WINDOW,
         TRENDING,

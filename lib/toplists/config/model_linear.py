@@ -1,0 +1,31 @@
+"""Settings of linear models of items by items."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from toplists.config.section import Section
+
+
+class LocalRidgeSettings(Section):
+    neighbours: int = Field(
+        150, ge=1, le=2_000, description="Most similar items that each item is fitted to."
+    )
+    regularization: float = Field(10.0, gt=0.0, description="Penalty on the weights.")
+    dropout: float = Field(
+        0.5,
+        ge=0.0,
+        description="Penalty on a weight for each liking of its item, besides.",
+    )
+    user_exponent: float = Field(
+        0.5,
+        ge=0.0,
+        le=2.0,
+        description="Of n likings of a user each counts 1/n to this power.",
+    )
+    popularity_exponent: float = Field(
+        0.0,
+        ge=-1.0,
+        le=1.0,
+        description="Scores are multiplied by the number of the item's likings to this power.",
+    )

@@ -1,0 +1,99 @@
+"""Item weights that are fitted item by item, each to its most similar items only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.sql import SparkSession
+
+from toplists.config.model_knn import SimilaritySettings
+from toplists.engine.blocks import BlockRef, BlockSet, Part
+from toplists.engine.comparison import Comparison
+from toplists.engine.exchange import write_parts
+from toplists.engine.kernels.candidates import ItemSets
+from toplists.engine.kernels.gram_rows import Doubles, Positions
+from toplists.engine.kernels.local_systems import local_systems
+from toplists.engine.likings import open_likings
+from toplists.engine.shapes import ItemWeights
+from toplists.engine.storage import Arrays
+
+_SYSTEM_BYTES = 256 << 20
+"""For the systems that a task holds at a time; with half of it the Gram matrix is formed twice as often."""
+
+
+@dataclass(frozen=True)
+class LocalFit:
+    """What is fitted: each item's likings by those of its `neighbours` most similar items.
+
+    Of a user with n likings each counts `n ** -damping`, in the similarity and in the fit. `solve`, which is
+    picklable, makes weights float64[n] of the neighbours' Gram matrix float64[n, n], which it may
+    overwrite, and their column of the item float64[n]. An item's weights are multiplied by the number of
+    its likings to the power of `lift`.
+    """
+
+    users: BlockSet
+    items: BlockSet
+    part: Part
+    neighbours: int
+    damping: float
+    solve: Callable[[Doubles, Doubles], Doubles]
+    lift: float = 0.0
+
+    @property
+    def comparison(self) -> Comparison:
+        """How alike items are: the cosine of the weighted Gram matrix."""
+        settings = SimilaritySettings(common_exponent=self.damping)
+        return Comparison(
+            self.items, self.users, self.part, "liked", settings, users_are_rows=False
+        )
+
+
+def fit_locally(spark: SparkSession, fit: LocalFit, folder: Path) -> ItemWeights:
+    """Fit every item, one task per block; the parts go to `folder`, which every executor sees."""
+    return ItemWeights(
+        write_parts(spark, fit.items.blocks, lambda ref: fit_block(fit, ref), folder, "items")
+    )
+
+
+def fit_block(fit: LocalFit, ref: BlockRef) -> Arrays:
+    """The weights of a block's items, as arrays of its part."""
+    likings = open_likings(fit.users, fit.items, fit.part, fit.damping)
+    lengths = np.diff(likings.items[ref.index][1].indptr)
+    lifts = np.maximum(lengths, 1).astype(np.float64) ** fit.lift
+
+    def fitted() -> Iterator[tuple[int, Positions, Doubles]]:
+        nearest = fit.comparison.neighbours(ref, fit.neighbours)
+        sets = ItemSets(nearest.indptr, nearest.columns)
+        for row, members, gram, pull in local_systems(likings, ref.first, sets, _SYSTEM_BYTES):
+            yield row, members, lifts[row] * fit.solve(gram, pull)
+
+    return weights_by_item(fitted(), ref.rows)
+
+
+def weights_by_item(
+    fitted: Iterator[tuple[int, Positions, npt.NDArray[np.floating]]], rows: int
+) -> Arrays:
+    """Weights as arrays of a part of `ItemWeights`.
+
+    Args:
+        fitted: Rows of the part, ascending, with positions of items and a weight of each; what is 0 is left out.
+        rows: Number of rows of the part.
+    """
+    lengths = np.zeros(rows, dtype=np.int64)
+    neighbours, weights = [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+    for row, items, values in fitted:
+        stored = values.astype(np.float32)
+        best_first = np.lexsort((items, -stored))
+        kept = best_first[stored[best_first] != 0]
+        lengths[row] = len(kept)
+        neighbours.append(items[kept])
+        weights.append(stored[kept])
+    return {
+        "indptr": np.concatenate(([0], np.cumsum(lengths))),
+        "neighbours": np.concatenate(neighbours),
+        "weights": np.concatenate(weights),
+    }

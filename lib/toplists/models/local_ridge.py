@@ -1,0 +1,72 @@
+"""Ridge regression of each item on its most similar items: EASE, locally."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from toplists.config.model_linear import LocalRidgeSettings
+from toplists.engine.kernels.ridge import solve_ridge
+from toplists.engine.local_fit import LocalFit, fit_locally
+from toplists.engine.shapes import ItemWeights
+from toplists.models.definition import Definition
+from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import Choices, LogRange, Range, Space
+
+
+class LocalRidge:
+    """What of an item's likings its most similar items foretell, by least squares with a penalty.
+
+    SLIM on chosen features (fsSLIM: Ning and Karypis 2011) with the penalty of EASE (Steck 2019): as good as
+    EASE, and no matrix of all pairs of items is ever held.
+    """
+
+    name = "local_ridge"
+
+    def __init__(self, settings: LocalRidgeSettings) -> None:
+        """Take the parameters from `settings`."""
+        self._settings = settings
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings."""
+        return self._settings.model_dump(mode="json")
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """One task per block of items; a small system for each item."""
+        settings = self._settings
+        solve = partial(solve_ridge, regularization=settings.regularization, drop=settings.dropout)
+        fit = LocalFit(
+            users=data.users,
+            items=data.items,
+            part=data.part,
+            neighbours=settings.neighbours,
+            damping=settings.user_exponent,
+            solve=solve,
+            lift=settings.popularity_exponent,
+        )
+        return Fitted(fit_locally(data.spark, fit, data.folder))
+
+
+LOCAL_RIDGE = Definition(
+    name="local_ridge",
+    summary="Ridge regression of each item on its most similar items: EASE for any number of items.",
+    shape=ItemWeights,
+    feedback="likings",
+    memory="all likings once, and 256 MiB of small systems",
+    time="neighbours^3 x items / 3, and some passes over the pairs of items that users like together",
+    reference=(
+        "Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011; Steck, "
+        "Embarrassingly shallow autoencoders for sparse data, WWW 2019"
+    ),
+    make=lambda given: LocalRidge(given.model.local_ridge),
+    space=lambda _: Space(
+        {
+            "neighbours": Choices((60, 100, 150, 200, 300)),
+            "regularization": LogRange(1.0, 100.0),
+            "dropout": Range(0.0, 1.0),
+        }
+    ),
+)
+"""See `LocalRidge`."""

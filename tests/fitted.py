@@ -1,0 +1,67 @@
+"""Likings to fit models to, and what came out, as dense matrices."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pytest
+from snapshots import write_blocks
+
+from toplists.engine.exchange import write_parts_here
+from toplists.engine.shapes import ItemWeights, item_weights
+from toplists.models.protocol import Fitted, Model, TrainingData
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def likings(users: int = 60, items: int = 24, seed: int = 5) -> np.ndarray:
+    """Whole numbers above 0 where liked (users x items): some groups of users, some popular items."""
+    rng = np.random.default_rng(seed)
+    tastes = rng.random((users, 2)) @ rng.random((2, items)) * rng.random(items)
+    liked = rng.random((users, items)) < 0.15 + 0.5 * tastes
+    return np.where(liked, rng.integers(1, 3, liked.shape), 0).astype(np.float64)
+
+
+def fit_here(
+    model: Model, liked: np.ndarray, folder: Path, monkeypatch: pytest.MonkeyPatch, **how: Any
+) -> Fitted:
+    """Fit a model that hands all its work to `write_parts`, in this process and without Spark.
+
+    Args:
+        model: The model.
+        liked: Likings, of users by items; 0 = none.
+        folder: Where files go.
+        monkeypatch: Of the test.
+        how: What `write_blocks` takes besides.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("toplists.") and hasattr(module, "write_parts"):
+            monkeypatch.setattr(module, "write_parts", lambda _, *work: write_parts_here(*work))
+    part = "train" if "holdout" in how else "all"
+    users, items = write_blocks(folder / "blocks", np.where(liked > 0, liked, np.nan), **how)
+    data = TrainingData(
+        spark=cast("SparkSession", None),
+        interactions=cast("DataFrame", None),
+        users=users,
+        items=items,
+        part=part,
+        size=int((liked > 0).sum()),
+        end=datetime(2024, 1, 1, tzinfo=UTC),
+        segments=cast("DataFrame", None),
+        segment_names=(),
+        seed=42,
+        folder=folder / "model",
+    )
+    return model.fit(data)
+
+
+def fitted_weights(model: Model, *where: Any, **how: Any) -> np.ndarray:
+    """The weights that `fit_here` ends in: float64[items (of the history), items (scored)]."""
+    shape = fit_here(model, *where, **how).shape
+    assert isinstance(shape, ItemWeights)
+    return item_weights(shape).toarray().astype(np.float64)
