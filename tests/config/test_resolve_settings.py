@@ -244,8 +244,7 @@ def test_a_value_that_breaks_a_rule_says_which(conf: Path, override: str, why: s
 def test_an_unknown_key_in_a_file_names_the_line(conf: Path) -> None:
     write_local(conf, "model:\n  als:\n    rank: 3\n    ranks: 4\n")
     assert message(conf) == (
-        "conf/local.yaml:4: there is no setting model.als.ranks; did you mean model.als.rank "
-        "or model.bayesian_mf.rank?"
+        "conf/local.yaml:4: there is no setting model.als.ranks; did you mean model.als.rank?"
     )
 
 

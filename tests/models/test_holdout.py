@@ -14,8 +14,10 @@ from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.alternation import Alternation, alternate_here
 from toplists.engine.baselines import fit_baselines
 from toplists.engine.gibbs import Chain, sample_here
+from toplists.engine.strata import Descent, descend_here
 from toplists.models.als import Explicit, Penalty
 from toplists.models.baseline import baseline_method
+from toplists.models.svd import RatingGradient
 
 
 def test_explicit_als_with_biases(ratings_data: Path, tmp_path: Path) -> None:
@@ -47,3 +49,21 @@ def test_bayesian_matrix_factorization(ratings_data: Path, tmp_path: Path) -> No
         seed=42,
     )
     assert held_out.rmse(sample_here(chain, tmp_path / "model")) <= 0.870
+
+
+@pytest.mark.parametrize(
+    ("gradient", "rank", "rate", "most"),
+    [(RatingGradient, 100, 0.005, 0.907)],
+)
+def test_stochastic_gradients(
+    ratings_data: Path,
+    tmp_path: Path,
+    gradient: type[RatingGradient],
+    rank: int,
+    rate: float,
+    most: float,
+) -> None:
+    held_out = Holdout.load(ratings_data, tmp_path / "blocks")
+    descended = gradient(rank, held_out.mean, rate, 0.02, 0.1, 42, "train")
+    fit = Descent({"users": held_out.users, "items": held_out.items}, descended, 20, 42)
+    assert held_out.rmse(descend_here(fit, tmp_path / "model").factors) <= most

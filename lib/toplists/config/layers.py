@@ -142,12 +142,14 @@ def _nearest_keys(key: str, known: Iterable[str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for candidate in known:
         by_name.setdefault(candidate.rpartition(".")[2], []).append(candidate)
-    name = key.rpartition(".")[2]
+    group, _, name = key.rpartition(".")
     if name in by_name:  # the right name in the wrong group, such as als.rank
         return by_name[name]
     similar = get_close_matches(key, [full for fulls in by_name.values() for full in fulls], n=1)
     for similar_name in get_close_matches(name, by_name, n=1):
-        similar += by_name[similar_name]
+        full = f"{group}.{similar_name}"
+        # Many models have a rank: the one in the same group is meant.
+        similar += [full] if full in by_name[similar_name] else by_name[similar_name]
     return list(dict.fromkeys(similar))
 
 

@@ -10,6 +10,7 @@ from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemCosineSettings
 from toplists.config.model_linear import LocalRidgeSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
+from toplists.config.model_sgd import SvdSettings
 from toplists.config.section import Section
 
 ModelName = Literal[
@@ -21,6 +22,7 @@ ModelName = Literal[
     "normal",
     "constant",
     "baseline",
+    "svd",
 ]
 
 
@@ -33,3 +35,4 @@ class ModelSettings(Section):
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()
+    svd: SvdSettings = SvdSettings()

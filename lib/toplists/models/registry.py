@@ -17,6 +17,7 @@ from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
 from toplists.models.search import Space
+from toplists.models.svd import SVD
 from toplists.models.trending import TRENDING
 
 MODELS: Mapping[str, Definition] = {
@@ -33,6 +34,7 @@ MODELS: Mapping[str, Definition] = {
         NORMAL,
         CONSTANT,
         BASELINE,
+        SVD,
     )
 }
 """All of them, in the order in which they are listed."""

@@ -1,0 +1,21 @@
+"""Settings of models that are fitted by stochastic gradients."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from toplists.config.section import Section
+
+_STARTS = "Standard deviation of the numbers in the first vectors."
+
+
+class SvdSettings(Section):
+    """Predicts values by biases and vectors; defaults are those of scikit-surprise."""
+
+    rank: int = Field(100, ge=1, le=1024, description="Number of latent factors.")
+    epochs: int = Field(20, ge=1, le=10_000, description="Passes over all values.")
+    learning_rate: float = Field(0.005, gt=0.0, le=1.0, description="How far a step goes.")
+    regularization: float = Field(
+        0.02, ge=0.0, le=10.0, description="Penalty on vectors and biases, for each value."
+    )
+    start_deviation: float = Field(0.1, gt=0.0, le=10.0, description=_STARTS)

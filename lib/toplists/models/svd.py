@@ -1,0 +1,132 @@
+"""Biased matrix factorization by stochastic gradients, known as Funk's SVD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from toplists.config.model_sgd import SvdSettings
+from toplists.engine.biases import Biases
+from toplists.engine.blocks import Lesson, Part, Side
+from toplists.engine.cells import Cell, Ended
+from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
+from toplists.engine.shapes import Factors
+from toplists.engine.strata import Descent, descend
+from toplists.models.definition import Definition
+from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import LogRange, Space
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RatingGradient:
+    """Value = mean + bias of the user + bias of the item + product of the vectors.
+
+    A state has a row's vector, and behind it the bias.
+    """
+
+    lesson: ClassVar[Lesson] = "rated"
+    rank: int
+    mean: float
+    learning_rate: float
+    regularization: float
+    start_deviation: float
+    seed: int
+    part: Part
+
+    def start(self, side: Side, ids: pa.StringArray) -> Floats:
+        """Normal draws by the hash of the external id, and no bias."""
+        return np.column_stack((self.draws(ids, side), np.zeros(len(ids), dtype=np.float32)))
+
+    def draws(self, ids: pa.StringArray, *names: str) -> Floats:
+        """First vectors: float32[rows, rank]."""
+        seed = derive_seed(self.seed, "start", *names)
+        draws = random_normals(hash_ids(ids.to_pylist()), self.rank, seed)
+        first: Floats = (self.start_deviation * draws).astype(np.float32)
+        return first
+
+    def descend(self, cell: Cell, users: Floats, items: Floats, seed: int) -> float:
+        """A step for every rating."""
+        # Here, in the task: numba takes a second to load, and the driver makes no steps.
+        from toplists.engine.kernels.rating_steps import Step, descend_ratings
+
+        step = Step(self.mean, self.learning_rate, self.regularization)
+        return descend_ratings(cell.rows, users, items, step, seed)
+
+    def vectors(self, side: Side, rows: Ended) -> Floats:
+        """The biases within the vectors."""
+        return Biases(self.rank, self.mean).store(rows.state[:, : self.rank + 1], side)
+
+
+class Svd:
+    """Values as mean, biases and a product of vectors, by steps after each rating."""
+
+    name = "svd"
+    gradient: ClassVar[type[RatingGradient]] = RatingGradient
+
+    def __init__(self, settings: SvdSettings, single_task_entries: int) -> None:
+        """Take the parameters from `settings`; a fit to at most so many entries is one task."""
+        self._settings, self._single_task_entries = settings, single_task_entries
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings, and that values are learnt."""
+        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """Fit on all values of the part.
+
+        Raises:
+            InputRefusedError: no interaction of the part has a value.
+            ConfigurationError: the learning rate is too high.
+        """
+        settings = self._settings
+        gradient = self.gradient(
+            settings.rank,
+            data.rated_values(self.name).mean,
+            settings.learning_rate,
+            settings.regularization,
+            settings.start_deviation,
+            data.seed,
+            data.part,
+        )
+        fit = Descent(
+            {"users": data.users, "items": data.items}, gradient, settings.epochs, data.seed
+        )
+        result = descend(data.spark, fit, data.folder, self._single_task_entries)
+        return Fitted(result.factors, {"losses": list(result.losses)})
+
+
+def svd_space(rank: int) -> Space:
+    """What of it can be tuned, up to such a rank."""
+    return Space(
+        {
+            "regularization": LogRange(0.01, 0.3),
+            "rank": LogRange(8, rank),
+            "epochs": LogRange(10, 100),
+            "learning_rate": LogRange(0.002, 0.02),
+        }
+    )
+
+
+SVD = Definition(
+    name="svd",
+    summary="Predicts values by biases and vectors, fitted by a step after each rating.",
+    shape=Factors,
+    feedback="values",
+    memory="4 bytes x rank x users and items of a cell of about 1 M interactions, and its interactions",
+    time="epochs x interactions x rank",
+    reference=(
+        "Funk, Netflix update: try this at home, 2006; in strata: Gemulla et al., Large-scale matrix "
+        "factorization with distributed stochastic gradient descent, KDD 2011"
+    ),
+    make=lambda given: Svd(given.model.svd, given.engine.single_task_entries),
+    space=lambda _: svd_space(200),
+)
+"""See `Svd`."""
