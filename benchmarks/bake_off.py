@@ -40,8 +40,8 @@ class World:
 def worlds(real: Path) -> list[World]:
     """The data sets that lie in a folder."""
     every = (
-        "als,als[rank=64; alpha=5],als[feedback=explicit],als[engine=mllib],bayesian_mf,item_cosine,"
-        "item_cosine[shrinkage=0],popularity"
+        "als,als[rank=64; alpha=5],als[feedback=explicit],als[engine=mllib],bayesian_mf,item_knn,"
+        "item_knn[shrinkage=0],popularity"
     )
     books = real / "goodbooks"
     return [

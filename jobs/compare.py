@@ -51,7 +51,7 @@ if __name__ == "__main__":
         "--models",
         required=True,
         metavar="M,M[KEY=VALUE],…",
-        help="als, bayesian_mf, item_cosine, popularity, window, trending or segment; settings of a model's "
+        help="als, bayesian_mf, item_knn, popularity, window, trending or segment; settings of a model's "
         "own in brackets, as in als[rank=64; alpha=5]",
     )
     add_protocol(parser)

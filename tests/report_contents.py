@@ -241,7 +241,7 @@ def large_run() -> RunContent:
 def made_up_comparison() -> Comparison:
     """Four models, one of which failed."""
     metrics = ("ndcg@10", "recall@10")
-    values = {"als": (0.0627, 0.0887), "item_cosine": (0.0601, 0.0912), "popularity": (0.03, 0.05)}
+    values = {"als": (0.0627, 0.0887), "item_knn": (0.0601, 0.0912), "popularity": (0.03, 0.05)}
     models = [
         ComparedModel(
             name,
@@ -263,7 +263,7 @@ def made_up_comparison() -> Comparison:
         confidence=0.95,
         metrics=metrics,
         models=[failed, *models],
-        findings=("als and item_cosine: no real difference (p = 0.31 after Holm)",),
+        findings=("als and item_knn: no real difference (p = 0.31 after Holm)",),
         sample_user="15",
     )
 

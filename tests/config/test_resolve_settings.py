@@ -187,7 +187,7 @@ def test_mllib_weighs_no_ratings(conf: Path, weighed: str) -> None:
     assert f"leave out prepare.{weighed.partition('=')[0]}" in text
 
 
-@pytest.mark.parametrize("fitted", ["model.name=item_cosine", "model.als.feedback=explicit"])
+@pytest.mark.parametrize("fitted", ["model.name=item_knn", "model.als.feedback=explicit"])
 def test_similar_items_by_factors_need_factors(conf: Path, fitted: str) -> None:
     assert resolve_settings(conf, "local", ["recommend.similar=factors"])
     assert "needs model.name als" in message(conf, "recommend.similar=factors", fitted)
@@ -260,7 +260,7 @@ def test_a_group_is_no_setting(conf: Path) -> None:
         "conf/local.yaml:1: model is a group of settings, not a setting"
     )
     write_local(conf, "")
-    assert "set one of model.item_cosine.neighbours, " in message(conf, "model.item_cosine={a: 1}")
+    assert "set one of model.item_knn.measure, " in message(conf, "model.item_knn={a: 1}")
 
 
 def test_a_setting_is_no_group(conf: Path) -> None:

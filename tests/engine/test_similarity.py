@@ -13,11 +13,12 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pydantic import ValidationError
 from scipy.stats import rankdata
 
 from toplists.config.model_knn import SimilaritySettings
 from toplists.engine.kernels.weight_sums import Sparse
-from toplists.engine.measures import Source, prepare
+from toplists.engine.measures import Similarities, Source, Walk, prepare, prepare_walk
 
 NOTHING = np.nan
 RATINGS = arrays(
@@ -59,13 +60,24 @@ def neighbours(
         users_are_rows=users_are_rows,
         signed=signed,
     )
+    return listed(ready, matrix, k, cuts, tile, candidates)
+
+
+def listed(
+    ready: Similarities,
+    matrix: np.ndarray,
+    k: int | None = None,
+    cuts: int = 1,
+    tile: int = 1,
+    candidates: np.ndarray | None = None,
+) -> dict[int, dict[int, float]]:
     found: dict[int, dict[int, float]] = {}
-    bounds = np.linspace(0, rows, cuts + 1).astype(int)
+    bounds = np.linspace(0, len(matrix), cuts + 1).astype(int)
     for first, end in itertools.pairwise(bounds):
         block = ready.of(by_row(matrix[first:end]), first, candidates, k=k, tile_bytes=tile)
         for row, (a, b) in enumerate(itertools.pairwise(block.indptr)):
             own = zip(block.columns[a:b].tolist(), block.values[a:b].tolist(), strict=True)
-            found[first + row] = dict(own)
+            found[int(first) + row] = dict(own)
     return found
 
 
@@ -250,7 +262,7 @@ def test_measures_that_are_not_symmetric_go_from_the_source(
         ),
         expected(matrix, of_source(lambda n, a, b: n / a / b**0.5)),
     )
-    tversky = {"measure": "tversky", "tversky_row": 0.25, "tversky_neighbour": 1.5}
+    tversky = {"measure": "tversky", "tversky_source": 0.25, "tversky_target": 1.5}
     agree(
         neighbours(matrix, source=source, **tversky),
         expected(matrix, of_source(lambda n, a, b: n / (n + 0.25 * (a - n) + 1.5 * (b - n)))),
@@ -358,6 +370,70 @@ def test_weightings_are_of_the_values_before_they_are_compared(
     settings, weigh = WEIGHTINGS[name]
     weighted = weigh(matrix.astype(float)).astype(np.float32)
     agree(neighbours(matrix, **settings), expected(weighted, whole_cosine))
+
+
+@given(RATINGS, st.sampled_from([0.5, 1.0, 1.7]), st.sampled_from([0.0, 0.6]))
+def test_walks_have_the_probability_of_both_steps(
+    matrix: np.ndarray, alpha: float, beta: float
+) -> None:
+    values = np.nan_to_num(matrix).astype(float)
+    lengths = np.maximum(values.sum(axis=1, keepdims=True), 1e-9)
+    to_columns = (values / lengths) ** alpha
+    to_rows = (values / np.maximum(values.sum(axis=0), 1e-9)) ** alpha
+    popularity = np.maximum((values > 0).sum(axis=1), 1) ** beta
+    arrives = to_columns @ to_rows.T / popularity  # from a row to another
+    columns = [(0, by_row(matrix.T))]
+    for source, wanted in (("neighbour", arrives.T), ("row", arrives)):
+        found = listed(prepare_walk(Walk(alpha, beta), columns, len(matrix), source=source), matrix)
+        for row, own in found.items():
+            assert own == pytest.approx(
+                {o: p for o, p in enumerate(wanted[row]) if p and o != row}, rel=1e-5
+            )
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"measure": "jaccard"},
+    *({"weighting": kind} for kind in ("binary", "log", "inverse_frequency", "tf_idf")),
+    {"weighting": "bm25"},
+    {"weighting": "bm25", "bm25_k1": 2.0},
+    {"weighting": "bm25", "bm25_b": 0.1},
+    {"common_exponent": 0.5},
+    {"measure": "asymmetric_cosine", "asymmetry": 0.3},
+    {"measure": "tversky"},
+    {"measure": "tversky", "tversky_source": 0.1},
+    {"measure": "tversky", "tversky_target": 0.1},
+    {"shrinkage": 3.0},
+    {"popularity_exponent": 0.3},
+    {"min_common": 4},
+    {"threshold": 0.3},
+    {"cap": 3},
+]
+
+
+def test_every_setting_changes_something() -> None:
+    random = np.random.default_rng(5)
+    dense = np.where(random.random((20, 15)) < 0.4, random.integers(1, 6, (20, 15)), np.nan)
+    matrix = dense.astype(np.float32)
+    results = [neighbours(matrix), *(neighbours(matrix, **change) for change in CHANGES)]
+    for one, other in itertools.combinations(results, 2):
+        assert one != other
+    changed = {name for change in CHANGES for name in change}
+    assert changed == SimilaritySettings.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weighting": "bm25", "measure": "jaccard"},
+        {"common_exponent": 0.5, "measure": "pearson"},
+        {"bm25_b": 0.5},
+        {"asymmetry": 0.2},
+        {"tversky_target": 1.0, "measure": "dice"},
+    ],
+)
+def test_settings_that_would_change_nothing_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="leave it out"):
+        SimilaritySettings(**settings)
 
 
 @given(

@@ -47,7 +47,7 @@ EXPLICIT = ModelSettings.model_validate(
 MODELS: dict[str, Model] = {
     **{
         name: make_model(name, Parameters(SETTINGS))
-        for name in ("als", "bayesian_mf", "item_cosine", "popularity")
+        for name in ("als", "bayesian_mf", "item_knn", "popularity")
     },
     "explicit als": make_model("als", Parameters(EXPLICIT)),
     "window": WindowPopularity(30),

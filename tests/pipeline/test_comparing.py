@@ -52,9 +52,9 @@ def compare(world: World, models: str, protocol: str = "loo", **changes: Any) ->
 
 
 def test_models_are_compared_on_the_same_users_and_candidates(second_day: World) -> None:
-    found = compare(second_day, "als, als[rank=2], item_cosine, popular")
+    found = compare(second_day, "als, als[rank=2], item_knn, popular")
     assert [row.failure for row in found.rows] == [None] * 4
-    assert {row.name for row in found.rows} == {"als", "als[rank=2]", "item_cosine", "popularity"}
+    assert {row.name for row in found.rows} == {"als", "als[rank=2]", "item_knn", "popularity"}
     values = [row.figures["ndcg@10"].value for row in found.rows]
     assert values == sorted(values, reverse=True)
     # Two tastes: whoever knows users beats popularity, which knows no user.
@@ -109,19 +109,19 @@ def test_a_model_that_fails_is_a_row_and_nothing_is_done_twice(
     try_out = comparing.try_out
 
     def breaking(place: Workplace, stage: Any, entrant: Any, *rest: Any, **more: Any) -> Any:
-        if entrant.name == "item_cosine" and not made:
+        if entrant.name == "item_knn" and not made:
             raise ZeroDivisionError("planted")
         made.append(entrant.name)
         return try_out(place, stage, entrant, *rest, **more)
 
     monkeypatch.setattr(comparing, "try_out", breaking)
-    found = compare(second_day, "item_cosine, popular, als", "random_per_user(30%)")
-    assert [row.name for row in found.rows][-1] == "item_cosine"
+    found = compare(second_day, "item_knn, popular, als", "random_per_user(30%)")
+    assert [row.name for row in found.rows][-1] == "item_knn"
     assert found.rows[-1].failure == "ZeroDivisionError: planted"
     assert found.rows[-1].figures == {}
     assert [row.failure for row in found.rows[:-1]] == [None, None]
     # Again: what was fitted is found, and what failed is tried once more.
-    again = compare(second_day, "item_cosine, popular, als", "random_per_user(30%)")
+    again = compare(second_day, "item_knn, popular, als", "random_per_user(30%)")
     assert again.comparison_id == found.comparison_id
     assert [row.failure for row in again.rows] == [None] * 3
     kept = {row.name: row for row in again.rows}

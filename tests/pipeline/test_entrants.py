@@ -13,13 +13,13 @@ SETTINGS = Settings()
 
 def test_models_are_named_with_settings_of_their_own() -> None:
     als, wide, cosine, popular, trending = parse_entrants(
-        "als, als[rank=64; alpha=5.5; seed=7],item_cosine[neighbours=20],popular, trending",
+        "als, als[rank=64; alpha=5.5; seed=7],item_knn[neighbours=20],popular, trending",
         SETTINGS,
     )
     assert [one.name for one in (als, wide, cosine, popular, trending)] == [
         "als",
         "als[rank=64; alpha=5.5; seed=7]",
-        "item_cosine[neighbours=20]",
+        "item_knn[neighbours=20]",
         "popularity",
         "trending",
     ]
@@ -29,6 +29,11 @@ def test_models_are_named_with_settings_of_their_own() -> None:
     assert cosine.model.parameters["neighbours"] == 20
     assert popular.model.name == "popularity"
     assert not als.learns_values
+
+
+def test_a_model_is_known_by_its_old_name() -> None:
+    (old,), (new,) = (parse_entrants(text, SETTINGS) for text in ("item_cosine", "item_knn"))
+    assert old.definition == new.definition
 
 
 def test_a_model_of_values_is_told_from_others() -> None:
@@ -41,14 +46,14 @@ def test_a_model_of_values_is_told_from_others() -> None:
     ("text", "message"),
     [
         ("alss", "There is no model 'alss'. Did you mean als?"),
-        ("deepfm", "There is no model 'deepfm'. Models: als, bayesian_mf, item_cosine"),
+        ("deepfm", "There is no model 'deepfm'. Models: als, bayesian_mf, item_knn"),
         ("als,als", "--models names als twice: leave one out."),
         ("als,als[rank=32]", "--models names als[rank=32] twice"),  # it is the default
         ("als[rank=0]", "als[rank=0]: model.als.rank: Input should be greater than or equal to 1."),
         ("als[rnk=8]", "als[rnk=8]: model.als.rnk: Extra inputs are not permitted."),
         ("als[rank]", "'rank' sets nothing. Write such as als[rank=64; alpha=5]."),
         ("als[rank=8", "is no list of models. Write such as als,als[rank=64; alpha=5]"),
-        ("als item_cosine", "'als item_cosine' is no list of models."),
+        ("als item_knn", "'als item_knn' is no list of models."),
         ("popularity[days=3]", "popularity has no settings of its own: write popularity alone."),
         ("trending[days=3]", "trending has no settings of its own"),
         ("segment", "segment needs an attribute of users: --set recommend.segment_by=NAME."),

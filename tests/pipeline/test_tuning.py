@@ -169,7 +169,7 @@ def test_trials_that_break_a_constraint_or_fail_are_out(
     planned: list[str] = []
 
     def breaking(place: Any, data: Any, blocks: Any, entrant: Any, folder: Any) -> Any:
-        if entrant.name.startswith("item_cosine["):
+        if entrant.name.startswith("item_knn["):
             planned.append(entrant.name)
             if entrant.name == planned[0]:
                 raise ZeroDivisionError("planted")
@@ -178,7 +178,7 @@ def test_trials_that_break_a_constraint_or_fail_are_out(
     monkeypatch.setattr(trials_module, "_fit", breaking)
     study = tune(
         second_day,
-        model="item_cosine",
+        model="item_knn",
         trials=3,
         method="random",
         constraints=("coverage@5>=1.1", "fit_seconds<=1e6"),
@@ -223,7 +223,7 @@ def test_the_present_settings_are_tried_first_and_once() -> None:
             {"model": "popularity"},
             "There is nothing to tune of 'popularity'. What can be tuned: als",
         ),
-        ({"model": "item_cosine", "method": "halving"}, "Use --search random, or grid."),
+        ({"model": "item_knn", "method": "halving"}, "Use --search random, or grid."),
     ],
 )
 def test_what_cannot_be_searched_is_said(planned: dict[str, Any], said: str) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
-from toplists.config.model_knn import ItemCosineSettings
+from toplists.config.model_knn import ItemKnnSettings, P3AlphaSettings, Rp3BetaSettings
 from toplists.config.model_linear import LocalRidgeSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.model_sgd import SvdSettings
@@ -16,7 +16,9 @@ from toplists.config.section import Section
 ModelName = Literal[
     "als",
     "bayesian_mf",
-    "item_cosine",
+    "item_knn",
+    "p3alpha",
+    "rp3beta",
     "local_ridge",
     "popularity",
     "normal",
@@ -31,7 +33,9 @@ class ModelSettings(Section):
     seed: int = Field(42, ge=0, description="Seed of everything random in a fit.")
     als: AlsSettings = AlsSettings()
     bayesian_mf: BayesianMfSettings = BayesianMfSettings()
-    item_cosine: ItemCosineSettings = ItemCosineSettings()
+    item_knn: ItemKnnSettings = ItemKnnSettings()
+    p3alpha: P3AlphaSettings = P3AlphaSettings()
+    rp3beta: Rp3BetaSettings = Rp3BetaSettings()
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()

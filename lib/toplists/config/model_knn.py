@@ -37,15 +37,15 @@ Weighting = Literal["none", "binary", "log", "inverse_frequency", "tf_idf", "bm2
 _WEIGHTED = ("cosine", "asymmetric_cosine")
 _MEASURE_OF = {
     "asymmetry": "asymmetric_cosine",
-    "tversky_row": "tversky",
-    "tversky_neighbour": "tversky",
+    "tversky_source": "tversky",
+    "tversky_target": "tversky",
 }
 
 
 class SimilaritySettings(Section):
     """What similarity is; see `toplists.engine.measures` for the formulas."""
 
-    measure: LikingMeasure | RatingMeasure = Field(
+    measure: Literal[LikingMeasure, RatingMeasure] = Field(
         "cosine",
         description=(
             "What similarity is: by who likes both, or, from `common_cosine` on, by the values that both "
@@ -74,13 +74,13 @@ class SimilaritySettings(Section):
         0.5,
         ge=0.0,
         le=1.0,
-        description="`asymmetric_cosine`: share of the given side in the denominator; 0.5 is cosine.",
+        description="`asymmetric_cosine`: share of the given one in the denominator; 0.5 is cosine.",
     )
-    tversky_row: float = Field(
-        0.5, ge=0.0, description="`tversky`: how much counts what only the given side has."
+    tversky_source: float = Field(
+        0.5, ge=0.0, description="`tversky`: how much counts what only the given one has."
     )
-    tversky_neighbour: float = Field(
-        0.5, ge=0.0, description="`tversky`: how much counts what only the other side has."
+    tversky_target: float = Field(
+        0.5, ge=0.0, description="`tversky`: how much counts what only the found one has."
     )
     shrinkage: float = Field(
         0.0,
@@ -126,8 +126,24 @@ class SimilaritySettings(Section):
         return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
-class ItemCosineSettings(Section):
-    neighbours: int = Field(100, ge=1, description="Most similar items kept for each item.")
+class ItemKnnSettings(SimilaritySettings):
     shrinkage: float = Field(
-        10.0, ge=0.0, description="Added to the denominator, against similarities from few raters."
+        10.0, ge=0.0, description=SimilaritySettings.model_fields["shrinkage"].description
+    )
+    neighbours: int = Field(100, ge=1, description="Most similar items kept for each item.")
+
+
+class P3AlphaSettings(Section):
+    neighbours: int = Field(100, ge=1, description="Items kept that lead to each item.")
+    alpha: float = Field(
+        1.0, ge=0.0, le=2.0, description="Power of the probability of each step of the walk."
+    )
+
+
+class Rp3BetaSettings(P3AlphaSettings):
+    beta: float = Field(
+        0.6,
+        ge=0.0,
+        le=2.0,
+        description="What is found is divided by its popularity to the power of this.",
     )

@@ -19,8 +19,8 @@ class RecommendSettings(Section):
         description="Users without an event in this many days get no list; `null` = all do.",
     )
     similar_n: int = Field(20, ge=1, le=1000, description="Length of every list of similar items.")
-    similar: Literal["item_cosine", "factors"] = Field(
-        "item_cosine",
+    similar: Literal["item_knn", "factors"] = Field(
+        "item_knn",
         description="Items are similar by who likes both, or by the direction of their factors (als).",
     )
     fallback: tuple[FallbackName, ...] = Field(

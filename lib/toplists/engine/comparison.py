@@ -12,7 +12,8 @@ from toplists.config.model_knn import SimilaritySettings
 from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, all_flags
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.weight_sums import Sparse
-from toplists.engine.measures import Similarities, Source, prepare
+from toplists.engine.measures import Similarities, Source, Walk, prepare, prepare_walk
+from toplists.engine.shapes import neighbours_part
 from toplists.engine.storage import Arrays
 
 
@@ -28,7 +29,7 @@ class Comparison:
     columns: BlockSet
     part: Part
     lesson: Lesson
-    settings: SimilaritySettings
+    settings: SimilaritySettings | Walk
     users_are_rows: bool
     source: Source = "row"
     signed: bool = False
@@ -47,12 +48,7 @@ class Comparison:
         """Find the neighbours of all rows, and write them as parts of `ItemWeights`, one per block."""
 
         def find(ref: BlockRef) -> Arrays:
-            found = self.neighbours(ref, k, only_flagged=only_flagged)
-            return {
-                "indptr": found.indptr,
-                "neighbours": found.columns,
-                "weights": found.values,
-            }
+            return neighbours_part(self.neighbours(ref, k, only_flagged=only_flagged))
 
         side = "users" if self.users_are_rows else "items"
         return write_parts(spark, self.rows.blocks, find, folder, side)
@@ -60,11 +56,15 @@ class Comparison:
 
 @lru_cache(maxsize=2)
 def _opened(comparison: Comparison) -> Similarities:
+    settings, source = comparison.settings, comparison.source
+    columns = [(ref.first, _learnt(ref, comparison)) for ref in comparison.columns.blocks]
+    if isinstance(settings, Walk):
+        return prepare_walk(settings, columns, comparison.rows.rows, source=source)
     return prepare(
-        comparison.settings,
-        [(ref.first, _learnt(ref, comparison)) for ref in comparison.columns.blocks],
+        settings,
+        columns,
         comparison.rows.rows,
-        source=comparison.source,
+        source=source,
         users_are_rows=comparison.users_are_rows,
         signed=comparison.signed,
     )

@@ -80,6 +80,19 @@ class _Entries(NamedTuple):
 _Change: TypeAlias = Callable[[_Entries], Floats]
 
 
+class Walk(NamedTuple):
+    """Walks of two steps: from a source over a column to a target.
+
+    The probability of each step counts to the power of `alpha` (P3α: Cooper et al., "Random walks in
+    recommender systems: exact computation and simulations", WWW 2014); the end is divided by the number of
+    its columns to the power of `beta` (RP3β: Paudel et al., "Updatable, accurate, diverse, and scalable
+    recommendations for interactive applications", ACM TiiS 7, 2017).
+    """
+
+    alpha: float
+    beta: float = 0.0
+
+
 def learns_ratings(settings: SimilaritySettings) -> bool:
     """Whether a measure compares values that were given, instead of who likes what."""
     return settings.measure in _RATING_MEASURES
@@ -161,6 +174,25 @@ def prepare(
     return Similarities(columns, formula, content, change, limits)
 
 
+def prepare_walk(walk: Walk, columns: Columns, n_rows: int, *, source: Source) -> Similarities:
+    """Get the rows of a matrix ready for walks between them; arguments and values as of `prepare`.
+
+    Values are above 0.
+    """
+    rows, others = side_totals(columns, n_rows)
+    # A product has the column's number twice.
+    share = np.maximum(others.sums, np.finfo(np.float64).tiny) ** (-0.5 * walk.alpha)
+
+    def change(entries: _Entries) -> Floats:
+        steps: Floats = (entries.values**walk.alpha * share[entries.columns]).astype(np.float32)
+        return steps
+
+    changed = [(first, _changed(block, first, change, by_column=True)) for first, block in columns]
+    of_source, of_target = rows.sums**walk.alpha, rows.counts**walk.beta
+    formula = Formula(RATIO, *_ordered(source, of_source, of_target))
+    return Similarities(changed, formula, _content(changed), change, None)
+
+
 def _is_binary(settings: SimilaritySettings) -> bool:
     return settings.measure in _BINARY
 
@@ -198,7 +230,7 @@ def _formula(
         case "dice":
             return overlap(0.5, 0.5)
         case "tversky":
-            return overlap(settings.tversky_row, settings.tversky_neighbour)
+            return overlap(settings.tversky_source, settings.tversky_target)
         case "lift":
             return ratio(counts, counts / max(1.0, n_columns))
         case "conditional_probability":

@@ -16,8 +16,9 @@ from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
 from toplists.engine.kernels.factor_scan import select_by_factors
 from toplists.engine.kernels.vector_tiles import VectorTiles, unit_vectors
+from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.selectors import open_selector
-from toplists.engine.shapes import Factors, ItemWeights, open_vectors
+from toplists.engine.shapes import Factors, ItemWeights, neighbours_part, open_vectors
 from toplists.engine.storage import Arrays
 
 Measure = Literal["cosine", "dot"]
@@ -60,13 +61,7 @@ def nearest_items(
             itself = np.arange(ref.first + batch.start, ref.first + batch.stop, dtype=np.int32)
             seen = ItemSets(np.arange(len(own) + 1), itself)
             found.append(select_by_factors(own, catalogue, Candidates(seen), k)[:2])
-        neighbours, weights = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        listed = neighbours >= 0
-        return {
-            "indptr": np.concatenate(([0], np.cumsum(np.count_nonzero(listed, axis=1)))),
-            "neighbours": neighbours[listed],
-            "weights": weights[listed].astype(np.float32),
-        }
+        return neighbours_part(Sparse.of_lists(*map(np.concatenate, zip(*found, strict=True))))
 
     return ItemWeights(write_parts(spark, blocks, nearest, folder, "items"))
 

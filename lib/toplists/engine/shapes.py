@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from toplists.engine.storage import commit_manifest, open_array, read_manifest
+from toplists.engine.kernels.weight_sums import Sparse
+from toplists.engine.storage import Arrays, commit_manifest, open_array, read_manifest
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,15 @@ def open_shape(folder: Path) -> Shape | None:
 def open_vectors(part: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """The vectors of one part of `Factors`: `(float32[rows, rank], bool[rows] who has one)`."""
     return open_array(part, "vectors"), open_array(part, "known")
+
+
+def neighbours_part(neighbours: Sparse) -> Arrays:
+    """The arrays of a part of `ItemWeights`, of the neighbours of each row."""
+    return {
+        "indptr": neighbours.indptr,
+        "neighbours": neighbours.columns,
+        "weights": neighbours.values,
+    }
 
 
 @lru_cache(maxsize=4)

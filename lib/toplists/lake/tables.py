@@ -36,7 +36,7 @@ RECOMMENDED_ITEMS = array_of(
         Column(
             "source",
             STRING,
-            "Who put it there: `personal` (a model that knows the user, als or item_cosine), `similar`, or what "
+            "Who put it there: `personal` (a model that knows the user, als or item_knn), `similar`, or what "
             "is said to all alike: `segment`, `trending`, `window`, `popularity`.",
         ),
     )

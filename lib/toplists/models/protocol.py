@@ -72,7 +72,7 @@ class TrainingData:
         if mean is None:
             raise InputRefusedError(
                 f"{model} learns from values such as ratings, and no interaction that it may learn "
-                "from has one. Use a model that needs none, such as model.name=als or item_cosine."
+                "from has one. Use a model that needs none, such as model.name=als or item_knn."
             )
         return Rated(self.users, self.items, self.part, mean)
 

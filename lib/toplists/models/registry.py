@@ -11,11 +11,12 @@ from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
-from toplists.models.item_cosine import ITEM_COSINE, ItemCosine
+from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
+from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.search import Space
 from toplists.models.svd import SVD
 from toplists.models.trending import TRENDING
@@ -25,7 +26,9 @@ MODELS: Mapping[str, Definition] = {
     for definition in (
         ALS,
         BAYESIAN_MF,
-        ITEM_COSINE,
+        ITEM_KNN,
+        P3ALPHA,
+        RP3BETA,
         LOCAL_RIDGE,
         POPULARITY,
         WINDOW,
@@ -82,4 +85,4 @@ def learns_values(model: Model) -> bool:
 
 def make_similar(settings: ModelSettings) -> Model:
     """The model behind the lists of similar items: neighbours that may be recommended."""
-    return ItemCosine(settings.item_cosine, only_recommendable=True)
+    return ItemKnn(settings.item_knn, only_recommendable=True)

@@ -1,6 +1,6 @@
 """Who enters a comparison: models by name, with settings of their own in brackets.
 
-`als, als[rank=64; alpha=5], item_cosine, popular`: what is in brackets are settings of that model
+`als, als[rank=64; alpha=5], item_knn, popular`: what is in brackets are settings of that model
 (`model.als.rank`), and the whole text is what the entrant is called.
 """
 
@@ -27,7 +27,7 @@ from toplists.models.registry import (
     vector_lengths,
 )
 
-_ALSO_CALLED = {"popular": "popularity"}
+_ALSO_CALLED = {"popular": "popularity", "item_cosine": "item_knn"}
 _ENTRY = re.compile(r"\s*([a-z_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
 
 
@@ -129,7 +129,7 @@ def _entries(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if found is None:
             raise ConfigurationError(
                 f"--models: {text[begin:].strip()!r} is no list of models. Write such as "
-                "als,als[rank=64; alpha=5],item_cosine,popularity."
+                "als,als[rank=64; alpha=5],item_knn,popularity."
             )
         name, inner, _ = found.groups()
         yield name, _settings(inner or "")

@@ -63,5 +63,5 @@ def test_a_study_has_the_figures_of_the_test_and_of_trials() -> None:
     figures = study_figures(made_up_study())
     assert MetricsFile.model_validate_json(to_json(figures)) == figures
     assert figures.kind == "study"
-    assert {model.name for model in figures.models} >= {"tuned", "present", "item_cosine"}
+    assert {model.name for model in figures.models} >= {"tuned", "present", "item_knn"}
     assert figures.findings[0].startswith("ndcg@10: no real difference")

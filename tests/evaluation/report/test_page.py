@@ -241,7 +241,7 @@ def test_a_comparison_marks_the_best_and_says_why_a_model_failed() -> None:
     assert "als has the best ndcg@10; 1 of 4 models failed" in html
     (table,) = re.findall(r"<table[^>]*>\s*<caption>Models by.*?</table>", html, flags=re.DOTALL)
     rows = re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)[1:]
-    assert ["★" in row for row in rows] == [True, True, False, False]  # als, item_cosine
+    assert ["★" in row for row in rows] == [True, True, False, False]  # als, item_knn
     assert "failed: rank 64 is more than there are items &lt;40&gt;" in rows[-1]
     assert "svd&lt;b&gt;" in rows[-1]
     assert "no real difference (p = 0.31 after Holm)" in html

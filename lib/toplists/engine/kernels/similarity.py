@@ -124,7 +124,7 @@ def similar_rows(
         scale=frozen(formula.scale),
         lowest=max(formula.lowest, smallest),
     )
-    lengths, neighbours, values = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], []
+    found = []
     for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
         most = max(1, int(tile.counts.max()))
         heaps = empty_heaps(len(tile.counts), most if k is None else min(k, most))
@@ -134,15 +134,8 @@ def similar_rows(
         else:
             _choose(tile, first + start, formula, chosen, *heaps)
         sort_heaps(*heaps)
-        listed = heaps[0] >= 0
-        lengths.append(np.count_nonzero(listed, axis=1))
-        neighbours.append(heaps[0][listed])
-        values.append(heaps[1][listed].astype(np.float32))
-    return Sparse(
-        np.cumsum(np.concatenate(lengths)),
-        np.concatenate(neighbours),
-        np.concatenate(values or [np.empty(0, np.float32)]),
-    )
+        found.append(Sparse.of_lists(*heaps))
+    return Sparse.stacked(found)
 
 
 @compiled

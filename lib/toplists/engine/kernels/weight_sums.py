@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,23 @@ class Sparse(NamedTuple):
     def frozen(self) -> Sparse:
         """The same, read-only."""
         return Sparse(frozen(self.indptr), frozen(self.columns), frozen(self.values))
+
+    @classmethod
+    def of_lists(cls, items: npt.NDArray[np.int32], scores: npt.NDArray[np.float64]) -> Sparse:
+        """Lists as rows, in their order: int32[rows, k] and float64[rows, k], -1 behind the end."""
+        listed = items >= 0
+        indptr = np.concatenate(([0], np.cumsum(np.count_nonzero(listed, axis=1))))
+        return cls(indptr, items[listed], scores[listed].astype(np.float32))
+
+    @classmethod
+    def stacked(cls, blocks: Sequence[Sparse]) -> Sparse:
+        """The rows of several, one below the other."""
+        lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(one.indptr) for one in blocks)])
+        return cls(
+            np.cumsum(lengths),
+            np.concatenate([np.empty(0, np.int32), *(one.columns for one in blocks)]),
+            np.concatenate([np.empty(0, np.float32), *(one.values for one in blocks)]),
+        )
 
 
 def select_by_weights(

@@ -130,7 +130,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         contender = None
     similar = (
         Fit("similar", make_similar(settings), settings.seed, "all")
-        if recommend.similar == "item_cosine"
+        if recommend.similar == "item_knn"
         else None
     )
     return FitPlan(
