@@ -18,6 +18,7 @@ from toplists.engine.strata import Descent, descend_here
 from toplists.models.als import Explicit, Penalty
 from toplists.models.baseline import baseline_method
 from toplists.models.svd import RatingGradient
+from toplists.models.svd_plus_plus import FeedbackGradient
 
 
 def test_explicit_als_with_biases(ratings_data: Path, tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_bayesian_matrix_factorization(ratings_data: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("gradient", "rank", "rate", "most"),
-    [(RatingGradient, 100, 0.005, 0.907)],
+    [(RatingGradient, 100, 0.005, 0.907), (FeedbackGradient, 20, 0.007, 0.896)],
 )
 def test_stochastic_gradients(
     ratings_data: Path,

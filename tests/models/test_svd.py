@@ -19,6 +19,7 @@ from toplists.engine.strata import Descent, descend_here
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.protocol import TrainingData
 from toplists.models.svd import RatingGradient, Svd
+from toplists.models.svd_plus_plus import FeedbackGradient
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,7 +28,7 @@ N_USERS, N_ITEMS = 70, 66
 CUTS = ([64], [16, 64])
 GRIDS = [1 << 20, 300]
 """Entries of a cell: all of them; so few that there are four by four cells."""
-GRADIENTS = [RatingGradient]
+GRADIENTS = [RatingGradient, FeedbackGradient]
 
 Vectors = tuple[np.ndarray, np.ndarray]
 
@@ -110,6 +111,8 @@ def data(spark: SparkSession, tmp_path: Path) -> Callable[..., TrainingData]:
     [
         (RatingGradient, 1 << 20, 0.03),
         (RatingGradient, 300, 0.03),
+        (FeedbackGradient, 1 << 20, 0.05),
+        (FeedbackGradient, 1000, 0.3),  # of many ratings of few items, each cell sees half
     ],
 )
 def test_it_predicts_what_was_not_rated(

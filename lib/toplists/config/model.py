@@ -10,7 +10,7 @@ from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemKnnSettings, P3AlphaSettings, Rp3BetaSettings
 from toplists.config.model_linear import LocalRidgeSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
-from toplists.config.model_sgd import SvdSettings
+from toplists.config.model_sgd import SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
 
 ModelName = Literal[
@@ -25,6 +25,7 @@ ModelName = Literal[
     "constant",
     "baseline",
     "svd",
+    "svd_plus_plus",
 ]
 
 
@@ -40,3 +41,4 @@ class ModelSettings(Section):
     baseline: BaselineSettings = BaselineSettings()
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()
     svd: SvdSettings = SvdSettings()
+    svd_plus_plus: SvdPlusPlusSettings = SvdPlusPlusSettings()

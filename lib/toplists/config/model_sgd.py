@@ -19,3 +19,10 @@ class SvdSettings(Section):
         0.02, ge=0.0, le=10.0, description="Penalty on vectors and biases, for each value."
     )
     start_deviation: float = Field(0.1, gt=0.0, le=10.0, description=_STARTS)
+
+
+class SvdPlusPlusSettings(SvdSettings):
+    """Predicts values, also by what was rated at all; defaults are those of scikit-surprise."""
+
+    rank: int = Field(20, ge=1, le=1024, description="Number of latent factors.")
+    learning_rate: float = Field(0.007, gt=0.0, le=1.0, description="How far a step goes.")

@@ -19,6 +19,7 @@ from toplists.models.protocol import Model
 from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.search import Space
 from toplists.models.svd import SVD
+from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
 from toplists.models.trending import TRENDING
 
 MODELS: Mapping[str, Definition] = {
@@ -38,6 +39,7 @@ MODELS: Mapping[str, Definition] = {
         CONSTANT,
         BASELINE,
         SVD,
+        SVD_PLUS_PLUS,
     )
 }
 """All of them, in the order in which they are listed."""
