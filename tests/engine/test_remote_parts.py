@@ -114,7 +114,7 @@ def test_a_fit_goes_on_on_another_node(
         halves.append(how["number"])
         if halves == [0, 1, 2, 3]:
             raise KeyboardInterrupt
-        return solve_side(*arguments, **how)  # type: ignore[arg-type]
+        return solve_side(*arguments, **how)  # type: ignore[arg-type]  # as the caller gave them
 
     monkeypatch.setattr(alternation, "solve_side", dies_once)
     run = tmp_path / "run"
@@ -148,7 +148,7 @@ def test_damage_in_the_storage_costs_one_half(
 
     def noted(*arguments: object, **how: object) -> tuple[str, ...]:
         halves.append(how["number"])
-        return solve_side(*arguments, **how)  # type: ignore[arg-type]
+        return solve_side(*arguments, **how)  # type: ignore[arg-type]  # as the caller gave them
 
     monkeypatch.setattr(alternation, "solve_side", noted)
     # The node's own copies are whole: what counts is what others would read.

@@ -27,7 +27,7 @@ from toplists.lake.tables import METRICS
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.entrants import Entrant
 from toplists.pipeline.identity import identify_study
-from toplists.pipeline.judgement import figures_of, split_metrics
+from toplists.pipeline.judgement import figures_of
 from toplists.pipeline.nightly import begin_run, perform
 from toplists.pipeline.recording import record
 from toplists.pipeline.steps.prepare import open_snapshot
@@ -35,7 +35,7 @@ from toplists.pipeline.trials import (
     Cost,
     Stage,
     Trial,
-    add_up,
+    add_up_trials,
     cost_as_row,
     reason_of,
     set_stage,
@@ -170,9 +170,8 @@ def _compare(
                 _LOG.exception("%s failed", entrant.name)
                 failures[entrant.name] = reason_of(error)
                 step.detail(f"{entrant.name} failed: {failures[entrant.name]}")
-    _, of_all = split_metrics(metrics)
-    totals = add_up(place, stages, trials, of_all)
-    figures = figures_of(place, totals, of_all)
+    totals = add_up_trials(place, stages, trials, metrics)
+    figures = figures_of(place, totals, metrics)
     rows = to_rows(figures, study.run_id, str(options.protocol))
     replace_rows(place.dataset, METRICS, rows, where=f"run_id = '{study.run_id}'")
     return Comparison(

@@ -10,7 +10,8 @@ from math import nan
 from deltalake import DeltaTable
 
 from toplists.dataset.snapshot import Snapshot
-from toplists.engine.kernels.metric_kind import asked, depth_of
+from toplists.engine.blocks import BlockSet
+from toplists.engine.kernels.metric_kind import Scale, asked, depth_of
 from toplists.engine.kernels.metrics_exposure import EXPOSURE_KINDS, exposure_figure
 from toplists.engine.shapes import Shape
 from toplists.engine.table_files import replace_part_by_tasks
@@ -55,23 +56,62 @@ def judge_night(
     blocks = snapshot.blocks(settings.engine.block_entries)
     catalogue = partition_files(place.dataset, ITEMS)
     traits = survey_traits(place.spark, blocks.users, blocks.items, catalogue)
-    of_users, of_all = split_metrics(settings.evaluate.metrics)
-    judging = Judging(
-        blocks.users, fallback, depth_of(settings.evaluate.metrics), settings.engine.tile_bytes
-    )
+    metrics = settings.evaluate.metrics
+    judging = Judging(blocks.users, fallback, depth_of(metrics), settings.engine.tile_bytes)
     _forget_others(place.dataset, snapshot.run_id, contenders)
     slices, subjects = plan_slices(place, snapshot, traits, snapshot.facts.end_of("train")), []
     for name, contender in contenders.items():
-        chosen = (one for one in of_users if contender.predicts_values or not predicts_only(one))
-        measuring = Measuring(tuple(chosen), traits, blocks.users)
         part = {"run_id": snapshot.run_id, "subject": name, "fold": HOLDOUT}
-        rows = judging.judge(contender.shape, measuring)
-        replace_part_by_tasks(place.spark, rows, place.dataset, USER_METRICS, **part)
+        measuring = measuring_of(contender, metrics, traits, blocks.users)
+        write_outcomes(place, contender, judging, measuring, part)
         files = partition_files(place.dataset, USER_METRICS, **part)
         subjects.append(Subject(name, (Judged(files, measuring, slices),)))
-    cutoffs = tuple({asked(metric).cutoff for metric in of_all})
-    aggregation = Aggregation(traits.scale, cutoffs, settings.gate.resamples, seed)
-    return figures_of(place, aggregation.add_up(place.spark, subjects), of_all)
+    totals = add_up(place, subjects, [traits.scale], metrics, seed)
+    return figures_of(place, totals, metrics)
+
+
+def measuring_of(
+    contender: Contender, metrics: Sequence[str], traits: Traits, users: BlockSet
+) -> Measuring:
+    """What is measured of each user: errors of predictions only of who predicts values."""
+    of_users, _ = split_metrics(metrics)
+    chosen = (one for one in of_users if contender.predicts_values or not predicts_only(one))
+    return Measuring(tuple(chosen), traits, users)
+
+
+def write_outcomes(
+    place: Workplace,
+    contender: Contender,
+    judging: Judging,
+    measuring: Measuring,
+    part: Mapping[str, str],
+) -> None:
+    """Judge a contender, and replace its part of `user_metrics` by what comes of it."""
+    rows = judging.judge(contender.shape, measuring)
+    replace_part_by_tasks(place.spark, rows, place.dataset, USER_METRICS, **part)
+
+
+def add_up(
+    place: Workplace,
+    subjects: Sequence[Subject],
+    scales: Sequence[Scale],
+    metrics: Sequence[str],
+    seed: int,
+) -> dict[str, Totals]:
+    """What users add up to, by the name of the subject.
+
+    Args:
+        place: The workplace.
+        subjects: Who was judged, and where their rows are.
+        scales: What bounds figures in each fold.
+        metrics: What is measured.
+        seed: Decides the resamples.
+    """
+    # What bounds figures in every fold, so that they can be added up.
+    scale = Scale(*map(max, zip(*scales, strict=True)))
+    cutoffs = tuple({asked(metric).cutoff for metric in split_metrics(metrics)[1]})
+    aggregation = Aggregation(scale, cutoffs, place.settings.gate.resamples, seed)
+    return aggregation.add_up(place.spark, subjects)
 
 
 def _forget_others(dataset: Dataset, run_id: str, contenders: Collection[str]) -> None:
@@ -89,12 +129,13 @@ def split_metrics(metrics: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, .
 
 
 def figures_of(
-    place: Workplace, totals: Mapping[str, Totals], of_all: Sequence[str]
+    place: Workplace, totals: Mapping[str, Totals], metrics: Sequence[str]
 ) -> list[Figure]:
     """The figures of contenders and how the first differs from the others, in every slice.
 
-    Those of `of_all`, which lists have together, have no interval.
+    Those that all lists have together have no interval.
     """
+    _, of_all = split_metrics(metrics)
     confidence, min_users = place.settings.gate.confidence, place.settings.evaluate.min_slice_users
     names = dict.fromkeys(part for one in totals.values() for part in sorted(one.slices))
     figures = []

@@ -16,12 +16,12 @@ from toplists.models.registry import search_spaces
 from toplists.models.search import Given, Method, Rung, Warmth, halve
 from toplists.pipeline.constraints import SPENT, Constraint
 from toplists.pipeline.entrants import Entrant, label_of, make_entrant
-from toplists.pipeline.judgement import figures_of, split_metrics
+from toplists.pipeline.judgement import figures_of
 from toplists.pipeline.narration import StepNarration
 from toplists.pipeline.trials import (
     Stage,
     Trial,
-    add_up,
+    add_up_trials,
     fit_entrant,
     reason_of,
     total_cost,
@@ -198,7 +198,6 @@ class Trying:
         entrants, failures = self._enter(candidates, height)
         failures |= self._fit(step, entrants)
         trials: dict[str, list[Trial]] = {}
-        _, of_all = split_metrics(self.search.metrics)
         for name, entrant in entrants.items():
             if name not in failures:
                 try:
@@ -207,8 +206,9 @@ class Trying:
                     failures[name] = _failure(name, error)
             step.progress(len(trials) + len(failures), len(candidates), "trials")
         named = {entrants[name].name: done for name, done in trials.items()}
-        totals = add_up(self.place, self.stages, named, of_all)
-        figures = [one for one in figures_of(self.place, totals, of_all) if not one.versus]
+        metrics = self.search.metrics
+        totals = add_up_trials(self.place, self.stages, named, metrics)
+        figures = [one for one in figures_of(self.place, totals, metrics) if not one.versus]
         tried = [
             replace(one, value=None, out=failures[one.name], broken=(), failed=True)
             if one.name in failures

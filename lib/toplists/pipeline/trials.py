@@ -17,14 +17,12 @@ from toplists.dataset.folds import FoldData
 from toplists.dataset.leakage import check_popularity, check_size
 from toplists.dataset.snapshot import SnapshotBlocks
 from toplists.engine.alternation import Start
-from toplists.engine.kernels.metric_kind import Scale, asked, depth_of
+from toplists.engine.kernels.metric_kind import depth_of
 from toplists.engine.shapes import Factors, Ranking, Shape, commit_shape
 from toplists.engine.storage import commit_manifest, empty_folder, read_manifest
-from toplists.engine.table_files import replace_part_by_tasks
 from toplists.errors import ToplistsError
-from toplists.evaluation.aggregation import Aggregation, Judged, Subject, Totals
+from toplists.evaluation.aggregation import Judged, Subject, Totals
 from toplists.evaluation.judging import Judging
-from toplists.evaluation.measuring import Measuring, predicts_only
 from toplists.evaluation.slices import Slices
 from toplists.evaluation.traits import Traits, survey_traits
 from toplists.lake.dataset import partition_files
@@ -32,7 +30,13 @@ from toplists.lake.tables import ITEMS, USER_METRICS
 from toplists.models.fold_training import check_training, training_data
 from toplists.models.popularity import Popularity
 from toplists.pipeline.entrants import Entrant
-from toplists.pipeline.judgement import plan_slices, split_metrics
+from toplists.pipeline.judgement import (
+    Contender,
+    add_up,
+    measuring_of,
+    plan_slices,
+    write_outcomes,
+)
 from toplists.pipeline.memory import watched
 from toplists.pipeline.steps.fits import open_intact_shape
 from toplists.pipeline.steps.room import describe_cluster, require_room
@@ -132,11 +136,10 @@ def try_out(
     """
     folder = _folder(stage.folder, entrant)
     shape, fit = _fit(place, stage.data, stage.blocks, entrant, folder)
-    of_users, _ = split_metrics(metrics)
-    chosen = tuple(one for one in of_users if entrant.learns_values or not predicts_only(one))
-    measuring = Measuring(chosen, stage.traits, stage.blocks.users)
+    contender = Contender(shape, entrant.learns_values)
+    measuring = measuring_of(contender, metrics, stage.traits, stage.blocks.users)
     part = {"run_id": run_id, "subject": entrant.name, "fold": stage.label}
-    mark = folder / f"judged-{_digest(run_id, *chosen, str(depth_of(metrics)))}.json"
+    mark = folder / f"judged-{_digest(run_id, *measuring.metrics, str(depth_of(metrics)))}.json"
     known = read_manifest(mark)
     if known is None or not partition_files(place.dataset, USER_METRICS, **part):
         began = place.clock()
@@ -148,8 +151,7 @@ def try_out(
             with_unknown=True,
             negatives=stage.data.negatives,
         )
-        rows = judging.judge(shape, measuring)
-        replace_part_by_tasks(place.spark, rows, place.dataset, USER_METRICS, **part)
+        write_outcomes(place, contender, judging, measuring, part)
         known = {"seconds": (place.clock() - began).total_seconds()}
         commit_manifest(mark, known)
     files = partition_files(place.dataset, USER_METRICS, **part)
@@ -228,11 +230,11 @@ def _digest(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
 
 
-def add_up(
+def add_up_trials(
     place: Workplace,
     stages: Sequence[Stage],
     trials: Mapping[str, Sequence[Trial]],
-    of_all: Sequence[str],
+    metrics: Sequence[str],
 ) -> dict[str, Totals]:
     """What users add up to, by the name of the entrant.
 
@@ -240,23 +242,15 @@ def add_up(
         place: The workplace.
         stages: The folds.
         trials: The trials of each entrant, one on each fold.
-        of_all: What is measured of all lists together.
+        metrics: What is measured.
     """
     if not trials:
         return {}
-    scales = [stage.traits.scale for stage in stages]
-    # What bounds figures in every fold, so that they can be added up.
-    scale = Scale(*map(max, zip(*scales, strict=True)))
-    aggregation = Aggregation(
-        scale,
-        tuple({asked(metric).cutoff for metric in of_all}),
-        place.settings.gate.resamples,
-        place.settings.model.seed,
-    )
     subjects = [
         Subject(name, tuple(trial.judged for trial in done)) for name, done in trials.items()
     ]
-    return aggregation.add_up(place.spark, subjects)
+    scales = [stage.traits.scale for stage in stages]
+    return add_up(place, subjects, scales, metrics, place.settings.model.seed)
 
 
 def total_cost(costs: Sequence[Cost]) -> Cost:

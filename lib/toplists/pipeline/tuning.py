@@ -28,12 +28,12 @@ from toplists.lake.tables import METRICS
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.entrants import Entrant, make_entrant
 from toplists.pipeline.identity import identify_study
-from toplists.pipeline.judgement import figures_of, split_metrics
+from toplists.pipeline.judgement import figures_of
 from toplists.pipeline.nightly import begin_run, perform
 from toplists.pipeline.recording import record
 from toplists.pipeline.searching import Search, Tried, Trying
 from toplists.pipeline.steps.prepare import open_snapshot
-from toplists.pipeline.trials import add_up, set_stage, try_out
+from toplists.pipeline.trials import add_up_trials, set_stage, try_out
 from toplists.pipeline.workplace import Workplace
 
 TUNED, PRESENT = "tuned", "present"
@@ -205,7 +205,6 @@ def _test(
     """Figures of the best settings and the present ones on what no trial has seen."""
     stage = set_stage(place, outer)
     metrics = tuple(dict.fromkeys((*place.settings.evaluate.metrics, *search.metrics)))
-    _, of_all = split_metrics(metrics)
     subjects: dict[str, Entrant] = {}
     if best.given:
         subjects[TUNED] = make_entrant(search.model, best.given, place.settings)
@@ -214,7 +213,7 @@ def _test(
         name: [try_out(place, stage, replace(one, name=name), metrics, run_id=study_id)]
         for name, one in subjects.items()
     }
-    return figures_of(place, add_up(place, [stage], trials, of_all), of_all)
+    return figures_of(place, add_up_trials(place, [stage], trials, metrics), metrics)
 
 
 def _describe(tried: list[Tried], search: Search) -> str:

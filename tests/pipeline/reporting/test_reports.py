@@ -184,7 +184,7 @@ def test_a_night_goes_on_without_its_report(
         raise AssertionError("a Spark session was started")
 
     out = io.StringIO()
-    place = Workplace(Settings(), dataset, Lease(1), utc_now, no_session)  # type: ignore[arg-type]
+    place = Workplace(Settings(), dataset, Lease(1), utc_now, no_session)  # type: ignore[arg-type]  # reports need none
     run = place.ledger.find_run(LIVE)
     assert run is not None
     with monkeypatch.context() as patch:
