@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import pytest
+from studies import compare
 from worlds import NOW, World
 
 from toplists.config.evaluate import EvaluateSettings
-from toplists.config.protocol_names import parse_protocol
-from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.tables import METRICS, RUNS, USER_METRICS
 from toplists.pipeline import comparing
 from toplists.pipeline.comparing import (
-    CompareOptions,
-    Comparison,
-    compare_models,
     deciding_metric,
 )
 from toplists.pipeline.comparison_tables import (
@@ -28,27 +23,8 @@ from toplists.pipeline.comparison_tables import (
     metrics_of,
     standings_of,
 )
-from toplists.pipeline.console import open_narrator
-from toplists.pipeline.entrants import parse_entrants
 from toplists.pipeline.reporting.comparisons import write_comparison
 from toplists.pipeline.workplace import Workplace
-
-
-def compare(world: World, models: str, protocol: str = "loo", **changes: Any) -> Comparison:
-    """A comparison under the settings of the night, so that its snapshot is used."""
-    settings: Settings = world.settings(**changes)
-
-    def work(place: Workplace) -> Comparison:
-        options = CompareOptions(
-            tuple(parse_entrants(models, settings)),
-            parse_protocol(protocol),
-            deciding_metric(settings.evaluate, None),
-        )
-        with Path("/dev/null").open("w") as nowhere:
-            return compare_models(place, open_narrator({}, nowhere, nowhere), options)
-
-    found: Comparison = world.workplace(settings, work, lambda: world.spark)
-    return found
 
 
 def test_models_are_compared_on_the_same_users_and_candidates(second_day: World) -> None:

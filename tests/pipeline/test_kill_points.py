@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from killing import left_behind, of_every_kind, restore
 from worlds import World, assert_identical, two_tastes
 
 from toplists.ingest.source import parse_source
@@ -185,72 +183,14 @@ def test_a_dead_load_hides_no_event_from_a_night_over_another_input(
     assert stored() == before
 
 
-State = tuple[str, Path]
-"""A moment, and the lake as a kill in it would leave it."""
-
-
-@pytest.fixture
-def left_behind(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[[World, str], list[State]]:
-    """Runs a night undisturbed, and copies its lake after every write on the way.
-
-    What is written after a kill never comes to be, so each copy is the lake of a night that was killed
-    there. Threads write one at a time meanwhile: a copy has no half of a write.
-    """
-
-    def run(world: World, feed: str) -> list[State]:
-        states: list[State] = []
-        writing = threading.RLock()
-
-        def reach(moment: str) -> None:
-            if moment.startswith("before"):
-                assert writing.acquire(timeout=300)
-                return
-            folder = tmp_path / "states" / str(len(states))
-            try:
-                copy_lake(world.dataset.root, folder)
-                states.append((moment.removeprefix("after "), folder))
-            finally:
-                writing.release()
-
-        with monkeypatch.context() as patch:
-            patch.setattr(failpoints, "reach", reach)
-            world.night(feed)
-        return states
-
-    return run
-
-
-def copy_lake(source: Path, target: Path) -> None:
-    """Copy a folder in which workers may be writing: what they have just taken away is not copied."""
-    target.mkdir(parents=True)
-    for entry in list(os.scandir(source)):
-        with suppress(FileNotFoundError):
-            if entry.is_dir():
-                copy_lake(Path(entry), target / entry.name)
-            else:
-                shutil.copy2(entry, target / entry.name)
-
-
-def of_every_kind(states: list[State]) -> list[State]:
-    """Of writes that differ in nothing but their number or table: the first and the last."""
-    kinds: dict[str, list[int]] = defaultdict(list)
-    for at, (moment, _) in enumerate(states):
-        alike = re.match(r"draft|create|removal from", moment)
-        kinds[alike[0] if alike else re.sub(r"\d+", "#", moment)].append(at)
-    chosen = {at for found in kinds.values() for at in (found[0], found[-1])}
-    return [states[at] for at in sorted(chosen)]
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("night", ["first", "third"])
 def test_a_night_killed_after_every_kind_of_write(
-    night: str, request: pytest.FixtureRequest, left_behind: Callable[[World, str], list[State]]
+    night: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     world: World = request.getfixturevalue(night)
     feed = first_feed(world) if night == "first" else third_feed(world)
-    states = left_behind(world, feed)
+    states = left_behind(world, lambda: world.night(feed), monkeypatch, tmp_path / "states")
     expected = published(world)
     assert len(states) > 50
     for moment, state in of_every_kind(states):
@@ -258,15 +198,6 @@ def test_a_night_killed_after_every_kind_of_write(
         world.night(feed)
         assert defects_once_maintained(world) == [], moment
         assert_same(published(world), expected)
-
-
-def restore(world: World, state: Path) -> None:
-    """Put a copied lake where it was: files name others by their whole path."""
-    shutil.rmtree(world.dataset.root)
-    shutil.copytree(state, world.dataset.root)
-    jvm = world.spark._jvm
-    assert jvm is not None
-    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @pytest.mark.long

@@ -7,56 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from studies import plan, tune
 from worlds import NOW, World
 
 from toplists.config.layers import resolve_settings
 from toplists.config.model import ModelSettings
 from toplists.config.model_als import AlsSettings
-from toplists.config.protocol_names import parse_protocol
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
 from toplists.evaluation.comparison import Figure
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import METRICS, RUNS, USER_METRICS
-from toplists.models.search import Method
 from toplists.pipeline import trials as trials_module
-from toplists.pipeline.console import open_narrator
-from toplists.pipeline.constraints import parse_constraint
 from toplists.pipeline.entrants import make_entrant
 from toplists.pipeline.reporting.studies import write_study
-from toplists.pipeline.searching import Search, Tried, enter, plan_search
-from toplists.pipeline.tuning import PRESENT, TUNED, Study, TuneOptions, tune_model, write_overlay
+from toplists.pipeline.searching import Tried, enter
+from toplists.pipeline.tuning import PRESENT, TUNED, Study, write_overlay
 from toplists.pipeline.tuning_tables import findings, gain_in_words, outs_of, trials_of
-from toplists.pipeline.workplace import Workplace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-
-
-def plan(
-    settings: Settings,
-    *,
-    model: str = "als",
-    trials: int = 4,
-    method: Method | None = None,
-    constraints: tuple[str, ...] = (),
-) -> Search:
-    return plan_search(
-        settings, model, trials, method, "ndcg@10", [parse_constraint(one) for one in constraints]
-    )
-
-
-def tune(world: World, protocol: str = "last(2)", **planned: Any) -> Study:
-    """A study under the settings of the night, so that its snapshot is used."""
-    settings = world.settings()
-
-    def work(place: Workplace) -> Study:
-        options = TuneOptions(plan(settings, **planned), parse_protocol(protocol))
-        with Path("/dev/null").open("w") as nowhere:
-            return tune_model(place, open_narrator({}, nowhere, nowhere), options)
-
-    found: Study = world.workplace(settings, work, lambda: world.spark)
-    return found
 
 
 def test_settings_are_halved_tested_and_written_down(
