@@ -1,8 +1,8 @@
-"""All models there are side by side, on real ratings, by the product's own command.
+"""ALS tuned, and all models there are side by side, on real ratings, by the product's own commands.
 
     .venv/bin/python benchmarks/bake_off.py [--folder /tmp/bake-off] [--real ../shared/data]
 
-Writes results/bake-off.json and .md, and the report of each comparison as results/bake-off-DATASET.html.
+Writes results/bake-off.json and .md, and the reports as results/bake-off-DATASET.html and tuning-DATASET.html.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from machine import ROOT, describe_machine
 from result_files import write_results
 
@@ -23,6 +24,8 @@ _METRICS = (
     *("ndcg@10", "recall@10", "map@10", "mrr@10", "hit_rate@10", "auc"),
     *("coverage@10", "gini@10", "novelty@10", "rmse"),
 )
+_TUNED = ("rank", "regularization", "alpha", "unobserved_weight")
+_TRIALS = 32
 _RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -63,21 +66,46 @@ def worlds(real: Path) -> list[World]:
 
 
 def run(world: World, folder: Path) -> dict[str, Any]:
-    """Compare the models of a world; the figures of its report."""
+    """Tune ALS in a world, and compare all models with it; the figures of both reports."""
     shutil.rmtree(folder / world.name, ignore_errors=True)
+    dataset = folder / world.name
     chosen = (f"lake.root={folder}", f"evaluate.metrics=[{','.join(_METRICS)}]", *world.settings)
     settings = [word for one in chosen for word in ("--set", one)]
     _submit("ingest", "--source", world.source, "--dataset", world.name, *settings)
-    compared = ("--models", world.models, "--protocol", world.protocol)
-    _submit("compare", "--dataset", world.name, *compared, *settings)
-    (report,) = (folder / world.name / "reports").glob("*compare*/report.html")
-    shutil.copyfile(report, _RESULTS / f"bake-off-{world.name}.html")
+    judged = ("--dataset", world.name, "--protocol", world.protocol, *settings)
+    _submit("tune", "--model", "als", "--trials", str(_TRIALS), *judged)
+    models, tuned = world.models, _tuned(dataset)
+    if tuned is not None:
+        models += f",{tuned}"
+    _submit("compare", "--models", models, *judged)
+    return {
+        "tuned": tuned,
+        "tuning": _keep_report(dataset, "tune", f"tuning-{world.name}"),
+        "comparison": _keep_report(dataset, "compare", f"bake-off-{world.name}"),
+    }
+
+
+def _tuned(dataset: Path) -> str | None:
+    """ALS with the settings that tuning found, as an entrant; `None` where they are the present ones."""
+    found = [*(dataset / "studies").glob("*/best.yaml")]
+    if not found:
+        return None
+    best = yaml.safe_load(found[0].read_text())["model"]["als"]
+    given = {name: best[name] for name in _TUNED}
+    return f"als[{'; '.join(f'{name}={value}' for name, value in given.items())}]"
+
+
+def _keep_report(dataset: Path, kind: str, name: str) -> dict[str, Any]:
+    """Copy a report to the results; its figures."""
+    (report,) = (dataset / "reports").glob(f"*{kind}*/report.html")
+    shutil.copyfile(report, _RESULTS / f"{name}.html")
     figures: dict[str, Any] = json.loads(report.with_name("metrics.json").read_text())
     return figures
 
 
-def _table(world: World, figures: dict[str, Any]) -> list[str]:
-    """A row per model, from the best to the worst."""
+def _table(world: World, content: dict[str, Any]) -> list[str]:
+    """A row per model, from the best to the worst, and what tuning came to."""
+    figures, tuning = content["comparison"], content["tuning"]
     own = {
         (one["subject"], one["metric"]): one
         for one in figures["figures"]
@@ -105,6 +133,12 @@ def _table(world: World, figures: dict[str, Any]) -> list[str]:
         "",
         *(f"- {finding}" for finding in figures.get("findings", [])),
         f"- [report](bake-off-{world.name}.html)",
+        "",
+        f"Tuning of als, {_TRIALS} trials on a part of what is learnt from"
+        + (f": `{content['tuned']}`" if content["tuned"] else ""),
+        "",
+        *(f"- {finding}" for finding in tuning.get("findings", [])),
+        f"- [report](tuning-{world.name}.html)",
     ]
 
 

@@ -51,8 +51,7 @@ if __name__ == "__main__":
         "--models",
         required=True,
         metavar="M,M[KEY=VALUE],…",
-        help="als, bayesian_mf, item_knn, popularity, window, trending or segment; settings of a model's "
-        "own in brackets, as in als[rank=64; alpha=5]",
+        help="./toplists models lists them; settings of a model's own in brackets, as in als[rank=64; alpha=5]",
     )
     add_protocol(parser)
     add_as_of(parser, "the day after the newest event")

@@ -56,7 +56,7 @@ def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
 if __name__ == "__main__":
     parser = job_parser("tune", "The best settings of a model, and what they gain.")
     parser.add_argument(
-        "--model", metavar="M", help="als, bayesian_mf or item_knn (default: model.name)"
+        "--model", metavar="M", help="./toplists models lists them (default: model.name)"
     )
     parser.add_argument(
         "--trials",
