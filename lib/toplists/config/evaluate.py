@@ -59,8 +59,15 @@ class EvaluateSettings(Section):
     min_slice_users: int = Field(
         50, ge=1, description="Users that a slice needs; smaller ones have no figures."
     )
+    contenders: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Other models that every night is judged beside, fitted to the same blocks, such as item_knn or "
+            "als[rank=64]."
+        ),
+    )
 
-    @field_validator("metrics", "slices")
+    @field_validator("metrics", "slices", "contenders")
     @classmethod
     def _none_twice(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:

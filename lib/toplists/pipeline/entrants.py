@@ -61,17 +61,22 @@ class Entrant:
         return own if self.after is None else own | {"after": self.after.definition}
 
 
-def parse_entrants(text: str, settings: Settings) -> list[Entrant]:
+def parse_entrants(text: str, settings: Settings, said_by: str = "--models") -> list[Entrant]:
     """The entrants that a text names, in its order.
+
+    Args:
+        text: Names, with settings in brackets.
+        settings: Those that decide what brackets do not.
+        said_by: Where the text stands, for errors.
 
     Raises:
         ConfigurationError: there is no such model, a setting is wrong, or an entrant is named twice.
     """
     entrants: list[Entrant] = []
-    for name, given in _entries(text):
+    for name, given in _entries(text, said_by):
         entrant = make_entrant(name, given, settings)
         if any(entrant.definition == other.definition for other in entrants):
-            raise ConfigurationError(f"--models names {entrant.name} twice: leave one out.")
+            raise ConfigurationError(f"{said_by} names {entrant.name} twice: leave one out.")
         entrants.append(entrant)
     return entrants
 
@@ -121,28 +126,28 @@ def label_of(name: str, given: Mapping[str, Any]) -> str:
     return f"{name}[{inner}]" if given else name
 
 
-def _entries(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entries(text: str, said_by: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Names and settings in brackets."""
     begin = 0
     while begin < len(text):
         found = _ENTRY.match(text, begin)
         if found is None:
             raise ConfigurationError(
-                f"--models: {text[begin:].strip()!r} is no list of models. Write such as "
+                f"{said_by}: {text[begin:].strip()!r} is no list of models. Write such as "
                 "als,als[rank=64; alpha=5],item_knn,popularity."
             )
         name, inner, _ = found.groups()
-        yield name, _settings(inner or "")
+        yield name, _settings(inner or "", said_by)
         begin = found.end()
 
 
-def _settings(text: str) -> dict[str, Any]:
+def _settings(text: str, said_by: str) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for part in filter(str.strip, re.split("[;,]", text)):
         key, sign, value = part.partition("=")
         if not sign:
             raise ConfigurationError(
-                f"--models: {part.strip()!r} sets nothing. Write such as als[rank=64; alpha=5]."
+                f"{said_by}: {part.strip()!r} sets nothing. Write such as als[rank=64; alpha=5]."
             )
         given[key.strip()] = yaml.safe_load(value)
     return given

@@ -24,6 +24,7 @@ from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
 from toplists.pipeline.reporting.writing import write_report
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
+from toplists.pipeline.steps.fits import check_contenders
 from toplists.pipeline.steps.ingest import ingest_source, redrive_refused
 from toplists.pipeline.steps.prepare import prepare
 from toplists.pipeline.steps.publish import publish
@@ -72,8 +73,10 @@ def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> No
     Raises:
         InputRefusedError: the input cannot be taken in.
         GateRefusedError: the lists are not fit to be published.
-        ConfigurationError: something newer is live, and `force` is not given.
+        ConfigurationError: something newer is live, and `force` is not given; or a model that it shall be
+            judged beside cannot be made.
     """
+    check_contenders(place.settings)
     verbs = ["ingest", *STEPS, *(["publish"] if options.publish else [])]
     total = len(verbs)
     report = ingest_step(place, narrator, options.source, 1, total)

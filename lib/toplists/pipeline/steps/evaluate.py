@@ -111,6 +111,8 @@ def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> l
     fits.setdefault(POPULARITY, plan.popularity)
     if plan.live is not None:
         fits[LIVE] = plan.live
+    for name, fit in plan.contenders.items():
+        fits.setdefault(name, fit)
     contenders = {
         name: Contender(open_fit(place, run, snapshot, fit), fit.learns_values)
         for name, fit in fits.items()

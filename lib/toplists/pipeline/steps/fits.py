@@ -7,9 +7,10 @@ everything before `as_of`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from toplists.config.model import ModelSettings
 from toplists.config.prepare import PrepareSettings
 from toplists.config.recommend import RecommendSettings
+from toplists.config.settings import Settings
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.blocks import Part
 from toplists.engine.exchange import damaged_parts
@@ -42,6 +44,7 @@ from toplists.models.definition import Parameters
 from toplists.models.protocol import Model
 from toplists.models.registry import learns_values, make_model, make_similar
 from toplists.models.store import load_shape
+from toplists.pipeline.entrants import parse_entrants
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
 from toplists.ranking.scoring import PERSONAL
@@ -92,7 +95,7 @@ class Fit:
 class FitPlan:
     """The fits of a run.
 
-    `live` is there only if the live run is configured differently, `similar` unless similar items come
+    `contenders` are judged beside the candidate, by what they are called. `live` is there only if the live run is configured differently, `similar` unless similar items come
     from the published factors. The rankings of the fallback are in the order of use, `judged_fallback` for the evaluation and
     `fallback` for publication.
     """
@@ -100,6 +103,7 @@ class FitPlan:
     candidate: Fit
     judged_fallback: tuple[Fit, ...]
     live: Fit | None
+    contenders: Mapping[str, Fit]
     published: Fit
     similar: Fit | None
     fallback: tuple[Fit, ...]
@@ -114,6 +118,7 @@ class FitPlan:
         yield from (self.candidate, *self.judged_fallback)
         if self.live is not None:
             yield self.live
+        yield from self.contenders.values()
         yield self.published
         if self.similar is not None:
             yield self.similar
@@ -137,6 +142,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         candidate=candidate,
         judged_fallback=_fallback_fits(parameters, "train"),
         live=contender,
+        contenders=_contender_fits(place, run, candidate),
         published=_personal_fit(parameters, "all"),
         similar=similar,
         fallback=_fallback_fits(parameters, "all"),
@@ -163,6 +169,35 @@ def _fallback_fits(parameters: Parameters, part: Part) -> tuple[Fit, ...]:
     models = (make_model(name, parameters) for name in parameters.recommend.fallback)
     seed = parameters.model.seed
     return tuple(Fit(f"fallback-{model.name}", model, seed, part) for model in models)
+
+
+def check_contenders(settings: Settings) -> None:
+    """See to it that all models named by `evaluate.contenders` can be made.
+
+    Raises:
+        ConfigurationError: one cannot.
+    """
+    parse_entrants(", ".join(settings.evaluate.contenders), settings, "evaluate.contenders")
+
+
+def _contender_fits(place: Workplace, run: Run, candidate: Fit) -> dict[str, Fit]:
+    """What is judged beside the candidate, as far as it is not judged anyway."""
+    begun_with = json.loads(run.configuration)
+    settings = place.settings.model_copy(
+        update={
+            "model": model_settings(run),
+            "recommend": RecommendSettings(**begun_with["recommend"]),
+        }
+    )
+    named = ", ".join(begun_with["evaluate"]["contenders"])
+    fits = {}
+    for entrant in parse_entrants(named, settings, "evaluate.contenders"):
+        # Names of entrants are no names of folders.
+        digest = hashlib.blake2b(entrant.name.encode(), digest_size=4).hexdigest()
+        fit = Fit(f"beside-{entrant.model.name}-{digest}", entrant.model, entrant.seed, "train")
+        if not fit.same_as(candidate):
+            fits[entrant.name] = fit
+    return fits
 
 
 def _live_fit(place: Workplace) -> Fit | None:
