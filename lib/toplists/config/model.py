@@ -8,7 +8,7 @@ from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemKnnSettings, P3AlphaSettings, Rp3BetaSettings
-from toplists.config.model_linear import LocalRidgeSettings
+from toplists.config.model_linear import EaseSettings, LocalRidgeSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.model_sgd import SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
@@ -20,6 +20,7 @@ ModelName = Literal[
     "p3alpha",
     "rp3beta",
     "local_ridge",
+    "ease",
     "popularity",
     "normal",
     "constant",
@@ -42,3 +43,4 @@ class ModelSettings(Section):
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()
     svd: SvdSettings = SvdSettings()
     svd_plus_plus: SvdPlusPlusSettings = SvdPlusPlusSettings()
+    ease: EaseSettings = EaseSettings()

@@ -29,3 +29,16 @@ class LocalRidgeSettings(Section):
         le=1.0,
         description="Scores are multiplied by the number of the item's likings to this power.",
     )
+
+
+class EaseSettings(Section):
+    regularization: float = Field(10.0, gt=0.0, description="Penalty on the weights.")
+    user_exponent: float = Field(
+        0.5,
+        ge=0.0,
+        le=2.0,
+        description="Of n likings of a user each counts 1/n to this power.",
+    )
+    neighbours: int | None = Field(
+        500, ge=1, description="Largest weights kept of each item; `null` = all."
+    )

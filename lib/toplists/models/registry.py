@@ -11,6 +11,7 @@ from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
+from toplists.models.ease import EASE
 from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.normal import NORMAL
@@ -31,6 +32,7 @@ MODELS: Mapping[str, Definition] = {
         P3ALPHA,
         RP3BETA,
         LOCAL_RIDGE,
+        EASE,
         POPULARITY,
         WINDOW,
         TRENDING,
