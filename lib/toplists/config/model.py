@@ -8,7 +8,7 @@ from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemKnnSettings, P3AlphaSettings, Rp3BetaSettings
-from toplists.config.model_linear import EaseSettings, LocalRidgeSettings
+from toplists.config.model_linear import EaseSettings, LocalRidgeSettings, SlimSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.model_sgd import SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
@@ -21,6 +21,7 @@ ModelName = Literal[
     "rp3beta",
     "local_ridge",
     "ease",
+    "slim",
     "popularity",
     "normal",
     "constant",
@@ -44,3 +45,4 @@ class ModelSettings(Section):
     svd: SvdSettings = SvdSettings()
     svd_plus_plus: SvdPlusPlusSettings = SvdPlusPlusSettings()
     ease: EaseSettings = EaseSettings()
+    slim: SlimSettings = SlimSettings()

@@ -42,3 +42,26 @@ class EaseSettings(Section):
     neighbours: int | None = Field(
         500, ge=1, description="Largest weights kept of each item; `null` = all."
     )
+
+
+class SlimSettings(Section):
+    neighbours: int | None = Field(
+        150,
+        ge=1,
+        le=2_000,
+        description="Most similar items that each item is fitted to; `null` = all others.",
+    )
+    l1_regularization: float = Field(
+        0.1, gt=0.0, description="Penalty on the sizes of weights, which makes most of them 0."
+    )
+    l2_regularization: float = Field(5.0, ge=0.0, description="Penalty on the squares of weights.")
+    positive: bool = Field(True, description="No weight is below 0.")
+    passes: int = Field(
+        100, ge=1, le=10_000, description="Passes over the weights after which a fit ends at last."
+    )
+    user_exponent: float = Field(
+        0.5,
+        ge=0.0,
+        le=2.0,
+        description="Of n likings of a user each counts 1/n to this power.",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +48,24 @@ def write_gram(
 def open_rows(part: str) -> npt.NDArray[np.float32]:
     """The rows of one part, mapped."""
     return open_array(part, "rows")
+
+
+class GramRows:
+    """The parts of a Gram matrix as one, mapped."""
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        """Open the parts, in order of position."""
+        self._parts = list(map(open_rows, parts))
+        self._starts = np.cumsum([0, *map(len, self._parts)])
+
+    def of(self, positions: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        """Some rows, ascending: float32[positions, n_items]."""
+        bounds = np.searchsorted(positions, self._starts)
+        return np.concatenate(
+            [
+                part[positions[begin:end] - start]
+                for part, start, (begin, end) in zip(
+                    self._parts, self._starts[:-1], pairwise(bounds), strict=True
+                )
+            ]
+        )

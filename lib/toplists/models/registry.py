@@ -19,6 +19,7 @@ from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
 from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.search import Space
+from toplists.models.slim import SLIM
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
 from toplists.models.trending import TRENDING
@@ -33,6 +34,7 @@ MODELS: Mapping[str, Definition] = {
         RP3BETA,
         LOCAL_RIDGE,
         EASE,
+        SLIM,
         POPULARITY,
         WINDOW,
         TRENDING,
