@@ -8,7 +8,12 @@ from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
 from toplists.config.model_knn import ItemKnnSettings, P3AlphaSettings, Rp3BetaSettings
-from toplists.config.model_linear import EaseSettings, LocalRidgeSettings, SlimSettings
+from toplists.config.model_linear import (
+    EaseSettings,
+    LocalRidgeSettings,
+    LowPassSettings,
+    SlimSettings,
+)
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.model_sgd import SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
@@ -22,6 +27,7 @@ ModelName = Literal[
     "local_ridge",
     "ease",
     "slim",
+    "low_pass",
     "popularity",
     "normal",
     "constant",
@@ -46,3 +52,4 @@ class ModelSettings(Section):
     svd_plus_plus: SvdPlusPlusSettings = SvdPlusPlusSettings()
     ease: EaseSettings = EaseSettings()
     slim: SlimSettings = SlimSettings()
+    low_pass: LowPassSettings = LowPassSettings()

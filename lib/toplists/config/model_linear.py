@@ -65,3 +65,27 @@ class SlimSettings(Section):
         le=2.0,
         description="Of n likings of a user each counts 1/n to this power.",
     )
+
+
+class LowPassSettings(Section):
+    rank: int = Field(512, ge=1, le=2_048, description="Number of singular vectors that pass.")
+    passes: int = Field(
+        3, ge=1, le=100, description="Products with the likings, after which the vectors are taken."
+    )
+    user_exponent: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="A user's likings are divided by their number to this power.",
+    )
+    item_exponent: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="An item's likings are divided by their number to this power.",
+    )
+    linear: float = Field(
+        0.0,
+        ge=0.0,
+        description="How much more passes of the strongest vector than of the weakest.",
+    )

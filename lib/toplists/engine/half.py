@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from toplists.engine.blocks import BlockRef, BlockSet, Side
+from toplists.engine.eigen import eigen
 from toplists.engine.fixed_side import FixedSide
 from toplists.engine.kernels.equations import LONG, SPAN, Equations, Solved
 from toplists.engine.kernels.products import multiply_rows
@@ -25,9 +24,6 @@ from toplists.engine.storage import Arrays, find_parts, open_array, remove_parts
 from toplists.lake.failpoints import written
 
 WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
-
-_LIMIT = Lock()
-"""Of two limits at a time, the first to end would lift the other's."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +111,7 @@ def _fix(
         width = open_vectors(parts[0])[0].shape[1] if biases is None else biases.dimensions + 1
         base, basis = np.zeros(width), np.eye(width)
     else:
-        with _LIMIT, threadpool_limits(limits=1):
-            shared, basis = np.linalg.eigh(gram)
+        shared, basis = eigen(gram)
         base = objective.shared_weight * np.maximum(shared, 0.0)
     return FixedSide(
         str(folder), number, parts, side, objective.biases, base, basis.astype(np.float32)

@@ -14,6 +14,7 @@ from toplists.models.definition import Definition, Parameters
 from toplists.models.ease import EASE
 from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
+from toplists.models.low_pass import LOW_PASS
 from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
@@ -35,6 +36,7 @@ MODELS: Mapping[str, Definition] = {
         LOCAL_RIDGE,
         EASE,
         SLIM,
+        LOW_PASS,
         POPULARITY,
         WINDOW,
         TRENDING,
