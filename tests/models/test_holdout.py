@@ -17,6 +17,7 @@ from toplists.engine.gibbs import Chain, sample_here
 from toplists.engine.strata import Descent, descend_here
 from toplists.models.als import Explicit, Penalty
 from toplists.models.baseline import baseline_method
+from toplists.models.nmf import NonNegative
 from toplists.models.svd import RatingGradient
 from toplists.models.svd_plus_plus import FeedbackGradient
 
@@ -68,3 +69,11 @@ def test_stochastic_gradients(
     descended = gradient(rank, held_out.mean, rate, 0.02, 0.1, 42, "train")
     fit = Descent({"users": held_out.users, "items": held_out.items}, descended, 20, 42)
     assert held_out.rmse(descend_here(fit, tmp_path / "model").factors) <= most
+
+
+def test_non_negative_matrix_factorization(ratings_data: Path, tmp_path: Path) -> None:
+    held_out = Holdout.load(ratings_data, tmp_path / "blocks")
+    objective = NonNegative(15, 0.1, 42, "train")
+    blocks = {"users": held_out.users, "items": held_out.items}
+    fit = Alternation(blocks, objective, "multiplicative", 50, over_relaxation=False)
+    assert held_out.rmse(alternate_here(fit, tmp_path / "model").factors) <= 0.925

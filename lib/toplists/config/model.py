@@ -15,7 +15,7 @@ from toplists.config.model_linear import (
     SlimSettings,
 )
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
-from toplists.config.model_sgd import SvdPlusPlusSettings, SvdSettings
+from toplists.config.model_sgd import NmfSettings, SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
 
 ModelName = Literal[
@@ -34,6 +34,7 @@ ModelName = Literal[
     "baseline",
     "svd",
     "svd_plus_plus",
+    "nmf",
 ]
 
 
@@ -53,3 +54,4 @@ class ModelSettings(Section):
     ease: EaseSettings = EaseSettings()
     slim: SlimSettings = SlimSettings()
     low_pass: LowPassSettings = LowPassSettings()
+    nmf: NmfSettings = NmfSettings()

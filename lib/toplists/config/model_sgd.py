@@ -1,4 +1,4 @@
-"""Settings of models that are fitted by stochastic gradients."""
+"""Settings of factor models that are fitted in small steps."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ class SvdPlusPlusSettings(SvdSettings):
 
     rank: int = Field(20, ge=1, le=1024, description="Number of latent factors.")
     learning_rate: float = Field(0.007, gt=0.0, le=1.0, description="How far a step goes.")
+
+
+class NmfSettings(Section):
+    """Predicts values by vectors without negative numbers."""
+
+    rank: int = Field(15, ge=1, le=1024, description="Number of latent factors.")
+    iterations: int = Field(50, ge=1, le=10_000, description="Steps of both sides.")
+    regularization: float = Field(
+        0.1, ge=0.0, le=10.0, description="Penalty on vectors, for each value."
+    )

@@ -173,6 +173,7 @@ def _solved(
     from toplists.engine.kernels.conjugate_gradients import descend
     from toplists.engine.kernels.least_squares import solve_exactly
     from toplists.engine.kernels.long_rows import Sums, add_spans
+    from toplists.engine.kernels.multiplicative import multiply
 
     def read_span(part: str) -> Sums:
         matrix, pulled, constant = (
@@ -183,6 +184,8 @@ def _solved(
     long_rows = {row: add_spans(list(map(read_span, parts))) for row, parts in piece.spans}
     if solver == "exact":
         return solve_exactly(rows, features, fixed.base, long_rows, LONG)
+    if solver == "multiplicative":
+        return multiply(rows, features, _before(objective, fixed, piece), long_rows, LONG)
     begin = multiply_rows(_before(objective, fixed, piece), fixed.basis)
     return descend(rows, features, fixed.base, begin, CG_STEPS, long_rows, LONG)
 

@@ -15,6 +15,7 @@ from toplists.models.ease import EASE
 from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.low_pass import LOW_PASS
+from toplists.models.nmf import NMF
 from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
@@ -46,6 +47,7 @@ MODELS: Mapping[str, Definition] = {
         BASELINE,
         SVD,
         SVD_PLUS_PLUS,
+        NMF,
     )
 }
 """All of them, in the order in which they are listed."""
