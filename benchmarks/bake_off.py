@@ -24,6 +24,32 @@ _METRICS = (
     *("ndcg@10", "recall@10", "map@10", "mrr@10", "hit_rate@10", "auc"),
     *("coverage@10", "gini@10", "novelty@10", "rmse"),
 )
+_RANKERS = (
+    "als",
+    "als[rank=64; alpha=5]",
+    "als[engine=mllib]",
+    "item_knn",
+    "item_knn[common_exponent=0.5]",
+    "item_knn[measure=jaccard]",
+    "item_knn[weighting=bm25]",
+    "p3alpha",
+    "rp3beta",
+    "local_ridge",
+    "ease",
+    "slim",
+    "low_pass",
+    "popularity",
+)
+_PREDICTORS = (
+    "als[feedback=explicit]",
+    "bayesian_mf",
+    "svd",
+    "svd_plus_plus",
+    "nmf",
+    "baseline",
+    "constant",
+    "normal",
+)
 _TUNED = ("rank", "regularization", "alpha", "unobserved_weight")
 _TRIALS = 32
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -42,10 +68,7 @@ class World:
 
 def worlds(real: Path) -> list[World]:
     """The data sets that lie in a folder."""
-    every = (
-        "als,als[rank=64; alpha=5],als[feedback=explicit],als[engine=mllib],bayesian_mf,item_knn,"
-        "item_knn[shrinkage=0],popularity"
-    )
+    every = ",".join((*_RANKERS, *_PREDICTORS))
     books = real / "goodbooks"
     return [
         World(
