@@ -15,7 +15,7 @@ from toplists.config.model_linear import (
     SlimSettings,
 )
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
-from toplists.config.model_sgd import NmfSettings, SvdPlusPlusSettings, SvdSettings
+from toplists.config.model_sgd import BprSettings, NmfSettings, SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
 
 ModelName = Literal[
@@ -35,6 +35,7 @@ ModelName = Literal[
     "svd",
     "svd_plus_plus",
     "nmf",
+    "bpr",
 ]
 
 
@@ -55,3 +56,4 @@ class ModelSettings(Section):
     slim: SlimSettings = SlimSettings()
     low_pass: LowPassSettings = LowPassSettings()
     nmf: NmfSettings = NmfSettings()
+    bpr: BprSettings = BprSettings()

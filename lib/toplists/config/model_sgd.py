@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from toplists.config.section import Section
@@ -36,3 +38,21 @@ class NmfSettings(Section):
     regularization: float = Field(
         0.1, ge=0.0, le=10.0, description="Penalty on vectors, for each value."
     )
+
+
+class BprSettings(Section):
+    """Ranks: what a user liked before what the user did not."""
+
+    rank: int = Field(64, ge=1, le=1024, description="Number of latent factors.")
+    epochs: int = Field(100, ge=1, le=10_000, description="Passes over all likings.")
+    learning_rate: float = Field(0.01, gt=0.0, le=1.0, description="How far a step goes.")
+    regularization: float = Field(
+        0.01, ge=0.0, le=10.0, description="Penalty on vectors and biases, for each liking."
+    )
+    negatives: Literal["uniform", "popular"] = Field(
+        "uniform",
+        description=(
+            "What a liked item is compared with: items drawn all alike, or as often as they are liked."
+        ),
+    )
+    start_deviation: float = Field(0.1, gt=0.0, le=10.0, description=_STARTS)

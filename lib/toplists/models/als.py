@@ -266,7 +266,7 @@ def _draw(block: Block, rank: int, seed: int) -> Floats:
     return first
 
 
-def nothing_to_learn(feedback: str, part: Part) -> str:
+def nothing_to_learn(feedback: str, part: Part, model: str = "als") -> str:
     """The sentence for a part without anything to learn from."""
     if part == "train":
         what = "the holdout took every interaction it could learn from. Change prepare.split."
@@ -274,7 +274,7 @@ def nothing_to_learn(feedback: str, part: Part) -> str:
         what = "no interaction counts as positive. Lower prepare.positive_from, or loosen filters."
     else:
         what = "no interaction has a value. Use model.als.feedback=implicit."
-    return f"There is nothing for als to learn from: {what}"
+    return f"There is nothing for {model} to learn from: {what}"
 
 
 def _make(parameters: Parameters) -> Model:

@@ -9,6 +9,7 @@ from toplists.config.model import ModelName, ModelSettings
 from toplists.models.als import ALS
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
+from toplists.models.bpr import BPR
 from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
 from toplists.models.ease import EASE
@@ -48,6 +49,7 @@ MODELS: Mapping[str, Definition] = {
         SVD,
         SVD_PLUS_PLUS,
         NMF,
+        BPR,
     )
 }
 """All of them, in the order in which they are listed."""

@@ -1,0 +1,130 @@
+"""Bayesian personalized ranking (Rendle et al. 2009)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from toplists.config.model_sgd import BprSettings
+from toplists.engine.blocks import Lesson, Part, Side
+from toplists.engine.cells import Cell, Ended
+from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
+from toplists.engine.shapes import Factors
+from toplists.engine.strata import Descent, descend
+from toplists.errors import InputRefusedError
+from toplists.models.als import nothing_to_learn
+from toplists.models.definition import Definition
+from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import Choices, LogRange, Space
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PairGradient:
+    """A user's items before others, by products of vectors and a bias of the item.
+
+    A state of items has behind the vector the bias.
+    """
+
+    lesson: ClassVar[Lesson] = "liked"
+    rank: int
+    learning_rate: float
+    regularization: float
+    by_popularity: bool
+    start_deviation: float
+    seed: int
+    part: Part
+
+    def start(self, side: Side, ids: pa.StringArray) -> Floats:
+        """Normal draws by the hash of the external id, and no bias."""
+        seed = derive_seed(self.seed, "start", side)
+        draws = random_normals(hash_ids(ids.to_pylist()), self.rank, seed)
+        first: Floats = (self.start_deviation * draws).astype(np.float32)
+        if side == "users":
+            return first
+        return np.column_stack((first, np.zeros(len(first), dtype=np.float32)))
+
+    def descend(self, cell: Cell, users: Floats, items: Floats, seed: int) -> float:
+        """A step for every liking."""
+        # Here, in the task: numba takes a second to load, and the driver makes no steps.
+        from toplists.engine.kernels.pair_steps import PairStep, descend_pairs
+
+        step = PairStep(self.learning_rate, self.regularization, self.by_popularity)
+        return descend_pairs(cell.rows, users, items, step, seed)
+
+    def vectors(self, side: Side, rows: Ended) -> Floats:
+        """The bias within the vectors of items, which those of users have a 1 for."""
+        if side == "items":
+            return rows.state
+        return np.column_stack((rows.state, np.ones(len(rows.state), dtype=np.float32)))
+
+
+class Bpr:
+    """Vectors that put what a user liked before what the user did not; every liking counts alike."""
+
+    name = "bpr"
+
+    def __init__(self, settings: BprSettings, single_task_entries: int) -> None:
+        """Take the parameters from `settings`; a fit to at most so many entries is one task."""
+        self._settings, self._single_task_entries = settings, single_task_entries
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings."""
+        return self._settings.model_dump(mode="json")
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """Fit on the likings of the part.
+
+        Raises:
+            InputRefusedError: there are none.
+            ConfigurationError: the learning rate is too high.
+        """
+        if data.size == 0:
+            raise InputRefusedError(nothing_to_learn("implicit", data.part, self.name))
+        settings = self._settings
+        gradient = PairGradient(
+            settings.rank,
+            settings.learning_rate,
+            settings.regularization,
+            settings.negatives == "popular",
+            settings.start_deviation,
+            data.seed,
+            data.part,
+        )
+        fit = Descent(
+            {"users": data.users, "items": data.items}, gradient, settings.epochs, data.seed
+        )
+        result = descend(data.spark, fit, data.folder, self._single_task_entries)
+        return Fitted(result.factors, {"losses": list(result.losses)})
+
+
+BPR = Definition(
+    name="bpr",
+    summary="Vectors that put what a user liked before other items, by a step after each liking.",
+    shape=Factors,
+    feedback="likings",
+    memory="4 bytes x rank x users and items of a cell of about 1 M interactions, and its interactions",
+    time="epochs x interactions x rank",
+    reference=(
+        "Rendle, Freudenthaler, Gantner and Schmidt-Thieme, BPR: Bayesian personalized ranking from "
+        "implicit feedback, UAI 2009"
+    ),
+    make=lambda given: Bpr(given.model.bpr, given.engine.single_task_entries),
+    space=lambda _: Space(
+        {
+            "regularization": LogRange(0.001, 0.1),
+            "learning_rate": LogRange(0.005, 0.05),
+            "epochs": LogRange(20, 200),
+            "rank": Choices((16, 32, 64, 96, 128)),
+            "negatives": Choices(("uniform", "popular")),
+        }
+    ),
+)
+"""See `Bpr`."""
