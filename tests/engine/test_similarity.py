@@ -313,7 +313,7 @@ def test_shrinkage_least_common_and_threshold(
         def similarity(x: np.ndarray, y: np.ndarray) -> float:
             n = counts(x, y)[0]
             value = formula(x, y, n)
-            return value if n >= least and np.float32(value) >= threshold else math.nan
+            return value if n >= least and np.float32(value) >= np.float32(threshold) else math.nan
 
         return similarity
 

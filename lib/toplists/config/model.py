@@ -7,7 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
-from toplists.config.model_knn import ItemKnnSettings, P3AlphaSettings, Rp3BetaSettings
+from toplists.config.model_knn import (
+    AssociationSettings,
+    ItemKnnSettings,
+    P3AlphaSettings,
+    Rp3BetaSettings,
+    UserKnnSettings,
+)
 from toplists.config.model_linear import (
     EaseSettings,
     LocalRidgeSettings,
@@ -22,8 +28,10 @@ ModelName = Literal[
     "als",
     "bayesian_mf",
     "item_knn",
+    "user_knn",
     "p3alpha",
     "rp3beta",
+    "association",
     "local_ridge",
     "ease",
     "slim",
@@ -45,8 +53,10 @@ class ModelSettings(Section):
     als: AlsSettings = AlsSettings()
     bayesian_mf: BayesianMfSettings = BayesianMfSettings()
     item_knn: ItemKnnSettings = ItemKnnSettings()
+    user_knn: UserKnnSettings = UserKnnSettings()
     p3alpha: P3AlphaSettings = P3AlphaSettings()
     rp3beta: Rp3BetaSettings = Rp3BetaSettings()
+    association: AssociationSettings = AssociationSettings()
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()

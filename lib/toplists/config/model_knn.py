@@ -133,6 +133,24 @@ class ItemKnnSettings(SimilaritySettings):
     neighbours: int = Field(100, ge=1, description="Most similar items kept for each item.")
 
 
+class UserKnnSettings(SimilaritySettings):
+    neighbours: int = Field(100, ge=1, description="Most similar users kept for each user.")
+
+
+class AssociationSettings(Section):
+    neighbours: int = Field(100, ge=1, description="Rules kept that lead to each item.")
+    min_support: int = Field(2, ge=1, description="So many users must like both items of a rule.")
+    min_confidence: float = Field(
+        0.01, ge=0.0, le=1.0, description="Share of those who like the one that like the other."
+    )
+    min_lift: float = Field(
+        1.0, ge=0.0, description="How many times as likely the one must make the other."
+    )
+    score: Literal["confidence", "lift"] = Field(
+        "confidence", description="What is summed up over the rules whose first item a user likes."
+    )
+
+
 class P3AlphaSettings(Section):
     neighbours: int = Field(100, ge=1, description="Items kept that lead to each item.")
     alpha: float = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -42,14 +42,15 @@ class Comparison:
         candidates = all_flags(self.rows.blocks) if only_flagged else None
         return _opened(self).of(_learnt(ref, self), ref.first, candidates, k=k)
 
+    def arrays_of(self, ref: BlockRef, k: int | None, *, only_flagged: bool = False) -> Arrays:
+        """The same as a part of `ItemWeights`."""
+        return neighbours_part(self.neighbours(ref, k, only_flagged=only_flagged))
+
     def write_neighbours(
         self, spark: SparkSession, k: int | None, folder: Path, *, only_flagged: bool = False
     ) -> tuple[str, ...]:
         """Find the neighbours of all rows, and write them as parts of `ItemWeights`, one per block."""
-
-        def find(ref: BlockRef) -> Arrays:
-            return neighbours_part(self.neighbours(ref, k, only_flagged=only_flagged))
-
+        find = partial(self.arrays_of, k=k, only_flagged=only_flagged)
         side = "users" if self.users_are_rows else "items"
         return write_parts(spark, self.rows.blocks, find, folder, side)
 

@@ -383,6 +383,4 @@ def _capped(
     if limits is None:
         return block
     entries = _entries(block, first, by_column=by_column)
-    kept = _hashes(entries) <= limits[entries.columns]
-    before = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))
-    return Sparse(before[block.indptr], block.columns[kept], block.values[kept])
+    return block.where(_hashes(entries) <= limits[entries.columns])

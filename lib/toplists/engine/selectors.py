@@ -17,11 +17,15 @@ from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
 from toplists.engine.shapes import (
     EVERYBODY,
+    NEIGHBOURS,
     Factors,
     ItemWeights,
     Ranking,
     Shape,
+    UserWeights,
     item_weights,
+    liked_by_users,
+    open_rows,
     open_vectors,
     ranking_scores,
 )
@@ -70,19 +74,17 @@ class FactorSelector:
 
 
 class WeightSelector:
-    """Selects by the weighted neighbours of what the user liked."""
+    """Selects by weighted rows: of the neighbours of what a user liked, or of what neighbours like."""
 
-    def __init__(self, shape: ItemWeights, block: Block, part: Part, listable: Flags) -> None:
-        """Open the weights, and the history of `block`'s users in `part`."""
-        self._listable = listable
-        self._weights = _sparse(item_weights(shape))
-        self._history = block.trained(part, len(listable))
+    def __init__(self, history: Sparse, weights: Sparse, listable: Flags) -> None:
+        """Take what counts of each user of a block, and the weights of items for each of these."""
+        self._history, self._weights, self._listable = history, weights, listable
 
     def select(
         self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
     ) -> Selection:
         """See `Selector`."""
-        history = _sparse(self._history[rows])
+        history = self._history.of(rows)
         return select_by_weights(
             history, self._weights, self._listable, candidates, k, targets=targets
         )
@@ -129,9 +131,13 @@ def open_selector(
         case Factors():
             return FactorSelector(shape, block, listable, tile_bytes)
         case ItemWeights():
-            return WeightSelector(shape, block, part, listable)
+            liked = Sparse(*block.learnt("liked", part)[:3])
+            return WeightSelector(liked, _sparse(item_weights(shape)), listable)
         case Ranking():
             return RankingSelector(shape, listable)
+        case UserWeights():
+            neighbours = open_rows(shape.users[block.ref.index], NEIGHBOURS)
+            return WeightSelector(neighbours, liked_by_users(shape), listable)
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from toplists.engine.kernels.weight_sums import Sparse
-from toplists.engine.storage import Arrays, commit_manifest, open_array, read_manifest
+from toplists.engine.storage import Arrays, bring_here, commit_manifest, open_array, read_manifest
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,41 @@ class Ranking:
     segments: tuple[str, ...] = (EVERYBODY,)
 
 
-Shape: TypeAlias = Factors | ItemWeights | Ranking
+NEIGHBOURS = ("indptr", "neighbours", "weights")
+"""The arrays of neighbours in a part: where each row's begin, who they are, and their weights."""
+
+LIKED = ("liked_indptr", "liked", "likings")
+"""The arrays of what users like in a part of `UserWeights`."""
+
+
+@dataclass(frozen=True)
+class UserWeights:
+    """Score of item i for user u: the sum over u's neighbours v of weight(u, v) times v's weight of i.
+
+    A part holds each user's neighbours, best first, as those of `ItemWeights` do, and what the user liked:
+    `liked_indptr` int64[rows + 1], `liked` int32[entries], ascending, `likings` float32[entries].
+    """
+
+    kind: ClassVar[str] = "user_weights"
+    users: tuple[str, ...]
+
+
+Shape: TypeAlias = Factors | ItemWeights | Ranking | UserWeights
 
 
 def parts_of(shape: Shape) -> tuple[str, ...]:
     """Where everything lies that a shape consists of."""
-    return (*shape.users, *shape.items) if isinstance(shape, Factors) else shape.items
+    match shape:
+        case Factors():
+            return (*shape.users, *shape.items)
+        case UserWeights():
+            return shape.users
+        case ItemWeights() | Ranking():
+            return shape.items
 
 
 _KINDS: dict[str, type[Shape]] = {
-    kind.kind: kind for kind in (Factors, InexactFactors, ItemWeights, Ranking)
+    kind.kind: kind for kind in (Factors, InexactFactors, ItemWeights, Ranking, UserWeights)
 }
 
 
@@ -107,11 +132,7 @@ def open_vectors(part: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.boo
 
 def neighbours_part(neighbours: Sparse) -> Arrays:
     """The arrays of a part of `ItemWeights`, of the neighbours of each row."""
-    return {
-        "indptr": neighbours.indptr,
-        "neighbours": neighbours.columns,
-        "weights": neighbours.values,
-    }
+    return dict(zip(NEIGHBOURS, neighbours, strict=True))
 
 
 @lru_cache(maxsize=4)
@@ -128,6 +149,19 @@ def item_weights(shape: ItemWeights) -> sp.csr_array:
         (weights, (history, scored)), shape=(n_items, n_items)
     ).tocsr()
     return matrix
+
+
+@lru_cache(maxsize=2)
+def liked_by_users(shape: UserWeights) -> Sparse:
+    """What all users liked, opened once per worker: users by items."""
+    bring_here(shape.users, *LIKED)
+    return Sparse.stacked([open_rows(part, LIKED) for part in shape.users])
+
+
+def open_rows(part: str, arrays: tuple[str, str, str]) -> Sparse:
+    """Lists of a part's rows, under the names that its arrays have."""
+    indptr, columns, values = (open_array(part, name) for name in arrays)
+    return Sparse(indptr, columns, values)
 
 
 @lru_cache(maxsize=8)

@@ -263,7 +263,11 @@ MODELS = Table(
         RUN_ID,
         Column("model", STRING, "Name in the registry of models."),
         Column("part", STRING, "`train` (evaluation fit) or `all` (publication fit)."),
-        Column("shape", STRING, "`factors`, `item_weights` or `ranking`."),
+        Column(
+            "shape",
+            STRING,
+            "`factors`, `item_weights`, `user_weights` or `ranking`.",
+        ),
         Column("parameters", STRING, "Parameters as JSON."),
         Column("seed", LONG, "Seed of the fit."),
         Column("interactions", LONG, "Interactions learnt from."),
@@ -313,6 +317,26 @@ ITEM_WEIGHTS = Table(
     writer="spark",
     partition_by=("model_id",),
     constraints={"parallel": "cardinality(neighbours) = cardinality(weights)"},
+)
+
+USER_WEIGHTS = Table(
+    name="user_weights",
+    purpose="Content of a `user_weights` model: each user's nearest others, and what the user likes.",
+    columns=(
+        MODEL_ID,
+        Column("id", STRING, "User id."),
+        Column("neighbours", array_of(STRING), "Nearest users, best first."),
+        Column("weights", array_of(FLOAT), "Weight of each neighbour."),
+        Column("liked", array_of(STRING), "Items that the user likes."),
+        Column("likings", array_of(FLOAT), "How much each counts."),
+    ),
+    key=("model_id", "id"),
+    writer="spark",
+    partition_by=("model_id",),
+    constraints={
+        "parallel": "cardinality(neighbours) = cardinality(weights)",
+        "liked": "cardinality(liked) = cardinality(likings)",
+    },
 )
 
 RANKINGS = Table(
@@ -515,6 +539,7 @@ TABLES: tuple[Table, ...] = (
     USER_FACTORS,
     ITEM_FACTORS,
     ITEM_WEIGHTS,
+    USER_WEIGHTS,
     RANKINGS,
     RECOMMENDATIONS,
     SIMILAR_ITEMS,

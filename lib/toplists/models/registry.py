@@ -7,6 +7,7 @@ from typing import get_args
 
 from toplists.config.model import ModelName, ModelSettings
 from toplists.models.als import ALS
+from toplists.models.association import ASSOCIATION
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.bpr import BPR
@@ -26,6 +27,7 @@ from toplists.models.slim import SLIM
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
 from toplists.models.trending import TRENDING
+from toplists.models.user_knn import USER_KNN
 
 MODELS: Mapping[str, Definition] = {
     definition.name: definition
@@ -33,8 +35,10 @@ MODELS: Mapping[str, Definition] = {
         ALS,
         BAYESIAN_MF,
         ITEM_KNN,
+        USER_KNN,
         P3ALPHA,
         RP3BETA,
+        ASSOCIATION,
         LOCAL_RIDGE,
         EASE,
         SLIM,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,11 +21,13 @@ from toplists.engine.exchange import write_parts
 from toplists.engine.lists import lists_of
 from toplists.engine.shapes import (
     EVERYBODY,
+    NEIGHBOURS,
     Factors,
     InexactFactors,
     ItemWeights,
     Ranking,
     Shape,
+    UserWeights,
     open_vectors,
 )
 from toplists.engine.storage import Arrays, open_array
@@ -34,9 +35,22 @@ from toplists.engine.table_files import replace_part_by_tasks
 from toplists.engine.tasks import T, Tasks, at_once
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.schema import Table
-from toplists.lake.tables import ITEM_FACTORS, ITEM_WEIGHTS, RANKINGS, USER_FACTORS
+from toplists.lake.tables import (
+    ITEM_FACTORS,
+    ITEM_WEIGHTS,
+    RANKINGS,
+    USER_FACTORS,
+    USER_WEIGHTS,
+)
+from toplists.models.store_users import place_users, user_rows
+from toplists.models.stored_rows import (
+    ROWS_PER_BATCH,
+    lists_of_block,
+    lists_of_part,
+    rows_of_block,
+    values_of,
+)
 
-_ROWS_PER_BATCH = 8_192
 _Piece: TypeAlias = tuple[BlockRef, str]
 
 
@@ -63,6 +77,8 @@ def save_shape(
             write(_neighbour_rows(items, shape.items), ITEM_WEIGHTS)
         case Ranking():
             write(_score_rows(items, shape), RANKINGS)
+        case UserWeights():
+            write(user_rows(users, items, shape), USER_WEIGHTS)
 
 
 def load_shape(
@@ -93,6 +109,8 @@ def load_shape(
             return ItemWeights(_place_neighbours(spark, read(ITEM_WEIGHTS), items, folder))
         case Ranking.kind:
             return _place_scores(spark, read(RANKINGS), items, folder)
+        case UserWeights.kind:
+            return place_users(spark, read(USER_WEIGHTS), users, items, folder)
     raise ValueError(f"model {model_id} has an unknown shape: {kind}")
 
 
@@ -105,7 +123,7 @@ def _vector_rows(side: BlockSet, parts: Sequence[str]) -> Tasks[_Piece]:
 
     def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
         block, (vectors, known) = piece[0].open(), open_vectors(piece[1])
-        for tile in tiles(len(known), _ROWS_PER_BATCH):
+        for tile in tiles(len(known), ROWS_PER_BATCH):
             mine = np.flatnonzero(known[tile]) + tile.start
             lengths = np.full(len(mine), vectors.shape[1])
             yield pa.RecordBatch.from_arrays(
@@ -125,18 +143,13 @@ def _neighbour_rows(items: BlockSet, parts: Sequence[str]) -> Tasks[_Piece]:
 
     def rows(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
         (ref, part), names = piece, all_ids(blocks)
-        indptr = open_array(part, "indptr")
-        for tile in tiles(ref.rows, _ROWS_PER_BATCH):
-            lengths = np.diff(indptr[tile.start : tile.stop + 1])
-            entries = slice(indptr[tile.start], indptr[tile.stop])
-            neighbours = pa.array(open_array(part, "neighbours")[entries])
+        for tile in tiles(ref.rows, ROWS_PER_BATCH):
             yield pa.RecordBatch.from_arrays(
                 [
                     names[ref.first + tile.start : ref.first + tile.stop],
-                    lists_of(lengths, names.take(neighbours)),
-                    lists_of(lengths, pa.array(open_array(part, "weights")[entries])),
+                    *lists_of_part(part, NEIGHBOURS, tile, names),
                 ],
-                names=["id", "neighbours", "weights"],
+                names=["id", *NEIGHBOURS[1:]],
             )
 
     schema = "id string, neighbours array<string>, weights array<float>"
@@ -164,21 +177,6 @@ def _score_rows(items: BlockSet, ranking: Ranking) -> Tasks[_Piece]:
     return Tasks(_pieces(items, ranking.items), rows, schema)
 
 
-def _stored(
-    files: Sequence[str], ref: BlockRef
-) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
-    """File by file, the stored rows whose ids are in a block, and where in it they stand.
-
-    Ids ascend with positions, so that only row groups of the block's range of ids are decoded.
-    """
-    ids = ref.open().ids
-    within = (pc.field("id") >= ids[0]) & (pc.field("id") <= ids[-1])
-    for file in files:
-        table = pq.read_table(file, filters=within, partitioning=None).combine_chunks()
-        rows = pc.index_in(table["id"], ids)
-        yield rows.drop_null().to_numpy().astype(np.int64), table.filter(rows.is_valid())
-
-
 def _place_vectors(
     spark: SparkSession, files: Sequence[str], side: BlockSet, folder: Path, name: str
 ) -> tuple[str, ...]:
@@ -187,8 +185,8 @@ def _place_vectors(
     def place(ref: BlockRef) -> Arrays:
         vectors = np.zeros((ref.rows, rank), dtype=np.float32)
         known = np.zeros(ref.rows, dtype=np.bool_)
-        for rows, table in _stored(files, ref):
-            vectors[rows] = _values(table["vector"]).reshape(len(rows), rank)
+        for rows, table in rows_of_block(files, ref):
+            vectors[rows] = values_of(table["vector"]).reshape(len(rows), rank)
             known[rows] = True
         return {"vectors": vectors, "known": known}
 
@@ -209,25 +207,7 @@ def _place_neighbours(
     blocks = items.blocks
 
     def place(ref: BlockRef) -> Arrays:
-        names = all_ids(blocks)
-        owners, neighbours = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
-        weights = [np.empty(0, np.float32)]
-        for rows, table in _stored(files, ref):
-            found = pc.index_in(table["neighbours"].combine_chunks().flatten(), names)
-            known = found.is_valid().to_numpy(zero_copy_only=False)
-            lengths = pc.list_value_length(table["neighbours"]).to_numpy()
-            owners.append(np.repeat(rows, lengths)[known])
-            neighbours.append(found.drop_null().to_numpy())
-            weights.append(_values(table["weights"])[known])
-        owner = np.concatenate(owners)
-        # Stable: the order of an item's neighbours is their rank.
-        order = np.argsort(owner, kind="stable")
-        lengths = np.bincount(owner, minlength=ref.rows)
-        return {
-            "indptr": np.concatenate(([0], np.cumsum(lengths))),
-            "neighbours": np.concatenate(neighbours)[order],
-            "weights": np.concatenate(weights)[order],
-        }
+        return lists_of_block(files, ref, NEIGHBOURS[1:], all_ids(blocks))
 
     return write_parts(spark, blocks, place, folder, "items")
 
@@ -240,7 +220,7 @@ def _place_scores(
 
     def place(ref: BlockRef) -> Arrays:
         scores = np.full((len(names), ref.rows), -np.inf)
-        for rows, table in _stored(files, ref):
+        for rows, table in rows_of_block(files, ref):
             segment = pc.index_in(table["segment"], pa.array(names)).to_numpy()
             scores[segment, rows] = table["score"].to_numpy()
         return {"scores": scores}
@@ -255,8 +235,3 @@ def _segments(files: Sequence[str]) -> tuple[str, ...]:
         for batch in pq.ParquetFile(file).iter_batches(columns=["segment"]):
             names.update(pc.unique(batch.column("segment")).to_pylist())
     return tuple(sorted(names))
-
-
-def _values(lists: pa.ChunkedArray) -> npt.NDArray[np.float32]:
-    values: npt.NDArray[np.float32] = lists.combine_chunks().flatten().to_numpy()
-    return values

@@ -122,7 +122,7 @@ def similar_rows(
         own=frozen(formula.own),
         other=frozen(formula.other),
         scale=frozen(formula.scale),
-        lowest=max(formula.lowest, smallest),
+        lowest=max(float(np.float32(formula.lowest)), smallest),
     )
     found = []
     for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
@@ -156,9 +156,10 @@ def _choose_plain(
         for place in range(counts[row]):
             item = touched[row, place]
             if item != itself and candidates[item]:
-                similarity = sums[row, item] / (own[itself] * other[item] + added)
+                exact = sums[row, item] / (own[itself] * other[item] + added)
+                similarity = float(np.float32(exact))
                 if similarity >= lowest:
-                    offer(items, scores, row, item, float(np.float32(similarity)))
+                    offer(items, scores, row, item, similarity)
             sums[row, item] = 0.0
 
 

@@ -32,6 +32,18 @@ class Sparse(NamedTuple):
     columns: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
 
+    def of(self, rows: npt.NDArray[np.int64]) -> Sparse:
+        """Some of the rows."""
+        begins, lengths = self.indptr[rows], np.diff(self.indptr)[rows]
+        indptr = np.concatenate(([0], np.cumsum(lengths)))
+        entries = np.arange(indptr[-1]) + np.repeat(begins - indptr[:-1], lengths)
+        return Sparse(indptr, self.columns[entries], self.values[entries])
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Sparse:
+        """The rows with some of their entries only: bool[entries]."""
+        before = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))
+        return Sparse(before[self.indptr], self.columns[kept], self.values[kept])
+
     def frozen(self) -> Sparse:
         """The same, read-only."""
         return Sparse(frozen(self.indptr), frozen(self.columns), frozen(self.values))

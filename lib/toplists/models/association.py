@@ -1,0 +1,98 @@
+"""Association rules: who likes one item also likes another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from toplists.config.model_knn import AssociationSettings, SimilaritySettings
+from toplists.engine.blocks import BlockRef, BlockSet, Part
+from toplists.engine.comparison import Comparison
+from toplists.engine.exchange import write_parts
+from toplists.engine.shapes import ItemWeights, neighbours_part
+from toplists.engine.storage import Arrays
+from toplists.models.definition import Definition
+from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.search import Choices, LogRange, Range, Space
+
+_ROUNDING = 1e-6
+"""Share that a lift may be off: confidences are kept in single precision."""
+
+
+class Association:
+    """Rules of one item each side: all there are, by counts of pairs instead of candidate sets."""
+
+    name = "association"
+
+    def __init__(self, settings: AssociationSettings) -> None:
+        """Take the parameters from `settings`."""
+        self._settings = settings
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings."""
+        return self._settings.model_dump(mode="json")
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """The rules that lead to each item, by confidence: of one item that is the order of lift as well."""
+        settings, users, part = self._settings, data.users, data.part
+        rules = Comparison(
+            rows=data.items,
+            columns=users,
+            part=part,
+            lesson="liked",
+            settings=SimilaritySettings(
+                measure="conditional_probability",
+                min_common=settings.min_support,
+                threshold=settings.min_confidence,
+            ),
+            users_are_rows=False,
+            source="neighbour",
+        )
+
+        def find(ref: BlockRef) -> Arrays:
+            confident = rules.neighbours(ref, settings.neighbours)
+            share = np.diff(ref.open().learnt("liked", part).indptr) / _likers(users, part)
+            lift = confident.values / np.repeat(share, np.diff(confident.indptr))
+            if settings.score == "lift":
+                confident = confident._replace(values=lift.astype(np.float32))
+            return neighbours_part(confident.where(lift >= settings.min_lift * (1 - _ROUNDING)))
+
+        return Fitted(
+            ItemWeights(write_parts(data.spark, data.items.blocks, find, data.folder, "items"))
+        )
+
+
+@lru_cache(maxsize=2)
+def _likers(users: BlockSet, part: Part) -> int:
+    """How many users like anything; at least 1."""
+    likings = (ref.open().learnt("liked", part).indptr for ref in users.blocks)
+    return max(1, sum(int(np.count_nonzero(np.diff(indptr))) for indptr in likings))
+
+
+ASSOCIATION = Definition(
+    name="association",
+    summary="What is liked (bought) together with what a user liked, by rules with confidence and lift.",
+    shape=ItemWeights,
+    feedback="likings",
+    memory="16 bytes x items, and all likings once per executor",
+    time="the sum over users of the square of what each liked",
+    reference=(
+        "Agrawal et al., Mining association rules between sets of items in large databases, SIGMOD 1993; "
+        "lift: Brin et al., Dynamic itemset counting and implication rules for market basket data, SIGMOD "
+        "1997"
+    ),
+    make=lambda given: Association(given.model.association),
+    space=lambda _: Space(
+        {
+            "neighbours": LogRange(10, 500),
+            "score": Choices(("confidence", "lift")),
+            "min_support": LogRange(1, 20),
+            "min_lift": Range(0.0, 5.0),
+        }
+    ),
+)
+"""See `Association`."""

@@ -1,0 +1,84 @@
+"""Neighbours that rank: what a fit's lists are made of, against dense arithmetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from conformance import World, fit, random_world
+
+from toplists.errors import InputRefusedError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+WORLD = random_world(users=20, items=12)
+LIKED = np.nan_to_num(WORLD.weights)
+TOGETHER = LIKED.T @ LIKED
+N_USERS, N_ITEMS = LIKED.shape
+
+
+def scores(spark: SparkSession, folder: Path, name: str, **settings: object) -> np.ndarray:
+    """Of every item for every user, also of seen ones; 0 where there is none."""
+    made = fit(spark, folder, name, WORLD, cuts=([], []), changed=settings)
+    found = made.select(N_ITEMS, seen=False).target_scores.reshape(N_USERS, N_ITEMS)
+    return np.nan_to_num(found)
+
+
+def strongest(weights: np.ndarray, k: int) -> np.ndarray:
+    """The k highest of each row but the diagonal; ties go to the smaller position."""
+    kept = np.zeros_like(weights)
+    for row, own in enumerate(weights):
+        order = [o for o in np.argsort(-own.astype(np.float32), kind="stable") if o != row]
+        kept[row, order[:k]] = own[order[:k]]
+    return kept
+
+
+def test_items_are_as_likely_as_what_was_liked_says(spark: SparkSession, tmp_path: Path) -> None:
+    # P(item | liked), of the 5 likings that say most of each item.
+    likely = strongest(TOGETHER / np.maximum(LIKED.sum(axis=0), 1), 5)
+    found = scores(
+        spark, tmp_path, "item_knn", measure="conditional_probability", shrinkage=0, neighbours=5
+    )
+    np.testing.assert_allclose(found, LIKED @ likely.T, rtol=1e-5)
+
+
+def test_users_like_what_those_like_who_are_nearest(spark: SparkSession, tmp_path: Path) -> None:
+    common = LIKED @ LIKED.T
+    sizes = LIKED.sum(axis=1)
+    jaccard = common / (sizes[:, np.newaxis] + sizes - common)
+    found = scores(spark, tmp_path, "user_knn", measure="jaccard", shrinkage=0, neighbours=6)
+    np.testing.assert_allclose(found, strongest(jaccard, 6) @ LIKED, rtol=1e-5)
+
+
+def test_walks_end_where_their_steps_lead(spark: SparkSession, tmp_path: Path) -> None:
+    to_users = LIKED.T / np.maximum(LIKED.sum(axis=0)[:, np.newaxis], 1)
+    to_items = LIKED / np.maximum(LIKED.sum(axis=1)[:, np.newaxis], 1)
+    walks = (to_users @ to_items) / np.maximum(LIKED.sum(axis=0), 1) ** 0.6
+    found = scores(spark, tmp_path, "rp3beta", neighbours=N_ITEMS)
+    np.testing.assert_allclose(found, LIKED @ strongest(walks, N_ITEMS), rtol=1e-5)
+
+
+@pytest.mark.parametrize("score", ["confidence", "lift"])
+def test_rules_are_supported_confident_and_more_than_chance(
+    spark: SparkSession, tmp_path: Path, score: str
+) -> None:
+    sizes = LIKED.sum(axis=0)
+    confidence = TOGETHER / sizes  # of the row, given the column
+    lift = confidence / sizes[:, np.newaxis] * N_USERS
+    holds = (TOGETHER >= 3) & (confidence >= 0.3) & (lift >= 1.1)
+    assert 0 < holds.sum() < (TOGETHER >= 3).sum()
+    rules = np.where(holds, confidence if score == "confidence" else lift, 0)
+    found = scores(
+        spark, tmp_path, "association", score=score, min_support=3, min_confidence=0.3, min_lift=1.1
+    )
+    np.testing.assert_allclose(found, LIKED @ strongest(rules, N_ITEMS).T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["item_knn", "user_knn"])
+def test_measures_of_values_need_values(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    world = World(WORLD.values, with_values=False)
+    with pytest.raises(InputRefusedError, match=rf"{name}\[measure=pearson\] learns from values"):
+        fit(spark, tmp_path, name, world, changed={"measure": "pearson"})
