@@ -38,12 +38,15 @@ _RANKERS = (
     "ease",
     "slim",
     "low_pass",
+    "bpr",
+    "bpr[negatives=popular; start_deviation=0.01; regularization=0.03]",
     "popularity",
 )
 _PREDICTORS = (
     "als[feedback=explicit]",
     "bayesian_mf",
     "svd",
+    "svd[epochs=60; learning_rate=0.01; regularization=0.1; start_deviation=0.05]",
     "svd_plus_plus",
     "nmf",
     "baseline",
