@@ -13,6 +13,7 @@ from toplists.engine.shapes import (
     Factors,
     InexactFactors,
     ItemWeights,
+    Mixture,
     Ranking,
     Shape,
     item_weights,
@@ -98,6 +99,8 @@ def content(shape: Shape) -> list[np.ndarray]:
             return [item_weights(shape).toarray()]
         case Ranking():
             return [ranking_scores(shape).T]  # by item, as the others
+        case Mixture():
+            return [array for member in shape.members for array in content(member)]
 
 
 def inexact_factors(folder: Path) -> InexactFactors:
@@ -105,7 +108,12 @@ def inexact_factors(folder: Path) -> InexactFactors:
     return InexactFactors(exact.users, exact.items)
 
 
-@pytest.mark.parametrize("make", [factors, inexact_factors, weights, ranking])
+def mixture(folder: Path) -> Mixture:
+    members = factors(folder / "0"), weights(folder / "1"), factors(folder / "2")
+    return Mixture(members, (0.5, 0.25, 0.25))
+
+
+@pytest.mark.parametrize("make", [factors, inexact_factors, weights, ranking, mixture])
 def test_it_comes_back(spark: SparkSession, tmp_path: Path, make) -> None:
     dataset = Dataset.open(str(tmp_path / "lake"), "test")
     dataset.create_tables()
@@ -124,6 +132,10 @@ def test_it_comes_back(spark: SparkSession, tmp_path: Path, make) -> None:
     later = load_shape(spark, dataset, shape.kind, "m", users, items, tmp_path / "moved")
     for left, right in zip(content(shape), content(later), strict=True):
         assert np.array_equal(left[tuple(slice(n) for n in right.shape)], right)
+    if isinstance(later, Mixture):
+        assert later.weights == (0.5, 0.25, 0.25)
+        assert [member.kind for member in later.members] == ["factors", "item_weights", "factors"]
+        assert later.standardized
     if isinstance(later, Ranking):
         assert later.segments == ("all", "de")
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
+from toplists.config.model_hybrid import HybridSettings
 from toplists.config.model_knn import (
     AssociationSettings,
     ItemKnnSettings,
@@ -36,6 +37,7 @@ ModelName = Literal[
     "ease",
     "slim",
     "low_pass",
+    "hybrid",
     "popularity",
     "normal",
     "constant",
@@ -67,3 +69,4 @@ class ModelSettings(Section):
     low_pass: LowPassSettings = LowPassSettings()
     nmf: NmfSettings = NmfSettings()
     bpr: BprSettings = BprSettings()
+    hybrid: HybridSettings = HybridSettings()

@@ -9,17 +9,27 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from toplists.engine.blocks import Block, Part
+from toplists.engine.blocks import Block, Part, tiles
 from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
+from toplists.engine.kernels.dense_scores import (
+    add_scores,
+    no_scale,
+    no_totals,
+    scale_of,
+    select_by_totals,
+)
 from toplists.engine.kernels.factor_scan import select_by_factors
+from toplists.engine.kernels.products import TILE_ROWS
 from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
+from toplists.engine.scorers import open_scorer
 from toplists.engine.shapes import (
     EVERYBODY,
     NEIGHBOURS,
     Factors,
     ItemWeights,
+    Mixture,
     Ranking,
     Shape,
     UserWeights,
@@ -115,6 +125,34 @@ class RankingSelector:
         )
 
 
+class MixtureSelector:
+    """Selects by the weighted sum of what several models say of all items."""
+
+    def __init__(self, shape: Mixture, block: Block, part: Part, listable: Flags) -> None:
+        """Open the members for the users of `block`, with their history in `part`."""
+        self._listable, self._standardized = listable, shape.standardized
+        scorers = (open_scorer(member, block, part, len(listable)) for member in shape.members)
+        self._members = list(zip(scorers, shape.weights, strict=True))
+
+    def select(
+        self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
+    ) -> Selection:
+        """See `Selector`."""
+        found = []
+        seen, allowed = candidates
+        for some in tiles(max(1, len(rows)), TILE_ROWS):
+            own, batch = rows[some], np.arange(some.start, min(some.stop, len(rows)))
+            totals = no_totals(len(own), len(self._listable))
+            for scores_of, weight in self._members:
+                scores = scores_of(own)
+                scale = scale_of(scores) if self._standardized else no_scale(len(own))
+                add_scores(scores, scale, weight, totals)
+            masks = Candidates(seen.of(batch), None if allowed is None else allowed.of(batch))
+            asked = None if targets is None else targets.of(batch)
+            found.append(select_by_totals(totals, self._listable, masks, k, targets=asked))
+        return Selection(*map(np.concatenate, zip(*found, strict=True)))
+
+
 def open_selector(
     shape: Shape, block: Block, part: Part, listable: Flags, tile_bytes: int
 ) -> Selector:
@@ -138,6 +176,8 @@ def open_selector(
         case UserWeights():
             neighbours = open_rows(shape.users[block.ref.index], NEIGHBOURS)
             return WeightSelector(neighbours, liked_by_users(shape), listable)
+        case Mixture():
+            return MixtureSelector(shape, block, part, listable)
 
 
 @lru_cache(maxsize=2)

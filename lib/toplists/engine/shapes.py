@@ -1,4 +1,4 @@
-"""The three shapes of answer a fitted model may have; the ranking code knows only these.
+"""The shapes of answer that a fitted model may have; the ranking code knows only these.
 
 A shape lies in files of the run's work folder, one part per block of the snapshot, so that a row of a
 part belongs to the position at which it stands. What is kept by user is opened by the task that needs
@@ -7,10 +7,11 @@ it; everything by item is needed whole by every task and is put together once pe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,24 @@ class UserWeights:
     users: tuple[str, ...]
 
 
-Shape: TypeAlias = Factors | ItemWeights | Ranking | UserWeights
+Member: TypeAlias = Factors | ItemWeights | Ranking | UserWeights
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Score of item i for user u: the weighted sum of what the members say.
+
+    With `standardized` each member's scores are brought to mean 0 and deviation 1 first, over all items for
+    each user. A score of 0 says nothing; what nobody says anything of has no score.
+    """
+
+    kind: ClassVar[str] = "mixture"
+    members: tuple[Member, ...]
+    weights: tuple[float, ...]
+    standardized: bool = True
+
+
+Shape: TypeAlias = Member | Mixture
 
 
 def parts_of(shape: Shape) -> tuple[str, ...]:
@@ -104,23 +122,45 @@ def parts_of(shape: Shape) -> tuple[str, ...]:
             return shape.users
         case ItemWeights() | Ranking():
             return shape.items
+        case Mixture():
+            return tuple(part for member in shape.members for part in parts_of(member))
 
 
-_KINDS: dict[str, type[Shape]] = {
+_KINDS: dict[str, type[Member]] = {
     kind.kind: kind for kind in (Factors, InexactFactors, ItemWeights, Ranking, UserWeights)
 }
 
 
 def commit_shape(folder: Path, shape: Shape) -> None:
     """Make a shape exist: what `open_shape` finds."""
-    commit_manifest(folder / "shape.json", {"kind": shape.kind, "parts": asdict(shape)})
+    commit_manifest(folder / "shape.json", _described(shape))
 
 
 def open_shape(folder: Path) -> Shape | None:
     """The shape that was committed in the folder, or `None`."""
     manifest = read_manifest(folder / "shape.json")
-    if manifest is None:
-        return None
+    return None if manifest is None else _of_description(manifest)
+
+
+def _described(shape: Shape) -> dict[str, Any]:
+    if isinstance(shape, Mixture):
+        return {
+            "kind": shape.kind,
+            "members": list(map(_described, shape.members)),
+            "weights": shape.weights,
+            "standardized": shape.standardized,
+        }
+    return {"kind": shape.kind, "parts": asdict(shape)}
+
+
+def _of_description(manifest: Mapping[str, Any]) -> Shape:
+    if manifest["kind"] == Mixture.kind:
+        members = tuple(map(_member, manifest["members"]))
+        return Mixture(members, tuple(manifest["weights"]), manifest["standardized"])
+    return _member(manifest)
+
+
+def _member(manifest: Mapping[str, Any]) -> Member:
     parts = {side: tuple(paths) for side, paths in manifest["parts"].items()}
     return _KINDS[manifest["kind"]](**parts)
 

@@ -266,7 +266,7 @@ MODELS = Table(
         Column(
             "shape",
             STRING,
-            "`factors`, `item_weights`, `user_weights` or `ranking`.",
+            "`factors`, `item_weights`, `user_weights`, `ranking` or `mixture`.",
         ),
         Column("parameters", STRING, "Parameters as JSON."),
         Column("seed", LONG, "Seed of the fit."),
@@ -349,6 +349,28 @@ RANKINGS = Table(
         Column("score", DOUBLE, "What the order is by, descending; ties by item id."),
     ),
     key=("model_id", "segment", "id"),
+    writer="spark",
+    partition_by=("model_id",),
+)
+
+MIXTURES = Table(
+    name="mixtures",
+    purpose=(
+        "Members of a `mixture` model. The content of the first is in the tables of its shape under the "
+        "model's id with `.0` behind it, and so on."
+    ),
+    columns=(
+        MODEL_ID,
+        Column("place", INT, "Which member it is, from 0."),
+        Column("shape", STRING, "Shape of the member."),
+        Column("weight", DOUBLE, "How much its scores count."),
+        Column(
+            "standardized",
+            BOOLEAN,
+            "Whether scores are brought to mean 0 and deviation 1 over all items before they are added.",
+        ),
+    ),
+    key=("model_id", "place"),
     writer="spark",
     partition_by=("model_id",),
 )
@@ -541,6 +563,7 @@ TABLES: tuple[Table, ...] = (
     ITEM_WEIGHTS,
     USER_WEIGHTS,
     RANKINGS,
+    MIXTURES,
     RECOMMENDATIONS,
     SIMILAR_ITEMS,
     POPULAR_ITEMS,

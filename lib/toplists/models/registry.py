@@ -14,6 +14,7 @@ from toplists.models.bpr import BPR
 from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
 from toplists.models.ease import EASE
+from toplists.models.hybrid import HYBRID
 from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.low_pass import LOW_PASS
@@ -43,6 +44,7 @@ MODELS: Mapping[str, Definition] = {
         EASE,
         SLIM,
         LOW_PASS,
+        HYBRID,
         POPULARITY,
         WINDOW,
         TRENDING,

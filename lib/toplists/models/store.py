@@ -25,6 +25,7 @@ from toplists.engine.shapes import (
     Factors,
     InexactFactors,
     ItemWeights,
+    Mixture,
     Ranking,
     Shape,
     UserWeights,
@@ -38,10 +39,12 @@ from toplists.lake.schema import Table
 from toplists.lake.tables import (
     ITEM_FACTORS,
     ITEM_WEIGHTS,
+    MIXTURES,
     RANKINGS,
     USER_FACTORS,
     USER_WEIGHTS,
 )
+from toplists.models.store_mixture import member_id, member_rows, read_members
 from toplists.models.store_users import place_users, user_rows
 from toplists.models.stored_rows import (
     ROWS_PER_BATCH,
@@ -79,6 +82,10 @@ def save_shape(
             write(_score_rows(items, shape), RANKINGS)
         case UserWeights():
             write(user_rows(users, items, shape), USER_WEIGHTS)
+        case Mixture():
+            for place, member in enumerate(shape.members):
+                save_shape(spark, member, dataset, member_id(model_id, place), users, items)
+            write(member_rows(shape), MIXTURES)
 
 
 def load_shape(
@@ -111,6 +118,25 @@ def load_shape(
             return _place_scores(spark, read(RANKINGS), items, folder)
         case UserWeights.kind:
             return place_users(spark, read(USER_WEIGHTS), users, items, folder)
+        case Mixture.kind:
+            stored = read_members(read(MIXTURES))
+            members = [
+                load_shape(
+                    spark,
+                    dataset,
+                    member.shape,
+                    member_id(model_id, member.place),
+                    users,
+                    items,
+                    folder / str(member.place),
+                )
+                for member in stored
+            ]
+            return Mixture(
+                members=tuple(one for one in members if not isinstance(one, Mixture)),
+                weights=tuple(member.weight for member in stored),
+                standardized=all(member.standardized for member in stored),
+            )
     raise ValueError(f"model {model_id} has an unknown shape: {kind}")
 
 

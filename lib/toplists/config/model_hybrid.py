@@ -1,0 +1,43 @@
+"""Settings of models that mix others."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from toplists.config.section import Section
+
+HybridMember = Literal[
+    "als", "item_knn", "p3alpha", "rp3beta", "local_ridge", "ease", "slim", "low_pass"
+]
+
+
+class HybridSettings(Section):
+    members: Annotated[tuple[HybridMember, ...], Field(min_length=1)] = Field(
+        ("als", "local_ridge", "low_pass"),
+        description="The models that are mixed, each as its own settings say.",
+    )
+    weights: tuple[Annotated[float, Field(ge=0.0)], ...] = Field(
+        (),
+        description=(
+            "How much each member counts, in their order; without any they are chosen among a dozen mixes, on "
+            "likings that are held out of a first fit of all members."
+        ),
+    )
+    validation_share: float = Field(
+        0.1, gt=0.0, le=0.5, description="Share of the likings that weights are chosen by."
+    )
+    validation_users: int = Field(
+        5_000, ge=1, description="So many users are judged to choose weights, about."
+    )
+
+    @model_validator(mode="after")
+    def _each_member_counts_once(self) -> Self:
+        if len(set(self.members)) < len(self.members):
+            raise ValueError("members names a model twice: leave one out")
+        if self.weights and len(self.weights) != len(self.members):
+            raise ValueError("weights must be as many as members, or none")
+        if self.weights and not any(self.weights):
+            raise ValueError("weights must not all be 0")
+        return self

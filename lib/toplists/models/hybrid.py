@@ -1,0 +1,149 @@
+"""A hybrid of several models: the weighted sum of what each says of all items, on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from toplists.config.model_hybrid import HybridSettings
+from toplists.engine.half import remove_rests
+from toplists.engine.inner_holdout import hold_out
+from toplists.engine.kernels.draws import derive_seed
+from toplists.engine.mix_choice import Mix, judge_mixes, round_mixes
+from toplists.engine.shapes import Member, Mixture, parts_of
+from toplists.errors import ConfigurationError
+from toplists.models.als import ALS
+from toplists.models.definition import Definition, Parameters
+from toplists.models.ease import EASE
+from toplists.models.item_knn import ITEM_KNN
+from toplists.models.local_ridge import LOCAL_RIDGE
+from toplists.models.low_pass import LOW_PASS
+from toplists.models.protocol import Fitted, Model, TrainingData
+from toplists.models.random_walk import P3ALPHA, RP3BETA
+from toplists.models.slim import SLIM
+
+_MEMBERS = {
+    one.name: one for one in (ALS, ITEM_KNN, P3ALPHA, RP3BETA, LOCAL_RIDGE, EASE, SLIM, LOW_PASS)
+}
+
+
+class Hybrid:
+    """Models of different kinds, whose scores are added as each user's z-scores over all items.
+
+    Weights are chosen among round ones by NDCG@10 on a part of what may be learnt from. A free search would
+    follow the chance of that part.
+    """
+
+    name = "hybrid"
+
+    def __init__(self, settings: HybridSettings, members: Sequence[Model]) -> None:
+        """Take the parameters from `settings`, and the models that it names, in their order."""
+        self._settings, self._members = settings, tuple(members)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings, and the parameters of all members."""
+        return {
+            **self._settings.model_dump(mode="json"),
+            **{member.name: dict(member.parameters) for member in self._members},
+        }
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """Choose the weights, then fit the members that count.
+
+        Raises:
+            InputRefusedError: a member cannot learn from the data.
+            ConfigurationError: a member cannot be fitted here.
+        """
+        chosen = self._settings.weights
+        figures: dict[str, float] = {}
+        if not chosen:
+            chosen, figures = self._choose(data)
+        fits = {
+            member.name: (self._fit(member, data, member.name), weight)
+            for member, weight in zip(self._members, chosen, strict=True)
+            if weight > 0
+        }
+        shapes = [_as_member(fit) for fit, _ in fits.values()]
+        report = {
+            "weights": {name: weight for name, (_, weight) in fits.items()},
+            "ndcg@10": figures,
+            "members": {name: dict(fit.report) for name, (fit, _) in fits.items()},
+        }
+        return Fitted(Mixture(tuple(shapes), tuple(weight for _, weight in fits.values())), report)
+
+    def _choose(self, data: TrainingData) -> tuple[Mix, dict[str, float]]:
+        """The best mix on likings that are held out, and how good each of them is."""
+        mixes = round_mixes(len(self._members))
+        if len(mixes) == 1:
+            return mixes[0], {}
+        settings, seed = self._settings, derive_seed(data.seed, "hybrid")
+        inner = hold_out(
+            data.spark,
+            (data.users, data.items),
+            data.part,
+            settings.validation_share,
+            seed,
+            data.folder,
+        )
+        part = replace(
+            data,
+            users=inner.users,
+            items=inner.items,
+            part="train",
+            size=inner.size,
+            evaluated=None,
+        )
+        shapes = [
+            _as_member(self._fit(member, part, f"{member.name}-inner")) for member in self._members
+        ]
+        figures = judge_mixes(
+            data.spark, shapes, mixes, inner.users, settings.validation_users, seed, data.folder
+        )
+        rests = [path for shape in shapes for path in parts_of(shape)]
+        remove_rests(data.folder, "the choice of weights", (*rests, *inner.paths))
+        # The first of equal ones; where nobody can be judged, the most even.
+        best = int(np.argmax(np.nan_to_num(figures, nan=0.0)))
+        names = ("/".join(f"{weight:g}" for weight in mix) for mix in mixes)
+        return mixes[best], {
+            name: float(figure)
+            for name, figure in zip(names, figures, strict=True)
+            if np.isfinite(figure)
+        }
+
+    @staticmethod
+    def _fit(member: Model, data: TrainingData, folder: str) -> Fitted:
+        """Fit a member from nothing, in a folder of its own."""
+        return member.fit(replace(data, folder=data.folder / folder, start=None, evaluated=None))
+
+
+def _as_member(fitted: Fitted) -> Member:
+    if isinstance(fitted.shape, Mixture):
+        raise TypeError("a mixture is no member of another")
+    return fitted.shape
+
+
+def _make(given: Parameters) -> Hybrid:
+    settings = given.model.hybrid
+    if "als" in settings.members and given.model.als.feedback == "explicit":
+        raise ConfigurationError(
+            "hybrid mixes models of who likes what: set model.als.feedback=implicit, or leave als out of "
+            "model.hybrid.members."
+        )
+    return Hybrid(settings, [_MEMBERS[name].make(given) for name in settings.members])
+
+
+HYBRID = Definition(
+    name="hybrid",
+    summary="Several models of different kinds, their scores added on one scale with chosen weights.",
+    shape=Mixture,
+    feedback="likings",
+    memory="that of its members, one after the other; lists take 12 bytes x items x 128 users besides",
+    time="twice that of all members, once if weights are given; lists take members x items for each user",
+    reference="Burke, Hybrid recommender systems: survey and experiments, UMUAI 12, 2002",
+    make=_make,
+)
+"""See `Hybrid`."""

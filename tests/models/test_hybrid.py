@@ -1,0 +1,244 @@
+"""Mixtures of models against dense sums of z-scores, and how their weights are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fitted import fit_here, likings
+from pydantic import ValidationError
+from snapshots import write_blocks
+
+from toplists.config.model import ModelSettings
+from toplists.config.model_hybrid import HybridSettings
+from toplists.engine import inner_holdout
+from toplists.engine.blocks import BlockRef
+from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
+from toplists.engine.mix_choice import _ndcg, round_mixes
+from toplists.engine.selectors import open_selector
+from toplists.engine.shapes import Factors, ItemWeights, Mixture, commit_shape, open_shape
+from toplists.engine.storage import save_part
+from toplists.errors import ConfigurationError
+from toplists.models.definition import Parameters
+from toplists.models.hybrid import HYBRID
+from toplists.models.protocol import Fitted
+
+N_USERS, N_ITEMS = 150, 20  # more users than fit a tile
+RNG = np.random.default_rng(7)
+LIKED = np.where(RNG.random((N_USERS, N_ITEMS)) < 0.3, 1.0, 0.0)
+LIKED[3] = 0
+USERS, ITEMS = RNG.normal(size=(N_USERS, 3)), RNG.normal(size=(N_ITEMS, 3))
+KNOWN_USERS, KNOWN_ITEMS = RNG.random(N_USERS) < 0.8, RNG.random(N_ITEMS) < 0.8
+WEIGHTS = RNG.normal(size=(N_ITEMS, N_ITEMS)) * (RNG.random((N_ITEMS, N_ITEMS)) < 0.2)
+LISTABLE = RNG.random(N_ITEMS) < 0.9
+
+
+def members(folder: Path) -> tuple[Factors, ItemWeights]:
+    """One block each; weights are of history by scored."""
+    users, items = (
+        save_part(str(folder), side, {"vectors": vectors.astype(np.float32), "known": known})
+        for side, vectors, known in (
+            ("users", USERS, KNOWN_USERS),
+            ("items", ITEMS, KNOWN_ITEMS),
+        )
+    )
+    scored, history = np.nonzero(WEIGHTS.T)
+    weights = {
+        "indptr": np.searchsorted(scored, np.arange(N_ITEMS + 1)),
+        "neighbours": history.astype(np.int32),
+        "weights": WEIGHTS[history, scored].astype(np.float32),
+    }
+    return Factors((users,), (items,)), ItemWeights((save_part(str(folder), "weights", weights),))
+
+
+def oracle(weights: tuple[float, float], *, standardized: bool) -> np.ndarray:
+    """Totals; NaN where nobody says anything."""
+    known = KNOWN_USERS[:, None] & KNOWN_ITEMS
+    total, said = np.zeros(LIKED.shape), np.zeros(LIKED.shape, dtype=np.bool_)
+    scores = np.where(known, USERS @ ITEMS.T, np.nan), LIKED @ WEIGHTS
+    for weight, own in zip(weights, scores, strict=True):
+        for user, row in enumerate(own):
+            finite = np.isfinite(row)
+            if not finite.any() or (standardized and row[finite].std() == 0):
+                continue
+            there = row[finite]
+            scaled = (there - there.mean()) / there.std() if standardized else there
+            total[user, finite] += weight * scaled
+            said[user, finite] |= there != 0
+    return np.where(said, total, np.nan)
+
+
+@pytest.mark.parametrize("standardized", [True, False])
+def test_lists_are_by_the_sum_over_members(tmp_path: Path, standardized: bool) -> None:
+    weights = (0.75, 0.25)
+    shape = Mixture(members(tmp_path), weights, standardized)
+    users, _ = write_blocks(tmp_path / "blocks", np.where(LIKED > 0, LIKED, np.nan))
+    block = users.blocks[0].open()
+    selector = open_selector(shape, block, "all", LISTABLE, 1 << 20)
+    expected = oracle(weights, standardized=standardized)
+    expected[(LIKED > 0) | ~LISTABLE] = np.nan
+
+    def select(rows: np.ndarray) -> Selection:
+        seen = ItemSets(*block.seen("all")).of(rows)
+        targets = ItemSets(
+            np.arange(len(rows) + 1) * N_ITEMS,
+            np.tile(np.arange(N_ITEMS, dtype=np.int32), len(rows)),
+        )
+        return selector.select(rows, Candidates(seen), 5, targets)
+
+    found = select(np.arange(N_USERS))
+    np.testing.assert_allclose(found.target_scores.reshape(LIKED.shape), expected, atol=1e-4)
+    assert found.scored.tolist() == np.isfinite(expected).sum(axis=1).tolist()
+    for row, items in zip(found.target_scores.reshape(LIKED.shape), found.items, strict=True):
+        best = [i for i in np.lexsort((np.arange(N_ITEMS), -row)) if np.isfinite(row[i])][:5]
+        assert items[items >= 0].tolist() == best
+    ranks = found.target_ranks.reshape(LIKED.shape)
+    for row, items in zip(ranks, found.items, strict=True):
+        assert row[items[items >= 0]].tolist() == list(range(1, 1 + np.count_nonzero(items >= 0)))
+
+    some = np.array([1, 3, 77, 149])
+    alone = select(some)
+    assert np.array_equal(alone.items, found.items[some])
+    np.testing.assert_array_equal(alone.scores, found.scores[some])
+
+
+def test_a_mixture_is_found_where_it_was_committed(tmp_path: Path) -> None:
+    shape = Mixture(members(tmp_path), (0.75, 0.25), standardized=False)
+    commit_shape(tmp_path, shape)
+    assert open_shape(tmp_path) == shape
+
+
+def test_mixes_are_round_a_dozen_and_the_most_even_first() -> None:
+    assert round_mixes(1) == [(1.0,)]
+    assert round_mixes(2)[:2] == [(0.5, 0.5), (0.4, 0.6)]
+    for n in range(2, 9):
+        mixes = round_mixes(n)
+        assert n <= len(mixes) <= 15
+        assert all(sum(mix) == pytest.approx(1) and min(mix) >= 0 for mix in mixes)
+        assert {tuple(row) for row in np.eye(n)} <= set(mixes)
+
+
+def test_ndcg_of_lists() -> None:
+    wanted = ItemSets(np.array([0, 2, 3]), np.array([0, 4, 2], dtype=np.int32))
+    lists = np.array([[4, 1, 0], [0, -1, -1]], dtype=np.int32)
+    ideal = 1 + 1 / np.log2(3)
+    assert _ndcg(lists, wanted).tolist() == pytest.approx([(1 + 1 / np.log2(4)) / ideal, 0])
+
+
+Fit = Callable[..., Fitted]
+GROUPED = likings(users=200, items=40)
+
+
+@pytest.fixture
+def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
+    folders = map(tmp_path.joinpath, map(str, count()))
+
+    def fit(liked: np.ndarray, how: Mapping[str, Any] | None = None, **changes: Any) -> Fitted:
+        settings = {
+            "hybrid": {"members": ["local_ridge", "item_knn"], **changes},
+            "local_ridge": {"neighbours": 10},
+        }
+        model = HYBRID.make(Parameters(ModelSettings.model_validate(settings)))
+        return fit_here(model, liked, next(folders), monkeypatch, **(how or {}))
+
+    return fit
+
+
+def test_weights_are_those_of_the_best_mix(fit: Fit) -> None:
+    fitted = fit(GROUPED)
+    figures = fitted.report["ndcg@10"]
+    best = max(figures, key=lambda mix: figures[mix])
+    weights = dict(zip(["local_ridge", "item_knn"], map(float, best.split("/")), strict=True))
+    assert fitted.report["weights"] == {name: w for name, w in weights.items() if w > 0}
+    assert isinstance(fitted.shape, Mixture)
+    assert fitted.shape.weights == tuple(fitted.report["weights"].values())
+    assert len(figures) == 11
+    assert max(figures.values()) > 0.1
+
+
+def test_given_weights_are_taken_and_0_leaves_a_member_out(fit: Fit) -> None:
+    fitted = fit(GROUPED, weights=[0.0, 2.0])
+    assert fitted.report["weights"] == {"item_knn": 2.0}
+    assert fitted.report["ndcg@10"] == {}
+
+
+def test_blocks_change_neither_the_choice_nor_its_figures(fit: Fit) -> None:
+    cut = fit(GROUPED, {"cuts": ([64, 128], [10])})
+    assert cut.report["ndcg@10"] == fit(GROUPED).report["ndcg@10"]
+
+
+def test_fewer_users_may_be_judged(fit: Fit) -> None:
+    assert fit(GROUPED, validation_users=50).report != fit(GROUPED).report
+
+
+def test_the_inner_holdout_is_of_the_part_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        inner_holdout,
+        "write_parts",
+        lambda _, pieces, compute, folder, name: tuple(
+            save_part(str(folder), name, compute(piece)) for piece in pieces
+        ),
+    )
+    outer = np.random.default_rng(2).random(GROUPED.shape) < 0.2
+    sides = write_blocks(
+        tmp_path, np.where(GROUPED > 0, GROUPED, np.nan), holdout=outer, cuts=([64], [7])
+    )
+    split = inner_holdout.hold_out(None, sides, "train", 0.25, 1, tmp_path / "inner")  # type: ignore[arg-type]
+    by_user, by_item = (
+        [
+            np.vstack(arrays)
+            for arrays in zip(
+                *(parts_of_block(ref, side.columns) for ref in side.blocks), strict=True
+            )
+        ]
+        for side in (split.users, split.items)
+    )
+    for own, other in zip(by_user, by_item, strict=True):
+        assert np.array_equal(own, other.T)
+    learnt, truth, seen = by_user
+    part = (GROUPED > 0) & ~outer
+    assert np.array_equal(learnt | truth, part)
+    assert not (learnt & truth).any()
+    assert np.array_equal(seen, learnt)
+    assert 0.2 < truth.sum() / part.sum() < 0.3
+    assert split.size == learnt.sum()
+
+
+def parts_of_block(ref: BlockRef, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is learnt from, held out, and seen, densely."""
+    block = ref.open()
+    learnt = block.trained("train", columns).toarray() > 0
+
+    def dense(sets: ItemSets) -> np.ndarray:
+        flags = np.zeros((ref.rows, columns), dtype=np.bool_)
+        flags[np.repeat(np.arange(ref.rows), np.diff(sets.indptr)), sets.items] = True
+        return flags
+
+    return learnt, dense(ItemSets(*block.truth())), dense(ItemSets(*block.seen("train")))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"members": ["als", "als"]}, "names a model twice"),
+        ({"weights": [1.0]}, "as many as members"),
+        ({"weights": [0, 0, 0]}, "not all be 0"),
+        ({"weights": [1, -1, 1]}, "greater than or equal to 0"),
+        ({"members": []}, "at least 1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        HybridSettings.model_validate(settings)
+
+
+def test_a_member_that_learns_values_is_refused() -> None:
+    settings = ModelSettings.model_validate({"als": {"feedback": "explicit"}})
+    with pytest.raises(ConfigurationError, match=r"set model\.als\.feedback=implicit"):
+        HYBRID.make(Parameters(settings))
