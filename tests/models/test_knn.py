@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from conformance import World, fit, random_world
 
 from toplists.errors import InputRefusedError
+from toplists.models.markov import count_steps, newest_likings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -75,6 +77,28 @@ def test_rules_are_supported_confident_and_more_than_chance(
         spark, tmp_path, "association", score=score, min_support=3, min_confidence=0.3, min_lift=1.1
     )
     np.testing.assert_allclose(found, LIKED @ strongest(rules, N_ITEMS).T, rtol=1e-5)
+
+
+def test_steps_follow_each_other_in_time(spark: SparkSession) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        *((0, item, day + timedelta(hours=hour)) for item, hour in ((2, 0), (0, 1), (1, 30))),
+        *((1, item, day + timedelta(hours=hour)) for item, hour in ((2, 5), (0, 5))),  # at once
+    ]
+    timed = spark.createDataFrame(rows, "user_pos int, item_pos int, event_time timestamp")
+
+    def steps(gap_hours: float | None) -> dict[tuple[int, int], float]:
+        found = count_steps(timed, gap_hours, 1.0).collect()
+        return {(row["other"], row["pos"]): row["weight"] for row in found}
+
+    # 0 is left twice, 2 once; one is added to each.
+    assert steps(None) == pytest.approx({(2, 0): 1 / 2, (0, 1): 1 / 3, (0, 2): 1 / 3})
+    assert steps(29) == steps(None)
+    assert steps(28) == pytest.approx({(2, 0): 1 / 2, (0, 2): 1 / 2})
+    newest = {
+        (row["pos"], row["other"]): row["weight"] for row in newest_likings(timed, 2, 0.5).collect()
+    }
+    assert newest == {(0, 1): 1.0, (0, 0): 0.5, (1, 2): 1.0, (1, 0): 0.5}
 
 
 @pytest.mark.parametrize("name", ["item_knn", "user_knn"])

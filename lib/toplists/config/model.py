@@ -21,6 +21,7 @@ from toplists.config.model_linear import (
     LowPassSettings,
     SlimSettings,
 )
+from toplists.config.model_next import MarkovSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.model_sgd import BprSettings, NmfSettings, SvdPlusPlusSettings, SvdSettings
 from toplists.config.section import Section
@@ -33,6 +34,7 @@ ModelName = Literal[
     "p3alpha",
     "rp3beta",
     "association",
+    "markov",
     "local_ridge",
     "ease",
     "slim",
@@ -59,6 +61,7 @@ class ModelSettings(Section):
     p3alpha: P3AlphaSettings = P3AlphaSettings()
     rp3beta: Rp3BetaSettings = Rp3BetaSettings()
     association: AssociationSettings = AssociationSettings()
+    markov: MarkovSettings = MarkovSettings()
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()

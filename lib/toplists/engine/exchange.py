@@ -23,6 +23,7 @@ from toplists.engine.tasks import Batches, map_batches, run_tasks
 T = TypeVar("T")
 
 _WRITTEN = "part int, path string"
+_PAIR = ("pos", "other", "weight")
 
 
 def write_parts(
@@ -128,6 +129,44 @@ def write_scores(
         return {"scores": scores}
 
     return _write_placed(rows, items, place, folder, name)
+
+
+def write_lists(
+    rows: DataFrame,
+    side: BlockSet,
+    arrays: tuple[str, str, str],
+    k: int,
+    folder: Path,
+    name: str,
+) -> tuple[str, ...]:
+    """Bring weighted pairs to the blocks that their positions fall into, and write each row's best as lists.
+
+    Args:
+        rows: `[pos: int, other: int, weight: double]`, each pair at most once.
+        side: The blocks of the side that the positions belong to.
+        arrays: What a part calls where lists begin, the others in them, and their weights.
+        k: Of each row, so many are kept, by weight, then by the other's position.
+        folder: Where the parts go; every executor sees it.
+        name: Prefix of the parts' names.
+
+    Returns:
+        The part of each block, in their order.
+    """
+
+    def place(ref: BlockRef, batches: Iterable[pa.RecordBatch]) -> Arrays:
+        whole = [tuple(batch.column(c).to_numpy() for c in _PAIR) for batch in batches]
+        none = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
+        own, others, weights = map(np.concatenate, zip(none, *whole, strict=True))
+        stored = weights.astype(np.float32)
+        order = np.lexsort((others, -stored, own))
+        lengths = np.bincount(own - ref.first, minlength=ref.rows)
+        ends = np.cumsum(lengths)
+        kept = order[np.arange(len(order)) - np.repeat(ends - lengths, lengths) < k]
+        indptr = np.concatenate(([0], np.cumsum(np.minimum(lengths, k))))
+        lists = (indptr, others[kept].astype(np.int32), stored[kept])
+        return dict(zip(arrays, lists, strict=True))
+
+    return _write_placed(rows.select(*_PAIR), side, place, folder, name)
 
 
 def _write_placed(

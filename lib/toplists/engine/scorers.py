@@ -15,11 +15,13 @@ from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import (
     EVERYBODY,
+    LIKED,
     NEIGHBOURS,
     Factors,
     ItemWeights,
     Member,
     Ranking,
+    Transitions,
     UserWeights,
     item_weights,
     liked_by_users,
@@ -42,6 +44,9 @@ def open_scorer(member: Member, block: Block, part: Part, n_items: int) -> Score
     match member:
         case Factors():
             return _by_factors(member, block)
+        case Transitions():
+            recent = open_rows(member.users[block.ref.index], LIKED)
+            return _by_weights(_matrix(recent, n_items), item_weights(member))
         case ItemWeights():
             return _by_weights(block.trained(part, n_items), item_weights(member))
         case UserWeights():

@@ -26,12 +26,14 @@ from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
 from toplists.engine.scorers import open_scorer
 from toplists.engine.shapes import (
     EVERYBODY,
+    LIKED,
     NEIGHBOURS,
     Factors,
     ItemWeights,
     Mixture,
     Ranking,
     Shape,
+    Transitions,
     UserWeights,
     item_weights,
     liked_by_users,
@@ -168,6 +170,9 @@ def open_selector(
     match shape:
         case Factors():
             return FactorSelector(shape, block, listable, tile_bytes)
+        case Transitions():
+            recent = open_rows(shape.users[block.ref.index], LIKED)
+            return WeightSelector(recent, _sparse(item_weights(shape)), listable)
         case ItemWeights():
             liked = Sparse(*block.learnt("liked", part)[:3])
             return WeightSelector(liked, _sparse(item_weights(shape)), listable)

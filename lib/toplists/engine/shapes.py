@@ -93,6 +93,18 @@ class UserWeights:
     users: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Transitions(ItemWeights):
+    """Item weights of which not all counts that a user liked, but what `users` say.
+
+    A part of theirs holds what counts of each user, and how much, as one of `UserWeights` holds what users
+    like.
+    """
+
+    kind: ClassVar[str] = "transitions"
+    users: tuple[str, ...]
+
+
 Member: TypeAlias = Factors | ItemWeights | Ranking | UserWeights
 
 
@@ -116,7 +128,7 @@ Shape: TypeAlias = Member | Mixture
 def parts_of(shape: Shape) -> tuple[str, ...]:
     """Where everything lies that a shape consists of."""
     match shape:
-        case Factors():
+        case Factors() | Transitions():
             return (*shape.users, *shape.items)
         case UserWeights():
             return shape.users
@@ -127,7 +139,8 @@ def parts_of(shape: Shape) -> tuple[str, ...]:
 
 
 _KINDS: dict[str, type[Member]] = {
-    kind.kind: kind for kind in (Factors, InexactFactors, ItemWeights, Ranking, UserWeights)
+    kind.kind: kind
+    for kind in (Factors, InexactFactors, ItemWeights, Ranking, UserWeights, Transitions)
 }
 
 

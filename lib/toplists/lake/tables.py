@@ -266,7 +266,7 @@ MODELS = Table(
         Column(
             "shape",
             STRING,
-            "`factors`, `item_weights`, `user_weights`, `ranking` or `mixture`.",
+            "`factors`, `item_weights`, `user_weights`, `transitions`, `ranking` or `mixture`.",
         ),
         Column("parameters", STRING, "Parameters as JSON."),
         Column("seed", LONG, "Seed of the fit."),
@@ -306,7 +306,7 @@ ITEM_FACTORS = Table(
 
 ITEM_WEIGHTS = Table(
     name="item_weights",
-    purpose="Content of an `item_weights` model: each item's weighted neighbours, best first.",
+    purpose="Content of an `item_weights` or `transitions` model: each item's weighted neighbours, best first.",
     columns=(
         MODEL_ID,
         Column("id", STRING, "Item id."),
@@ -321,13 +321,16 @@ ITEM_WEIGHTS = Table(
 
 USER_WEIGHTS = Table(
     name="user_weights",
-    purpose="Content of a `user_weights` model: each user's nearest others, and what the user likes.",
+    purpose=(
+        "Content of a `user_weights` model: each user's nearest others, and what the user likes; of a "
+        "`transitions` model: what of each user counts."
+    ),
     columns=(
         MODEL_ID,
         Column("id", STRING, "User id."),
         Column("neighbours", array_of(STRING), "Nearest users, best first."),
         Column("weights", array_of(FLOAT), "Weight of each neighbour."),
-        Column("liked", array_of(STRING), "Items that the user likes."),
+        Column("liked", array_of(STRING), "Items that the user likes, or came to like last."),
         Column("likings", array_of(FLOAT), "How much each counts."),
     ),
     key=("model_id", "id"),

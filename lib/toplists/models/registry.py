@@ -18,6 +18,7 @@ from toplists.models.hybrid import HYBRID
 from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.low_pass import LOW_PASS
+from toplists.models.markov import MARKOV
 from toplists.models.nmf import NMF
 from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
@@ -40,6 +41,7 @@ MODELS: Mapping[str, Definition] = {
         P3ALPHA,
         RP3BETA,
         ASSOCIATION,
+        MARKOV,
         LOCAL_RIDGE,
         EASE,
         SLIM,

@@ -28,6 +28,7 @@ from toplists.engine.shapes import (
     Mixture,
     Ranking,
     Shape,
+    Transitions,
     UserWeights,
     open_vectors,
 )
@@ -45,7 +46,7 @@ from toplists.lake.tables import (
     USER_WEIGHTS,
 )
 from toplists.models.store_mixture import member_id, member_rows, read_members
-from toplists.models.store_users import place_users, user_rows
+from toplists.models.store_users import place_histories, place_users, user_rows
 from toplists.models.stored_rows import (
     ROWS_PER_BATCH,
     lists_of_block,
@@ -75,6 +76,11 @@ def save_shape(
             at_once(
                 lambda: write(_vector_rows(users, shape.users), USER_FACTORS),
                 lambda: write(_vector_rows(items, shape.items), ITEM_FACTORS),
+            )
+        case Transitions():
+            at_once(
+                lambda: write(user_rows(users, items, shape), USER_WEIGHTS),
+                lambda: write(_neighbour_rows(items, shape.items), ITEM_WEIGHTS),
             )
         case ItemWeights():
             write(_neighbour_rows(items, shape.items), ITEM_WEIGHTS)
@@ -116,6 +122,11 @@ def load_shape(
             return ItemWeights(_place_neighbours(spark, read(ITEM_WEIGHTS), items, folder))
         case Ranking.kind:
             return _place_scores(spark, read(RANKINGS), items, folder)
+        case Transitions.kind:
+            return Transitions(
+                items=_place_neighbours(spark, read(ITEM_WEIGHTS), items, folder),
+                users=place_histories(spark, read(USER_WEIGHTS), users, items, folder),
+            )
         case UserWeights.kind:
             return place_users(spark, read(USER_WEIGHTS), users, items, folder)
         case Mixture.kind:

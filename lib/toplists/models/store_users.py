@@ -11,16 +11,17 @@ from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_ids, tiles
 from toplists.engine.exchange import write_parts
-from toplists.engine.shapes import LIKED, NEIGHBOURS, UserWeights
+from toplists.engine.shapes import LIKED, NEIGHBOURS, Transitions, UserWeights
 from toplists.engine.storage import Arrays
 from toplists.engine.tasks import Tasks
-from toplists.models.stored_rows import ROWS_PER_BATCH, lists_of_block, lists_of_part
+from toplists.models.stored_rows import ROWS_PER_BATCH, lists_of_block, lists_of_part, no_lists
 
 _Piece: TypeAlias = tuple[BlockRef, str]
 
 
-def user_rows(users: BlockSet, items: BlockSet, shape: UserWeights) -> Tasks[_Piece]:
-    """`[id, neighbours, weights, liked, likings]` of every user."""
+def user_rows(users: BlockSet, items: BlockSet, shape: UserWeights | Transitions) -> Tasks[_Piece]:
+    """`[id, neighbours, weights, liked, likings]` of every user; transitions have no neighbours."""
+    has_neighbours = isinstance(shape, UserWeights)
 
     def rows(piece: _Piece) -> Iterator[pa.RecordBatch]:
         (ref, part), people, catalogue = piece, all_ids(users.blocks), all_ids(items.blocks)
@@ -28,7 +29,11 @@ def user_rows(users: BlockSet, items: BlockSet, shape: UserWeights) -> Tasks[_Pi
             yield pa.RecordBatch.from_arrays(
                 [
                     people[ref.first + tile.start : ref.first + tile.stop],
-                    *lists_of_part(part, NEIGHBOURS, tile, people),
+                    *(
+                        lists_of_part(part, NEIGHBOURS, tile, people)
+                        if has_neighbours
+                        else no_lists(tile)
+                    ),
                     *lists_of_part(part, LIKED, tile, catalogue),
                 ],
                 names=["id", *NEIGHBOURS[1:], *LIKED[1:]],
@@ -52,3 +57,15 @@ def place_users(
         return {LIKED[0]: liked["indptr"], **liked, **own}
 
     return UserWeights(write_parts(spark, users.blocks, place, folder, "users"))
+
+
+def place_histories(
+    spark: SparkSession, files: Sequence[str], users: BlockSet, items: BlockSet, folder: Path
+) -> tuple[str, ...]:
+    """The same of transitions: what counts of each user, as parts."""
+
+    def place(ref: BlockRef) -> Arrays:
+        liked = lists_of_block(files, ref, LIKED[1:], all_ids(items.blocks))
+        return {LIKED[0]: liked["indptr"], **{name: liked[name] for name in LIKED[1:]}}
+
+    return write_parts(spark, users.blocks, place, folder, "users")

@@ -66,6 +66,12 @@ def lists_of_part(
     )
 
 
+def no_lists(tile: slice) -> tuple[pa.ListArray, pa.ListArray]:
+    """The same of rows that have none."""
+    none = np.zeros(tile.stop - tile.start, dtype=np.int64)
+    return lists_of(none, pa.array([], pa.string())), lists_of(none, pa.array([], pa.float32()))
+
+
 def lists_of_block(
     files: Sequence[str],
     ref: BlockRef,
