@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from toplists.config.section import Section
+
+UserExponent = Annotated[
+    float,
+    Field(ge=0.0, le=2.0, description="Of n likings of a user each counts 1/n to this power."),
+]
 
 
 class LocalRidgeSettings(Section):
@@ -17,12 +24,7 @@ class LocalRidgeSettings(Section):
         ge=0.0,
         description="Penalty on a weight for each liking of its item, besides.",
     )
-    user_exponent: float = Field(
-        0.5,
-        ge=0.0,
-        le=2.0,
-        description="Of n likings of a user each counts 1/n to this power.",
-    )
+    user_exponent: UserExponent = 0.5
     popularity_exponent: float = Field(
         0.0,
         ge=-1.0,
@@ -33,12 +35,7 @@ class LocalRidgeSettings(Section):
 
 class EaseSettings(Section):
     regularization: float = Field(10.0, gt=0.0, description="Penalty on the weights.")
-    user_exponent: float = Field(
-        0.5,
-        ge=0.0,
-        le=2.0,
-        description="Of n likings of a user each counts 1/n to this power.",
-    )
+    user_exponent: UserExponent = 0.5
     neighbours: int | None = Field(
         500, ge=1, description="Largest weights kept of each item; `null` = all."
     )
@@ -59,12 +56,7 @@ class SlimSettings(Section):
     passes: int = Field(
         100, ge=1, le=10_000, description="Passes over the weights after which a fit ends at last."
     )
-    user_exponent: float = Field(
-        0.5,
-        ge=0.0,
-        le=2.0,
-        description="Of n likings of a user each counts 1/n to this power.",
-    )
+    user_exponent: UserExponent = 0.5
 
 
 class LowPassSettings(Section):

@@ -11,21 +11,26 @@ from toplists.engine.kernels.gram_rows import Likings
 from toplists.engine.kernels.weight_sums import Sparse
 
 
+def liked(ref: BlockRef, part: Part) -> Sparse:
+    """What the rows of a block like, or are liked by."""
+    return Sparse(*ref.open().learnt("liked", part)[:3])
+
+
 @lru_cache(maxsize=2)
 def open_likings(users: BlockSet, items: BlockSet, part: Part, damping: float) -> Likings:
     """All likings of a part, once per worker.
 
     In the Gram matrix a user with n likings counts `n ** -damping`: each is multiplied by the root of that.
     """
-    lengths = np.concatenate([np.diff(_liked(ref, part).indptr) for ref in users.blocks])
+    lengths = np.concatenate([np.diff(liked(ref, part).indptr) for ref in users.blocks])
     roots = (np.maximum(lengths, 1).astype(np.float64) ** (-damping / 2)).astype(np.float32)
 
     def by_item(ref: BlockRef) -> Sparse:
-        rows = _liked(ref, part)
+        rows = liked(ref, part)
         return Sparse(rows.indptr, rows.columns, rows.values * roots[rows.columns])
 
     def by_user(ref: BlockRef) -> Sparse:
-        rows = _liked(ref, part)
+        rows = liked(ref, part)
         own = roots[ref.first : ref.first + ref.rows]
         return Sparse(rows.indptr, rows.columns, rows.values * np.repeat(own, np.diff(rows.indptr)))
 
@@ -33,7 +38,3 @@ def open_likings(users: BlockSet, items: BlockSet, part: Part, damping: float) -
         items=tuple((ref.first, by_item(ref)) for ref in items.blocks),
         users=tuple((ref.first, by_user(ref)) for ref in users.blocks),
     )
-
-
-def _liked(ref: BlockRef, part: Part) -> Sparse:
-    return Sparse(*ref.open().learnt("liked", part)[:3])

@@ -27,6 +27,7 @@ from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.kernels.sparse_products import Floats, multiply_sparse
 from toplists.engine.kernels.weight_sums import Sparse
+from toplists.engine.likings import liked
 from toplists.engine.shapes import Factors
 from toplists.engine.side_sums import read_sums, sum_block
 from toplists.engine.storage import Arrays, bring_here, open_array
@@ -117,7 +118,7 @@ def _find(spectrum: Spectrum, folder: Path, write: WriteParts) -> Factors:
 def _draw(spectrum: Spectrum, width: int, ref: BlockRef) -> Arrays:
     drawn = random_normals(hash_ids(ref.open().ids.to_pylist()), width, spectrum.seed)
     # An item that nobody likes is in no singular vector.
-    counts = _counts(_likings(ref, spectrum.part))
+    counts = _counts(liked(ref, spectrum.part))
     return _with_gram(ref, (drawn * (counts > 0)[:, np.newaxis]).astype(np.float32))
 
 
@@ -125,7 +126,7 @@ def _turn(spectrum: Spectrum, turn: Floats, piece: Piece) -> Arrays:
     """An orthonormal basis, and the same as the likings of users are multiplied by it."""
     ref, drawn = piece
     basis = multiply_rows(open_array(drawn, "vectors"), turn)
-    counts = _counts(_likings(ref, spectrum.part))
+    counts = _counts(liked(ref, spectrum.part))
     return {
         "vectors": basis,
         "weighted": _scaled(basis, counts, -spectrum.item_exponent),
@@ -136,7 +137,7 @@ def _multiply_users(
     spectrum: Spectrum, basis: tuple[str, ...], ref: BlockRef, *, with_gram: bool
 ) -> Arrays:
     """The rows of X times the basis; `weighted` as Xᵀ takes them."""
-    rows = _likings(ref, spectrum.part)
+    rows = liked(ref, spectrum.part)
     counts = _counts(rows)
     product = multiply_sparse(rows, _opened(basis))
     product = _scaled(product, counts, -spectrum.user_exponent)
@@ -147,21 +148,21 @@ def _multiply_users(
 
 def _multiply_items(spectrum: Spectrum, products: tuple[str, ...], ref: BlockRef) -> Arrays:
     """The rows of XᵀX times the basis."""
-    rows = _likings(ref, spectrum.part)
+    rows = liked(ref, spectrum.part)
     product = multiply_sparse(rows, _opened(products))
     return _with_gram(ref, _scaled(product, _counts(rows), -spectrum.item_exponent))
 
 
 def _finish_users(spectrum: Spectrum, turn: Floats, piece: Piece) -> Arrays:
     ref, product = piece
-    counts = _counts(_likings(ref, spectrum.part))
+    counts = _counts(liked(ref, spectrum.part))
     turned = multiply_rows(open_array(product, "vectors"), turn)
     return {"vectors": _scaled(turned, counts, spectrum.user_exponent), "known": counts > 0}
 
 
 def _finish_items(spectrum: Spectrum, turn: Floats, piece: Piece) -> Arrays:
     ref, basis = piece
-    counts = _counts(_likings(ref, spectrum.part))
+    counts = _counts(liked(ref, spectrum.part))
     turned = multiply_rows(open_array(basis, "vectors"), turn)
     return {"vectors": _scaled(turned, counts, spectrum.item_exponent), "known": counts > 0}
 
@@ -200,10 +201,6 @@ def _scaled(vectors: Floats, counts: npt.NDArray[np.int64], exponent: float) -> 
 
 def _counts(rows: Sparse) -> npt.NDArray[np.int64]:
     return np.diff(rows.indptr)
-
-
-def _likings(ref: BlockRef, part: Part) -> Sparse:
-    return Sparse(*ref.open().learnt("liked", part)[:3])
 
 
 @lru_cache(maxsize=2)
