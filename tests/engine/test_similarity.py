@@ -372,6 +372,16 @@ def test_weightings_are_of_the_values_before_they_are_compared(
     agree(neighbours(matrix, **settings), expected(weighted, whole_cosine))
 
 
+@given(RATINGS, st.sampled_from([0.1, 1.0]))
+def test_what_is_common_is_common_however_little_it_counts(matrix: np.ndarray, unit: float) -> None:
+    """Sums of products far below 1 are no less than one common column."""
+    small = matrix * np.float32(unit)
+    agree(
+        neighbours(small, measure="cosine", popularity_exponent=0.5),
+        expected(small, lambda x, y: whole_cosine(x, y) * counts(x, y)[2] ** -0.5),
+    )
+
+
 @given(RATINGS, st.sampled_from([0.5, 1.0, 1.7]), st.sampled_from([0.0, 0.6]))
 def test_walks_have_the_probability_of_both_steps(
     matrix: np.ndarray, alpha: float, beta: float

@@ -123,6 +123,8 @@ def similar_rows(
         other=frozen(formula.other),
         scale=frozen(formula.scale),
         lowest=max(float(np.float32(formula.lowest)), smallest),
+        # Nothing counts common columns there, and whatever is touched has one.
+        least=0.0 if width == PRODUCT and content != "ones" else formula.least,
     )
     found = []
     for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
