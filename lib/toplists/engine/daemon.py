@@ -7,13 +7,15 @@ loading compiled kernels takes a worker two seconds; here it is done once per ex
 from __future__ import annotations
 
 import gc
+import socket
+from typing import Protocol
 
 import numpy as np
 import pyarrow.parquet  # noqa: F401  (workers need it)
 import pyspark.sql  # noqa: F401  (workers need it)
 import scipy.linalg
 import scipy.sparse  # noqa: F401  (workers need it)
-from pyspark.daemon import manager
+from pyspark import daemon
 
 from toplists.engine.kernels.candidates import Candidates, no_sets
 from toplists.engine.kernels.conjugate_gradients import descend
@@ -56,8 +58,33 @@ def _load_selections() -> None:
     select_by_order(np.zeros(1, np.int32), np.ones(1), 1, candidates, 1)
 
 
+class Worker(Protocol):
+    """What PySpark's daemon calls after each fork, and again for each task; not 0 = it is to end."""
+
+    def __call__(self, sock: socket.socket, authenticated: bool) -> int:
+        """Serve one task."""
+        ...
+
+
+def without_complaint(work: Worker) -> Worker:
+    """A worker that leaves in silence where nobody wants the rest of its output.
+
+    Spark closes the connection when it has enough, or ends. PySpark prints the error that this is to a
+    worker, which is none to whoever looks at the job.
+    """
+
+    def worker(sock: socket.socket, authenticated: bool) -> int:
+        try:
+            return work(sock, authenticated)
+        except BrokenPipeError:
+            return 1
+
+    return worker
+
+
 if __name__ == "__main__":
     load_kernels()
     # PySpark collects garbage after every task; what is loaded for good need not be looked at.
     gc.freeze()
-    manager()
+    daemon.worker = without_complaint(daemon.worker)
+    daemon.manager()
