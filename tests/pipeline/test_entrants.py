@@ -6,6 +6,7 @@ import pytest
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
+from toplists.models.registry import MODELS
 from toplists.pipeline.entrants import parse_entrants
 
 SETTINGS = Settings()
@@ -34,6 +35,11 @@ def test_models_are_named_with_settings_of_their_own() -> None:
 def test_a_model_is_known_by_its_old_name() -> None:
     (old,), (new,) = (parse_entrants(text, SETTINGS) for text in ("item_cosine", "item_knn"))
     assert old.definition == new.definition
+
+
+def test_every_model_can_enter_by_its_name() -> None:
+    names = [name for name in MODELS if name != "segment"]
+    assert [one.name for one in parse_entrants(", ".join(names), SETTINGS)] == names
 
 
 def test_a_model_of_values_is_told_from_others() -> None:

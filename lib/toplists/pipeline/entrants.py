@@ -28,7 +28,7 @@ from toplists.models.registry import (
 )
 
 _ALSO_CALLED = {"popular": "popularity", "item_cosine": "item_knn"}
-_ENTRY = re.compile(r"\s*([a-z_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
+_ENTRY = re.compile(r"\s*([a-z0-9_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
 
 
 @dataclass(frozen=True)
