@@ -8,7 +8,7 @@ difference.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from toplists.config.evaluate import GateSettings
@@ -61,11 +61,13 @@ def decide(
     has_live: bool,
     changed: Sequence[str] = (),
     earlier: Sequence[Sequence[Figure]] = (),
+    unreadable: bool = False,
+    failed: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Judge a run by its figures, rule by rule, and by the checks of its lists.
 
     Args:
-        figures: What `comparison.compare` measured on the holdout, and how lists and snapshot compare
+        figures: What `comparison.compare` measured on the holdout, the candidate first, and how lists and snapshot compare
             with the live run's. Without a difference to `live`, that comparison is taken as
             unnecessary: nothing is live, or it is the same configuration.
         checks: Results of the list checks; a failed one blocks.
@@ -75,6 +77,8 @@ def decide(
             and are judged on, what the run was prepared from, so nothing measures that change; it is
             said, and the list checks see to it that no users are lost.
         earlier: Figures of earlier nights, oldest first.
+        unreadable: Whether the live run has settings that this release does not know.
+        failed: Contenders that could not be fitted, and why.
     """
     evidence = Evidence(figures, earlier, settings.min_users, settings.confidence)
     outcomes = tuple(judge_rule(rule, evidence) for rule in settings.rules)
@@ -82,7 +86,12 @@ def decide(
     reasons = _sentences(outcomes, "blocked")
     reasons += [check.sentence for check in checks if not check.passed]
     warnings = [*_about_users(measured, settings), *_sentences(outcomes, "warned")]
-    warnings += _about_gaps(outcomes, measured)
+    warnings += [*_about_gaps(outcomes, measured)]
+    if unreadable:
+        warnings.append(
+            "the live run has settings that this release does not know, so it was not compared with"
+        )
+    warnings += [f"{name} was not compared with: {why}" for name, why in (failed or {}).items()]
     findings = [
         one.sentence
         for one in outcomes
@@ -99,7 +108,7 @@ def decide(
             f"the input is prepared otherwise than for the live run ({'; '.join(changed)}): {how} what "
             "is learnt and judged now, and no figure says what that change is worth"
         )
-    elif not compared:
+    elif not (compared or unreadable):
         findings.append(
             "the live configuration is the same, so there was nothing to compare it with"
             if has_live
@@ -114,7 +123,8 @@ def _sentences(outcomes: Sequence[RuleOutcome], state: State) -> list[str]:
 
 def _about_users(measured: Sequence[Figure], settings: GateSettings) -> Iterator[str]:
     """Whether there were users enough to judge the model by."""
-    users = max((figure.users for figure in measured), default=0)
+    candidate = measured[0].subject if measured else ""
+    users = max((one.users for one in measured if one.subject == candidate), default=0)
     if users == 0:
         yield (
             "the holdout has no users, so the model was not measured; "

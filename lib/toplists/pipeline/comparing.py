@@ -26,6 +26,7 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import METRICS
 from toplists.pipeline.console import Narrator
 from toplists.pipeline.entrants import Entrant
+from toplists.pipeline.failure import reason_of
 from toplists.pipeline.identity import identify_study
 from toplists.pipeline.judgement import figures_of
 from toplists.pipeline.nightly import begin_run, perform
@@ -37,7 +38,6 @@ from toplists.pipeline.trials import (
     Trial,
     add_up_trials,
     cost_as_row,
-    reason_of,
     set_stage,
     total_cost,
     try_out,

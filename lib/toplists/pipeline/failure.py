@@ -51,3 +51,11 @@ def print_failure(console: Console, error: BaseException, log: Path | None = Non
     console.print(Text.assemble(("error: ", "bold red"), safe))
     if log is not None:
         console.print(Text(f"The log has the details: {log}", style="dim"), soft_wrap=True)
+
+
+def reason_of(error: Exception) -> str:
+    """Why something failed that others do without, in a line."""
+    said = _RAISED_IN_A_TASK.search(str(error))
+    foreseen = isinstance(error, ToplistsError) or said is not None
+    text = failure_text(error) if foreseen else f"{type(error).__name__}: {error}"
+    return text.partition("\n")[0]

@@ -16,6 +16,7 @@ from toplists.models.registry import search_spaces
 from toplists.models.search import Given, Method, Rung, Warmth, halve
 from toplists.pipeline.constraints import SPENT, Constraint
 from toplists.pipeline.entrants import Entrant, label_of, make_entrant
+from toplists.pipeline.failure import reason_of
 from toplists.pipeline.judgement import figures_of
 from toplists.pipeline.narration import StepNarration
 from toplists.pipeline.trials import (
@@ -23,7 +24,6 @@ from toplists.pipeline.trials import (
     Trial,
     add_up_trials,
     fit_entrant,
-    reason_of,
     total_cost,
     try_out,
 )

@@ -20,7 +20,6 @@ from toplists.engine.alternation import Start
 from toplists.engine.kernels.metric_kind import depth_of
 from toplists.engine.shapes import Factors, Ranking, Shape, commit_shape
 from toplists.engine.storage import commit_manifest, empty_folder, read_manifest
-from toplists.errors import ToplistsError
 from toplists.evaluation.aggregation import Judged, Subject, Totals
 from toplists.evaluation.judging import Judging
 from toplists.evaluation.slices import Slices
@@ -262,12 +261,6 @@ def total_cost(costs: Sequence[Cost]) -> Cost:
         max(peaks, default=None),
         costs[-1].report,
     )
-
-
-def reason_of(error: Exception) -> str:
-    """Why a trial failed, in a line."""
-    text = str(error) if isinstance(error, ToplistsError) else f"{type(error).__name__}: {error}"
-    return text.partition("\n")[0]
 
 
 def cost_as_row(cost: Cost) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from itertools import chain
 
@@ -53,9 +53,9 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
     # Another configuration may have become live since `train`.
-    fit_missing(place, run, snapshot, plan)
+    failed = fit_missing(place, run, snapshot, plan)
     live = read_pointer(place.dataset).live
-    figures = _measure(place, run, snapshot, plan)
+    figures = _measure(place, run, snapshot, plan, failed)
     ranges = cut_users(place.spark, snapshot.files(SNAPSHOT_USERS), snapshot.facts.users)
     counts = _count(place, run, snapshot, ranges)
     checks = _check(place, run, counts, plan)
@@ -72,6 +72,8 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
         place.settings.gate,
         has_live=live is not None,
         changed=changed_preparation(place, run),
+        unreadable=plan.live_is_unreadable,
+        failed=failed,
         earlier=earlier_nights(
             place.dataset, run, snapshot.facts.protocol, place.settings.gate.rules
         ),
@@ -106,13 +108,14 @@ def stored_verdict(place: Workplace, run: Run) -> Verdict | None:
     return None if facts is None else Verdict.from_json(json.dumps(facts["verdict"]))
 
 
-def _measure(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> list[Figure]:
+def _measure(
+    place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan, failed: Collection[str]
+) -> list[Figure]:
     fits = {plan.candidate.model.name: plan.candidate}
     fits.setdefault(POPULARITY, plan.popularity)
     if plan.live is not None:
         fits[LIVE] = plan.live
-    for name, fit in plan.contenders.items():
-        fits.setdefault(name, fit)
+    fits |= {name: fit for name, fit in plan.contenders.items() if name not in failed}
     contenders = {
         name: Contender(open_fit(place, run, snapshot, fit), fit.learns_values)
         for name, fit in fits.items()

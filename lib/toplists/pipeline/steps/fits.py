@@ -42,7 +42,7 @@ from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import MODELS
 from toplists.models.definition import Parameters
 from toplists.models.protocol import Model
-from toplists.models.registry import learns_values, make_model, make_similar
+from toplists.models.registry import learns_values, make_model, make_similar, vector_lengths
 from toplists.models.store import load_shape
 from toplists.pipeline.entrants import parse_entrants
 from toplists.pipeline.workplace import Workplace
@@ -56,12 +56,16 @@ ShapeT = TypeVar("ShapeT", Factors, ItemWeights, Ranking)
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit of a run: a model with its parameters and seed, on one part of the snapshot."""
+    """One fit of a run: a model with its parameters and seed, on one part of the snapshot.
+
+    `lengths` are those of its vectors, as `registry.vector_lengths` says it.
+    """
 
     role: str
     model: Model
     seed: int
     part: Part
+    lengths: tuple[int, int] | None = None
 
     def model_id(self, run: Run) -> str:
         """The fit's id in the registry."""
@@ -95,14 +99,16 @@ class Fit:
 class FitPlan:
     """The fits of a run.
 
-    `contenders` are judged beside the candidate, by what they are called. `live` is there only if the live run is configured differently, `similar` unless similar items come
-    from the published factors. The rankings of the fallback are in the order of use, `judged_fallback` for the evaluation and
-    `fallback` for publication.
+    `live` is there only if the live run is configured differently, and `live_is_unreadable` if this release
+    does not know its settings. `contenders` are judged beside the candidate, by what they are called. `similar`
+    is there unless similar items come from the published factors. The rankings of the fallback are in the order
+    of use, `judged_fallback` for the evaluation and `fallback` for publication.
     """
 
     candidate: Fit
     judged_fallback: tuple[Fit, ...]
     live: Fit | None
+    live_is_unreadable: bool
     contenders: Mapping[str, Fit]
     published: Fit
     similar: Fit | None
@@ -130,7 +136,9 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
     parameters = _parameters(place, run)
     settings, recommend, _ = parameters
     candidate = _personal_fit(parameters, "train")
-    contender = _live_fit(place)
+    live = _live_run(place)
+    settings_of_live = None if live is None else _settings_of_live(live)
+    contender = _live_fit(place, live, settings_of_live) if live and settings_of_live else None
     if contender is not None and contender.same_as(candidate):
         contender = None
     similar = (
@@ -142,6 +150,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         candidate=candidate,
         judged_fallback=_fallback_fits(parameters, "train"),
         live=contender,
+        live_is_unreadable=live is not None and settings_of_live is None,
         contenders=_contender_fits(place, run, candidate),
         published=_personal_fit(parameters, "all"),
         similar=similar,
@@ -162,7 +171,8 @@ def _parameters(place: Workplace, run: Run) -> Parameters:
 
 def _personal_fit(parameters: Parameters, part: Part, role: str = "personal") -> Fit:
     settings = parameters.model
-    return Fit(role, make_model(settings.name, parameters), settings.seed, part)
+    model = make_model(settings.name, parameters)
+    return Fit(role, model, settings.seed, part, vector_lengths(settings))
 
 
 def _fallback_fits(parameters: Parameters, part: Part) -> tuple[Fit, ...]:
@@ -194,23 +204,34 @@ def _contender_fits(place: Workplace, run: Run, candidate: Fit) -> dict[str, Fit
     for entrant in parse_entrants(named, settings, "evaluate.contenders"):
         # Names of entrants are no names of folders.
         digest = hashlib.blake2b(entrant.name.encode(), digest_size=4).hexdigest()
-        fit = Fit(f"beside-{entrant.model.name}-{digest}", entrant.model, entrant.seed, "train")
-        if not fit.same_as(candidate):
+        role = f"beside-{entrant.model.name}-{digest}"
+        fit = Fit(role, entrant.model, entrant.seed, "train", entrant.lengths)
+        if fit.is_personal and not fit.same_as(candidate):
             fits[entrant.name] = fit
     return fits
 
 
-def _live_fit(place: Workplace) -> Fit | None:
-    """The live run's configuration; its role names it, since another may be live in a minute."""
+def _live_run(place: Workplace) -> Run | None:
     live = read_pointer(place.dataset).live
-    run = place.ledger.find_run(live.run_id) if live else None
-    if run is None:
-        return None
+    return place.ledger.find_run(live.run_id) if live else None
+
+
+def _settings_of_live(run: Run) -> ModelSettings | None:
+    """The settings of the live run's model; `None` where this release does not know them.
+
+    Those of models that it does not use may be of any release.
+    """
+    stored = json.loads(run.configuration)["model"]
+    own = {name: stored[name] for name in ("name", "seed", stored["name"]) if name in stored}
     try:
-        settings = model_settings(run)
+        return ModelSettings(**own)
     except ValidationError:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None
+
+
+def _live_fit(place: Workplace, run: Run, settings: ModelSettings) -> Fit:
+    """The live run's configuration; its role names it, since another may be live in a minute."""
     # No model behind personal lists has parameters among the settings of lists.
     parameters = Parameters(settings, engine=place.settings.engine)
     return _personal_fit(parameters, "train", role=f"{LIVE}-{run.configuration_hash}")
@@ -221,8 +242,7 @@ def changed_preparation(place: Workplace, run: Run) -> tuple[str, ...]:
 
     The split is left aside: it decides what fits are judged on, not what lists are made of.
     """
-    live = read_pointer(place.dataset).live
-    other = place.ledger.find_run(live.run_id) if live else None
+    other = _live_run(place)
     if other is None:
         return ()
     before, after = (_preparation(one) for one in (other, run))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import get_args
 
@@ -17,20 +18,22 @@ from toplists.lake.bookkeeping import Row, append_rows, read_rows
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
-from toplists.models.registry import can_start_warm, vector_lengths
+from toplists.models.registry import can_start_warm
 from toplists.models.store import save_shape
+from toplists.pipeline.failure import reason_of
 from toplists.pipeline.lineage import find_remains
 from toplists.pipeline.steps.fits import (
     Fit,
     FitPlan,
     find_fit,
     model_folder,
-    model_settings,
     plan_fits,
 )
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.steps.room import describe_cluster, require_room
 from toplists.pipeline.workplace import Workplace
+
+_LOG = logging.getLogger(__name__)
 
 
 def train(place: Workplace, run: Run) -> Outcome:
@@ -40,17 +43,10 @@ def train(place: Workplace, run: Run) -> Outcome:
         ConfigurationError: the personal model cannot be fitted here.
     """
     snapshot = open_snapshot(place, run)
-    plan = plan_fits(place, run)
-    facts, engine = snapshot.facts, place.settings.engine
-    warnings = require_room(
-        vector_lengths(model_settings(run)),
-        engine,
-        describe_cluster(place.spark, engine),
-        users=facts.users,
-        items=facts.items,
-        interactions=facts.interactions,
-    )
-    fit_missing(place, run, snapshot, plan)
+    plan, facts = plan_fits(place, run), snapshot.facts
+    warnings = _require_room(place, snapshot, plan.candidate)
+    failed = fit_missing(place, run, snapshot, plan)
+    warnings += tuple(f"{name} is not there to compare with: {why}" for name, why in failed.items())
     against = " and the live configuration" if plan.live else ""
     candidate = plan.candidate
     in_train_part, in_all = (
@@ -62,13 +58,23 @@ def train(place: Workplace, run: Run) -> Outcome:
             f"{'ratings' if candidate.learns_values else 'likings'}, beside popularity{against}"
             + "".join(f"; mind: {warning}" for warning in warnings)
         ),
-        facts={"models": [fit.model_id(run) for fit in plan], "warnings": warnings},
+        facts={
+            "models": [
+                fit.model_id(run) for fit in plan if fit not in map(plan.contenders.get, failed)
+            ],
+            "warnings": warnings,
+        },
         rows_in=facts.interactions,
     )
 
 
-def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> None:
-    """Fit and save what the plan asks for and is not there yet."""
+def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> dict[str, str]:
+    """Fit and save what the plan asks for and is not there yet.
+
+    Returns:
+        The contenders that could not be fitted, and why; the night does without.
+    """
+    failed: dict[str, str] = {}
     blocks = snapshot.blocks(place.settings.engine.block_entries)
 
     def make(
@@ -92,11 +98,36 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
         vectors = evaluated if isinstance(evaluated, Factors) else None
         make(plan.published, from_evaluated, vectors)
 
-    others = [fit for fit in plan if fit not in (plan.candidate, plan.published)]
+    def make_contenders() -> None:
+        for name, fit in plan.contenders.items():
+            try:
+                _require_room(place, snapshot, fit)
+                make(fit)
+            except Exception as error:
+                _LOG.exception("%s was not fitted", name)
+                failed[name] = reason_of(error)
+
+    judged = (plan.candidate, *plan.contenders.values())
+    others = [fit for fit in plan if fit not in (*judged, plan.published)]
     at_once(
         make_personal,
         lambda: [make(fit) for fit in others if fit.part == "train"],
         lambda: [make(fit) for fit in others if fit.part == "all"],
+        *([make_contenders] if plan.contenders else []),
+    )
+    return failed
+
+
+def _require_room(place: Workplace, snapshot: Snapshot, fit: Fit) -> tuple[str, ...]:
+    """Refuse a fit that there is no room for; what to warn of if there is."""
+    facts, engine = snapshot.facts, place.settings.engine
+    return require_room(
+        fit.lengths,
+        engine,
+        describe_cluster(place.spark, engine),
+        users=facts.users,
+        items=facts.items,
+        interactions=facts.interactions,
     )
 
 
