@@ -15,7 +15,7 @@ from snapshots import write_blocks
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.baselines import Rated, deviation_of_values, fit_baselines
 from toplists.engine.shapes import Factors, open_vectors
-from toplists.errors import InputRefusedError
+from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.baseline import Baseline, baseline_method
 from toplists.models.constant import fit_constant
 from toplists.models.normal import Normal, fit_normal
@@ -97,6 +97,13 @@ def test_biases_by_sgd_take_one_rating_after_the_other(tmp_path: Path) -> None:
     expected = mean + users[:, None] + items
     expected[3], expected[:, 5] = 0, 0
     assert predictions(found) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_descent_that_goes_up_is_refused(tmp_path: Path) -> None:
+    settings = BaselineSettings(method="sgd", epochs=200, learning_rate=1.0, regularization=3.0)
+    values = rated(ratings(), tmp_path / "blocks")
+    with pytest.raises(ConfigurationError, match="diverged.*learning_rate"):
+        fit_baselines(values, baseline_method(settings), tmp_path / "model")
 
 
 def test_a_rating_of_weight_two_is_two_ratings(tmp_path: Path) -> None:

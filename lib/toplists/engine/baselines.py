@@ -20,6 +20,7 @@ from toplists.engine.blocks import BlockRef, BlockSet, Part, Rows, Side, other_s
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
+from toplists.errors import ConfigurationError
 
 Doubles = npt.NDArray[np.float64]
 
@@ -134,8 +135,15 @@ def fit_baselines(rated: Rated, method: Method, folder: Path) -> Factors:
     """Baselines as factors: (bias, 1) of users, (1, mean + bias) of items.
 
     Whoever rated nothing, and what nobody rated, has none.
+
+    Raises:
+        ConfigurationError: steps were so long that the descent went up, beyond all numbers.
     """
     biases = method.biases(rated)
+    if not all(np.isfinite(own).all() for own in biases.values()):
+        raise ConfigurationError(
+            "The fit diverged: its steps are too long. Lower the model's learning_rate, or its regularization."
+        )
 
     def parts(side: Side) -> tuple[str, ...]:
         def store(ref: BlockRef) -> Arrays:
