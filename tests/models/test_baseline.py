@@ -102,7 +102,7 @@ def test_biases_by_sgd_take_one_rating_after_the_other(tmp_path: Path) -> None:
 def test_a_descent_that_goes_up_is_refused(tmp_path: Path) -> None:
     settings = BaselineSettings(method="sgd", epochs=200, learning_rate=1.0, regularization=3.0)
     values = rated(ratings(), tmp_path / "blocks")
-    with pytest.raises(ConfigurationError, match="diverged.*learning_rate"):
+    with pytest.raises(ConfigurationError, match=r"diverged.*learning_rate"):
         fit_baselines(values, baseline_method(settings), tmp_path / "model")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _INSTEAD = (
 _MOST_LEFT = 0.02
 """Of an entry of the unit matrix, after which single precision has not been enough."""
 
+_ONE_AT_A_TIME = Lock()
+"""Fits of a night go on side by side, and there is memory on the driver for one matrix."""
+
 
 class Ease:
     """Weights of all items for each, from the inverse of their Gram matrix.
@@ -61,9 +65,12 @@ class Ease:
             ConfigurationError: there are too many items, or too little memory or penalty for them.
         """
         settings, items, folder = self._settings, data.items, data.folder
-        _require_room(items.rows)
+        _require_few(items.rows)
+        _require_memory(items.rows)
         gram = write_gram(data.spark, data.users, items, data.part, settings.user_exponent, folder)
-        inverse, left = self._invert(gram, items.rows, folder)
+        with _ONE_AT_A_TIME:
+            _require_memory(items.rows)  # others may have taken it meanwhile
+            inverse, left = self._invert(gram, items.rows, folder)
         most = settings.neighbours
 
         def cut(ref: BlockRef) -> Arrays:
@@ -93,17 +100,15 @@ class Ease:
         return save_part(str(folder), "inverse", {"inverse": matrix}, sealed=True), left
 
 
-def _require_room(n_items: int) -> None:
-    """Refuse before anything is formed what cannot be inverted.
-
-    Raises:
-        ConfigurationError: it cannot.
-    """
+def _require_few(n_items: int) -> None:
     if n_items > _MOST_ITEMS:
         raise ConfigurationError(
             f"ease inverts a matrix of all pairs of items, which is for up to {_MOST_ITEMS:,} of them, and "
             f"there are {n_items:,}. {_INSTEAD}"
         )
+
+
+def _require_memory(n_items: int) -> None:
     free = free_memory()
     needed = FLOAT * n_items * n_items
     if free is not None and needed > free:

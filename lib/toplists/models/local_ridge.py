@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from toplists.config.model_linear import LocalRidgeSettings
+from toplists.engine.kernels.gram_rows import Doubles
 from toplists.engine.kernels.ridge import solve_ridge
 from toplists.engine.local_fit import LocalFit, fit_locally
 from toplists.engine.shapes import ItemWeights
+from toplists.errors import ConfigurationError
 from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Range, Space
@@ -36,7 +38,7 @@ class LocalRidge:
     def fit(self, data: TrainingData) -> Fitted:
         """One task per block of items; a small system for each item."""
         settings = self._settings
-        solve = partial(solve_ridge, regularization=settings.regularization, drop=settings.dropout)
+        solve = partial(_solve, regularization=settings.regularization, drop=settings.dropout)
         fit = LocalFit(
             users=data.users,
             items=data.items,
@@ -47,6 +49,16 @@ class LocalRidge:
             lift=settings.popularity_exponent,
         )
         return Fitted(fit_locally(data.spark, fit, data.folder))
+
+
+def _solve(gram: Doubles, pull: Doubles, regularization: float, drop: float) -> Doubles:
+    try:
+        return solve_ridge(gram, pull, regularization, drop)
+    except FloatingPointError as error:
+        raise ConfigurationError(
+            f"model.local_ridge.regularization={regularization:g} is too small a penalty for what is known in "
+            "single precision: raise it."
+        ) from error
 
 
 LOCAL_RIDGE = Definition(

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from toplists.engine.free_memory import usable_memory
+
 ROOT = Path(__file__).resolve().parents[4]
 JARS = ROOT / ".jars"
 JARS_LOCK = ROOT / "conf" / "delta-jars.lock"
@@ -23,7 +25,6 @@ PACKAGES = ("pyspark", "delta-spark", "deltalake", "numba", "numpy", "pandas", "
 
 _GIB = 2.0**30
 _JAVA_SECONDS = 20
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def describe_surroundings(folder: Path, environ: Mapping[str, str]) -> dict[str, object]:
@@ -77,11 +78,8 @@ def count_cores() -> int:
 
 
 def memory_gib() -> float:
-    """Memory that this process may use, in GiB: the machine's, or less where a container says so."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    files = [file for file in map(Path, _CGROUP_LIMITS) if file.is_file()]
-    limits = [text for file in files if (text := file.read_text().strip()).isdecimal()]
-    return min(machine, *map(int, limits)) / _GIB if limits else machine / _GIB
+    """Memory that this process may use, in GiB."""
+    return usable_memory() / _GIB
 
 
 def disk_free_gib(folder: Path) -> float:
