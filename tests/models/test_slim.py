@@ -14,6 +14,7 @@ from fitted import fitted_weights, likings
 from toplists.config.model_linear import SlimSettings
 from toplists.engine import dense_gram
 from toplists.engine.kernels import elastic_net
+from toplists.engine.kernels.elastic_net import Penalty, fit_to_all
 from toplists.errors import ConfigurationError
 from toplists.models import slim
 from toplists.models.slim import Slim
@@ -95,6 +96,18 @@ def test_the_holdout_is_not_learnt_from(fit: Fit) -> None:
 )
 def test_every_parameter_changes_something(fit: Fit, change: dict[str, float]) -> None:
     assert not np.allclose(fit(LIKED, **change), fit(LIKED), atol=1e-3)
+
+
+def test_more_weights_than_there_is_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    likings = (rng.random((40, 12)) < 0.5).astype(np.float32)
+    gram = likings.T @ likings
+    penalty = Penalty(1e-3, 1.0, positive=False, passes=100)
+    weights = fit_to_all(lambda rows: gram[rows], 0, penalty)[1]
+    assert len(weights) > 3
+    monkeypatch.setattr(elastic_net, "MOST_WEIGHTS", 3)
+    with pytest.raises(ArithmeticError, match="more than 3 weights"):
+        fit_to_all(lambda rows: gram[rows], 0, penalty)
 
 
 def test_too_many_items_for_all_pairs_are_refused(

@@ -5,7 +5,8 @@ singular vectors of the likings after each user's row was divided by `n^b` and e
 `c^a`, and C is the diagonal of the c. With a = b = 0.5 and g = 1 it is the ideal low-pass filter of GF-CF
 (Shen et al., "How powerful is graph convolution for recommendation?", CIKM 2021), with a = b = 0 PureSVD
 (Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
-RecSys 2010). GF-CF's linear filter is added within the space of V.
+RecSys 2010). With g(λ) = 1 + linear λ strong vectors pass more, as by GF-CF's linear filter,
+which is another: it is not bound to the space of V, and stands outside the division by C.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ LOW_PASS = Definition(
     summary="Only what many likings have in common: PureSVD and the ideal filter of GF-CF are cases of it.",
     shape=Factors,
     feedback="likings",
-    memory="4 bytes x (rank + 32) x users, mapped by each node while items are multiplied",
+    memory="4 bytes x (rank + 32) x users, mapped by each node, and some 1,300 bytes x (rank + 32)^2",
     time="2 x (passes + 1) x (rank + 32) x interactions, and rank^2 x users",
     reference="Shen et al., How powerful is graph convolution for recommendation?, CIKM 2021",
     make=lambda given: LowPass(given.model.low_pass, given.engine.single_task_entries),

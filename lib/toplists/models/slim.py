@@ -80,7 +80,13 @@ class Slim:
             fitted = (
                 (row, *fit_to_all(rows.of, ref.first + row, penalty)) for row in range(ref.rows)
             )
-            return weights_by_item(fitted, ref.rows)
+            try:
+                return weights_by_item(fitted, ref.rows)
+            except ArithmeticError as error:
+                raise ConfigurationError(
+                    f"model.slim.l1_regularization={penalty.sparse:g} leaves {error}: raise it, or set "
+                    "model.slim.neighbours."
+                ) from error
 
         weights = write_parts(data.spark, items.blocks, fit, folder, "items")
         remove_rests(folder, "the fit to all items", gram)
@@ -92,7 +98,7 @@ SLIM = Definition(
     summary="Sparse regression of each item on its most similar items, or on all others.",
     shape=ItemWeights,
     feedback="likings",
-    memory="all likings once, and 256 MiB of small systems; on all others files of 4 bytes x items^2",
+    memory="all likings once, and 256 MiB of small systems; fitted to all others up to 0.8 GiB, and files of 4 bytes x items^2",
     time="passes x neighbours x weights that are not 0, for each item",
     reference="Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011",
     make=lambda given: Slim(given.model.slim),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,11 @@ _SMALLEST_STEP = 1e-5
 
 _FIRST = 128
 """Features to begin with, where most are expected to have no weight."""
+
+MOST_WEIGHTS = 8_000
+"""Features that may have a weight for one: their Gram matrix takes 0.5 GiB, and half as much on the way."""
+
+_ROWS_AT_ONCE = 256
 
 _BEYOND = 1.0 + 1e-6
 """How far a feature's pull goes beyond the penalty before it gets a weight, in shares of the penalty."""
@@ -64,6 +69,9 @@ def fit_to_all(
 
     Returns:
         Positions int32[k], ascending, and their weights float64[k].
+
+    Raises:
+        ArithmeticError: more than `MOST_WEIGHTS` features can have a weight.
     """
     pull = gram(np.array([own], dtype=np.int32))[0].astype(np.float64)
     pull[own] = 0.0
@@ -76,11 +84,20 @@ def fit_to_all(
         strongest = joining[np.argsort(-beyond[joining], kind="stable")]
         some = strongest[: max(_FIRST, len(chosen))].astype(np.int32)
         chosen = np.sort(np.concatenate((chosen, some)))
-        rows = gram(chosen).astype(np.float64)
-        weights = fit_elastic_net(np.ascontiguousarray(rows[:, chosen]), pull[chosen], penalty)
-        left = pull - weights @ rows
+        if len(chosen) > MOST_WEIGHTS:
+            raise ArithmeticError(f"more than {MOST_WEIGHTS:,} weights for one feature")
+        within = np.concatenate([gram(turn)[:, chosen] for turn in _turns(chosen)])
+        weights = fit_elastic_net(within.astype(np.float64), pull[chosen], penalty)
+        left = pull.copy()
+        for turn, own_weights in zip(_turns(chosen), _turns(weights), strict=True):
+            left -= own_weights @ gram(turn).astype(np.float64)
         left[chosen] = 0.0
         left[own] = 0.0
+
+
+def _turns(array: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """An array cut into pieces, of which whole rows of the Gram matrix are held one after the other."""
+    return [array[first : first + _ROWS_AT_ONCE] for first in range(0, len(array), _ROWS_AT_ONCE)]
 
 
 @compiled
