@@ -110,7 +110,10 @@ BPR = Definition(
     summary="Vectors that put what a user liked before other items, by a step after each liking.",
     shape=Factors,
     feedback="likings",
-    memory="4 bytes x rank x users and items of a cell of about 1 M interactions, and its interactions",
+    memory=(
+        "4 bytes x rank x users and items of a cell of about 1 M interactions, and "
+        "40 bytes x the root of 1 M x interactions, those of its users"
+    ),
     time="epochs x interactions x rank",
     reference=(
         "Rendle, Freudenthaler, Gantner and Schmidt-Thieme, BPR: Bayesian personalized ranking from "

@@ -120,7 +120,10 @@ SVD = Definition(
     summary="Predicts values by biases and vectors, fitted by a step after each rating.",
     shape=Factors,
     feedback="values",
-    memory="4 bytes x rank x users and items of a cell of about 1 M interactions, and its interactions",
+    memory=(
+        "4 bytes x rank x users and items of a cell of about 1 M interactions, and "
+        "40 bytes x the root of 1 M x interactions, those of its users"
+    ),
     time="epochs x interactions x rank",
     reference=(
         "Funk, Netflix update: try this at home, 2006; in strata: Gemulla et al., Large-scale matrix "

@@ -75,7 +75,10 @@ SVD_PLUS_PLUS = Definition(
     summary="Predicts values by biases and vectors, those of users also by what they rated at all.",
     shape=Factors,
     feedback="values",
-    memory="4 bytes x rank x (users of a cell of about 1 M interactions + 2 x items), and its interactions",
+    memory=(
+        "4 bytes x rank x (users of a cell of about 1 M interactions + 2 x items), "
+        "and 40 bytes x the root of 1 M x interactions, those of its users"
+    ),
     time="epochs x interactions x rank; in n x n cells n / 4 times as long again",
     reference=(
         "Koren, Factorization meets the neighborhood: a multifaceted collaborative filtering model, KDD 2008"
