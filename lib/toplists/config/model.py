@@ -24,6 +24,7 @@ from toplists.config.model_linear import (
 from toplists.config.model_next import MarkovSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
 from toplists.config.model_sgd import BprSettings, NmfSettings, SvdPlusPlusSettings, SvdSettings
+from toplists.config.model_stack import StackSettings
 from toplists.config.section import Section
 
 ModelName = Literal[
@@ -48,6 +49,7 @@ ModelName = Literal[
     "svd_plus_plus",
     "nmf",
     "bpr",
+    "stack",
 ]
 
 
@@ -73,3 +75,4 @@ class ModelSettings(Section):
     nmf: NmfSettings = NmfSettings()
     bpr: BprSettings = BprSettings()
     hybrid: HybridSettings = HybridSettings()
+    stack: StackSettings = StackSettings()

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from pyspark.sql import SparkSession
 
-from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, id_arrays
+from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, Side, id_arrays
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.draws import random_bits
 from toplists.engine.storage import Array, Arrays, open_array
 
 
 class InnerSplit(NamedTuple):
-    """The blocks, whose `train` part is what is left, and how many likings that has."""
+    """The blocks, whose `train` part is what is left, and how much of what is learnt that has."""
 
     users: BlockSet
     items: BlockSet
@@ -36,8 +36,9 @@ def hold_out(
     share: float,
     seed: int,
     folder: Path,
+    lesson: Lesson = "liked",
 ) -> InnerSplit:
-    """Hold out a share of the likings of a part, drawn by a hash of user and item.
+    """Hold out a share of what is learnt from a part, drawn by a hash of user and item.
 
     What is outside the part is neither seen nor learnt from.
 
@@ -45,15 +46,16 @@ def hold_out(
         spark: The session.
         blocks: Users and items.
         part: What may be learnt from.
-        share: Of the likings, from 0 to 1.
+        share: Of the likings or values, from 0 to 1.
         seed: Decides which.
         folder: Where the blocks go; every executor sees it.
+        lesson: Whether likings or values are learnt from.
     """
     sides: tuple[tuple[Side, BlockSet], ...] = tuple(zip(("users", "items"), blocks, strict=True))
     pieces = [(side, ref) for side, own in sides for ref in own.blocks]
 
     def split(piece: tuple[Side, BlockRef]) -> Arrays:
-        return _split(*piece, part, share, seed)
+        return _split(*piece, part, share, seed, lesson)
 
     parts = write_parts(spark, pieces, split, folder, "inner")
     n_users = len(blocks[0].blocks)
@@ -70,22 +72,25 @@ def hold_out(
     return InnerSplit(users, items, size)
 
 
-def _split(side: Side, ref: BlockRef, part: Part, share: float, seed: int) -> Arrays:
+def _split(
+    side: Side, ref: BlockRef, part: Part, share: float, seed: int, lesson: Lesson
+) -> Arrays:
     block = ref.open()
     rows = np.repeat(np.arange(ref.first, ref.first + ref.rows), np.diff(block.indptr))
     users, items = (rows, block.indices) if side == "users" else (block.indices, rows)
     outside = np.asarray(block.holdout) if part == "train" else np.zeros(len(rows), dtype=np.bool_)
     weights = np.where(outside, np.float32(0), block.weights)
-    inner = _drawn(users, items, share, seed) & (weights > 0)
-    holdout = outside | inner
+    values = np.where(outside, np.float32(np.nan), block.values)
+    learnt = weights > 0 if lesson == "liked" else ~np.isnan(values)
+    holdout = outside | (_drawn(users, items, share, seed) & learnt)
     arrays: dict[str, Array] = {
         "indptr": block.indptr,
         "indices": block.indices,
         "weights": weights,
-        "values": np.where(outside, np.float32(np.nan), block.values),
+        "values": values,
         "holdout": holdout,
         "flags": block.flags,
-        "size": np.array([np.count_nonzero(~holdout & (weights > 0))]),
+        "size": np.array([np.count_nonzero(~holdout & learnt)]),
         **id_arrays(block.ids),
     }
     if block.rating_weights is not None:

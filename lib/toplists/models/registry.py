@@ -26,6 +26,7 @@ from toplists.models.protocol import Model
 from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.search import Space
 from toplists.models.slim import SLIM
+from toplists.models.stack import STACK
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
 from toplists.models.trending import TRENDING
@@ -58,6 +59,7 @@ MODELS: Mapping[str, Definition] = {
         SVD_PLUS_PLUS,
         NMF,
         BPR,
+        STACK,
     )
 }
 """All of them, in the order in which they are listed."""

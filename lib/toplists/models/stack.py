@@ -1,0 +1,104 @@
+"""A stack: values by a weighted sum of what other models predict (Wolpert 1992, Breiman 1996)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from toplists.config.model_stack import StackSettings
+from toplists.engine.half import remove_rests
+from toplists.engine.inner_holdout import hold_out
+from toplists.engine.kernels.draws import derive_seed
+from toplists.engine.shapes import Factors, parts_of
+from toplists.engine.stacking import Stacking
+from toplists.models.baseline import BASELINE
+from toplists.models.bayesian_mf import BAYESIAN_MF
+from toplists.models.definition import Definition, Parameters
+from toplists.models.nmf import NMF
+from toplists.models.protocol import Fitted, Model, TrainingData
+from toplists.models.search import LogRange, Space
+from toplists.models.svd import SVD
+from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
+
+_MEMBERS = {one.name: one for one in (BASELINE, BAYESIAN_MF, NMF, SVD, SVD_PLUS_PLUS)}
+
+
+class Stack:
+    """Values as a weighted sum of those of models that all end in factors.
+
+    The models are fitted twice: to a part of the values, so that the weights can be learnt from how they
+    predict the rest, and to all.
+    """
+
+    name = "stack"
+
+    def __init__(self, settings: StackSettings, members: Sequence[Model]) -> None:
+        """Take the parameters from `settings`, and the members with theirs."""
+        self._settings, self._members = settings, members
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings with those of the members, and that values are learnt."""
+        members = {member.name: dict(member.parameters) for member in self._members}
+        return {
+            **self._settings.model_dump(mode="json"),
+            "members": members,
+            "feedback": "explicit",
+        }
+
+    def fit(self, data: TrainingData) -> Fitted:
+        """Fit the members, the weights, and the members again.
+
+        Raises:
+            InputRefusedError: no interaction of the part has a value, or too few have.
+        """
+        settings, folder = self._settings, data.folder
+        mean = data.rated_values(self.name).mean
+        inner = hold_out(
+            data.spark,
+            (data.users, data.items),
+            data.part,
+            settings.held_out_share,
+            derive_seed(data.seed, self.name),
+            folder,
+            lesson="rated",
+        )
+        less = replace(data, users=inner.users, items=inner.items, part="train", size=inner.size)
+        judged = Stacking(self._fit_members(less, "judged"), mean)
+        weights = judged.weights(data.spark, inner.users, settings.penalty, folder)
+        rests = [path for member in judged.members for path in parts_of(member)]
+        remove_rests(folder, "the choice of weights", (*rests, *inner.paths))
+        stacking = Stacking(self._fit_members(data, "refitted"), mean)
+        factors = stacking.join(data.spark, weights, folder)
+        named = zip((member.name for member in self._members), weights, strict=True)
+        return Fitted(factors, {"weights": dict(named)})
+
+    def _fit_members(self, data: TrainingData, name: str) -> tuple[Factors, ...]:
+        fitted = []
+        for member in self._members:
+            folder = data.folder / name / member.name
+            shape = member.fit(replace(data, folder=folder, start=None, evaluated=None)).shape
+            if not isinstance(shape, Factors):
+                raise TypeError(f"{member.name} ends in no factors")
+            fitted.append(shape)
+        return tuple(fitted)
+
+
+def _make(given: Parameters) -> Model:
+    settings = given.model.stack
+    return Stack(settings, [_MEMBERS[name].make(given) for name in settings.members])
+
+
+STACK = Definition(
+    name="stack",
+    summary="Predicts values by a weighted sum of several models, with weights learnt from held-out values.",
+    shape=Factors,
+    feedback="values",
+    memory="that of the largest member, and the item vectors of all",
+    time="twice that of the members",
+    reference="Wolpert, Stacked generalization, 1992; Breiman, Stacked regressions, 1996",
+    make=_make,
+    space=lambda _: Space({"penalty": LogRange(0.1, 1000.0)}),
+)
+"""See `Stack`."""
