@@ -228,8 +228,8 @@ def parts_of_block(ref: BlockRef, columns: int) -> tuple[np.ndarray, np.ndarray,
     [
         ({"members": ["als", "als"]}, "names a model twice"),
         ({"weights": [1.0]}, "as many as members"),
-        ({"weights": [0, 0, 0]}, "not all be 0"),
-        ({"weights": [1, -1, 1]}, "greater than or equal to 0"),
+        ({"weights": [0, 0]}, "not all be 0"),
+        ({"weights": [1, -1]}, "greater than or equal to 0"),
         ({"members": []}, "at least 1"),
     ],
 )

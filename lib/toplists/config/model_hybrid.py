@@ -15,7 +15,7 @@ HybridMember = Literal[
 
 class HybridSettings(Section):
     members: Annotated[tuple[HybridMember, ...], Field(min_length=1)] = Field(
-        ("als", "local_ridge", "low_pass"),
+        ("als", "slim"),
         description="The models that are mixed, each as its own settings say.",
     )
     weights: tuple[Annotated[float, Field(ge=0.0)], ...] = Field(
