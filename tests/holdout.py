@@ -12,7 +12,9 @@ from snapshots import write_blocks
 
 from toplists.engine.baselines import Rated
 from toplists.engine.blocks import BlockSet
-from toplists.engine.shapes import Factors, open_vectors
+from toplists.engine.kernels.candidates import Candidates, ItemSets, no_sets
+from toplists.engine.selectors import open_selector
+from toplists.engine.shapes import Factors, RatedNeighbours, open_vectors
 
 SCALE = (0.5, 5.0)
 
@@ -49,16 +51,37 @@ class Holdout:
         """What may be learnt from."""
         return Rated(self.users, self.items, "train", self.mean)
 
+    def rmse_of_neighbours(self, shape: RatedNeighbours, otherwise: np.ndarray) -> float:
+        """The same of a model by neighbours, with `otherwise` float64[tested] for what it does not know."""
+        user, item = self.tested
+        targets = ItemSets(
+            np.searchsorted(user, np.arange(self.users.rows + 1)), item.astype(np.int32)
+        )
+        (ref,) = self.users.blocks
+        selector = open_selector(
+            shape, ref.open(), "train", np.ones(self.items.rows, dtype=np.bool_), 1 << 20
+        )
+        found = selector.select(
+            np.arange(ref.rows), Candidates(no_sets(ref.rows)), 1, targets
+        ).target_scores
+        return self._rmse(np.where(np.isnan(found), otherwise, found))
+
     def rmse(self, factors: Factors) -> float:
         """Of the predictions, cut off at the ends of the scale.
 
         An item that nobody rated in the training part is taken for the average of those that were.
         """
+        return self._rmse(self.predictions(factors))
+
+    def predictions(self, factors: Factors, unknown_item: np.ndarray | None = None) -> np.ndarray:
+        """Of what is tested; the average vector, or that of `unknown_item`, for whom nobody rated."""
         (users, _), (items, known) = (
             [np.concatenate(arrays) for arrays in zip(*map(open_vectors, parts), strict=True)]
             for parts in (factors.users, factors.items)
         )
-        items[~known] = items[known].mean(axis=0)
+        items[~known] = items[known].mean(axis=0) if unknown_item is None else unknown_item
         user, item = self.tested
-        predicted = np.clip(np.einsum("ij,ij->i", users[user], items[item]), *SCALE)
-        return float(np.sqrt(np.mean((predicted - self.values) ** 2)))
+        return np.einsum("ij,ij->i", users[user], items[item])
+
+    def _rmse(self, predicted: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((np.clip(predicted, *SCALE) - self.values) ** 2)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from snapshots import write_blocks
 
 from toplists.engine.shapes import (
@@ -15,12 +17,13 @@ from toplists.engine.shapes import (
     ItemWeights,
     Mixture,
     Ranking,
+    RatedNeighbours,
     Shape,
     item_weights,
     open_vectors,
     ranking_scores,
 )
-from toplists.engine.storage import save_arrays
+from toplists.engine.storage import open_array, save_arrays
 from toplists.lake.dataset import Dataset
 from toplists.models.store import load_shape, save_shape
 
@@ -90,6 +93,58 @@ def ranking(folder: Path) -> Ranking:
     return Ranking(tuple(paths), ("all", "de"))
 
 
+def rated_by_users(folder: Path) -> RatedNeighbours:
+    """Levels and ratings by the vectors' first number; users' neighbours as the items' above, and a fifth."""
+    level = {side: np.where(KNOWN[side], VECTORS[side][:, 0], np.nan) for side in VECTORS}
+    lists = {"users": [*NEIGHBOURS, [0]], "items": NEIGHBOURS}
+
+    def ragged(side: str, first: int, end: int, names: tuple[str, str]) -> dict[str, np.ndarray]:
+        own = lists[side][first:end]
+        flat = [n for row in own for n in row]
+        numbers = np.array([n / 10 - 0.1 for n in flat], dtype=np.float32)
+        indptr = np.cumsum([0, *map(len, own)])
+        return {"indptr": indptr, names[0]: np.array(flat, np.int32), names[1]: numbers}
+
+    def write(name: str, cuts: list[int], side: str, **of: tuple[str, str]) -> tuple[str, ...]:
+        paths = []
+        bounds = zip([0, *cuts], [*cuts, len(VECTORS[side])], strict=True)
+        for first, end in bounds:
+            path = folder / name / f"{first}"
+            path.mkdir(parents=True)
+            spread = np.linspace(1, 2, 5)[first:end]
+            arrays = {"level": level[side][first:end], "spread": spread} if name in level else {}
+            for names in of.values():
+                arrays |= ragged(side, first, end, names)
+            save_arrays(path, arrays)
+            paths.append(str(path))
+        return tuple(paths)
+
+    return RatedNeighbours(
+        write("users", CUTS[0], "users", ratings=("rated", "deviations")),
+        write("items", CUTS[1], "items"),
+        write("neighbours", CUTS[0], "users", similar=("neighbours", "weights")),
+        by="users",
+        k=3,
+        min_k=2,
+        shift=0.3,
+        counted=False,
+        otherwise=3.5,
+    )
+
+
+def rated_by_items(folder: Path) -> RatedNeighbours:
+    shape = rated_by_users(folder)
+    similar = weights(folder / "similar").items
+    return replace(shape, neighbours=similar, by="items", counted=True)
+
+
+def dense(parts: tuple[str, ...], columns: int, names: str, numbers: str) -> np.ndarray:
+    """Lists as rows of a matrix."""
+    lists = [[open_array(part, name) for name in ("indptr", names, numbers)] for part in parts]
+    rows = [sp.csr_array((v, n, i), (len(i) - 1, columns)).toarray() for i, n, v in lists]
+    return np.concatenate(rows)
+
+
 def content(shape: Shape) -> list[np.ndarray]:
     match shape:
         case Factors():
@@ -101,6 +156,15 @@ def content(shape: Shape) -> list[np.ndarray]:
             return [ranking_scores(shape).T]  # by item, as the others
         case Mixture():
             return [array for member in shape.members for array in content(member)]
+        case RatedNeighbours():
+            levels = [
+                np.nan_to_num(np.concatenate([open_array(part, name) for part in parts]), nan=-9)
+                for parts in (shape.users, shape.items)
+                for name in ("level", "spread")
+            ]
+            ratings = dense(shape.users, len(levels[2]), "rated", "deviations")
+            columns = len(levels[0] if shape.by == "users" else levels[2])
+            return [*levels, ratings, dense(shape.neighbours, columns, "neighbours", "weights")]
 
 
 def inexact_factors(folder: Path) -> InexactFactors:
@@ -113,7 +177,10 @@ def mixture(folder: Path) -> Mixture:
     return Mixture(members, (0.5, 0.25, 0.25))
 
 
-@pytest.mark.parametrize("make", [factors, inexact_factors, weights, ranking, mixture])
+@pytest.mark.parametrize(
+    "make",
+    [factors, inexact_factors, weights, ranking, mixture, rated_by_users, rated_by_items],
+)
 def test_it_comes_back(spark: SparkSession, tmp_path: Path, make) -> None:
     dataset = Dataset.open(str(tmp_path / "lake"), "test")
     dataset.create_tables()
@@ -138,9 +205,12 @@ def test_it_comes_back(spark: SparkSession, tmp_path: Path, make) -> None:
         assert later.standardized
     if isinstance(later, Ranking):
         assert later.segments == ("all", "de")
+    if isinstance(shape, RatedNeighbours):
+        parts = {"users": (), "items": (), "neighbours": ()}
+        assert replace(shape, **parts) == replace(again, **parts) == replace(later, **parts)
 
 
-@pytest.mark.parametrize("make", [factors, ranking])
+@pytest.mark.parametrize("make", [factors, ranking, rated_by_users])
 def test_what_holds_nobody_comes_back_too(spark: SparkSession, tmp_path: Path, make) -> None:
     dataset = Dataset.open(str(tmp_path / "lake"), "test")
     dataset.create_tables()
@@ -150,5 +220,7 @@ def test_what_holds_nobody_comes_back_too(spark: SparkSession, tmp_path: Path, m
     save_shape(spark, shape, dataset, "nobody", users, items)
     if isinstance(shape, Factors):
         assert not any(open_vectors(part)[1].any() for part in shape.items)
+    elif isinstance(shape, RatedNeighbours):
+        assert not any(np.isfinite(open_array(part, "level")).any() for part in shape.users)
     elif isinstance(shape, Ranking):
         assert not np.isfinite(ranking_scores(shape)).any()

@@ -12,6 +12,7 @@ from toplists.config.model_knn import (
     AssociationSettings,
     ItemKnnSettings,
     P3AlphaSettings,
+    RatingKnnSettings,
     Rp3BetaSettings,
     UserKnnSettings,
 )
@@ -22,7 +23,14 @@ from toplists.config.model_linear import (
     SlimSettings,
 )
 from toplists.config.model_next import MarkovSettings
-from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, ConstantSettings
+from toplists.config.model_ratings import (
+    BaselineSettings,
+    BayesianMfSettings,
+    CoClusteringSettings,
+    ConstantSettings,
+    SlopeOneSettings,
+    TruncatedSvdSettings,
+)
 from toplists.config.model_sgd import BprSettings, NmfSettings, SvdPlusPlusSettings, SvdSettings
 from toplists.config.model_stack import StackSettings
 from toplists.config.section import Section
@@ -50,6 +58,10 @@ ModelName = Literal[
     "nmf",
     "bpr",
     "stack",
+    "rating_knn",
+    "slope_one",
+    "co_clustering",
+    "truncated_svd",
 ]
 
 
@@ -76,3 +88,7 @@ class ModelSettings(Section):
     bpr: BprSettings = BprSettings()
     hybrid: HybridSettings = HybridSettings()
     stack: StackSettings = StackSettings()
+    rating_knn: RatingKnnSettings = RatingKnnSettings()
+    slope_one: SlopeOneSettings = SlopeOneSettings()
+    co_clustering: CoClusteringSettings = CoClusteringSettings()
+    truncated_svd: TruncatedSvdSettings = TruncatedSvdSettings()

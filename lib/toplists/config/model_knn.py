@@ -32,6 +32,8 @@ RatingMeasure = Literal[
 ]
 """Measures of which values were given."""
 
+Measure = Literal[LikingMeasure, RatingMeasure]
+
 Weighting = Literal["none", "binary", "log", "inverse_frequency", "tf_idf", "bm25"]
 
 _WEIGHTED = ("cosine", "asymmetric_cosine")
@@ -45,7 +47,7 @@ _MEASURE_OF = {
 class SimilaritySettings(Section):
     """What similarity is; see `toplists.engine.measures` for the formulas."""
 
-    measure: Literal[LikingMeasure, RatingMeasure] = Field(
+    measure: Measure = Field(
         "cosine",
         description=(
             "What similarity is: by who likes both, or, from `common_cosine` on, by the values that both "
@@ -164,4 +166,48 @@ class Rp3BetaSettings(P3AlphaSettings):
         ge=0.0,
         le=2.0,
         description="What is found is divided by its popularity to the power of this.",
+    )
+
+
+class RatingKnnSettings(SimilaritySettings):
+    """Who is similar to whom, and what their ratings say."""
+
+    by: Literal["users", "items"] = Field(
+        "items",
+        description="Whose similarity counts: of users who rated it, or of items one rated.",
+    )
+    center: Literal["none", "means", "z_score", "baseline"] = Field(
+        "baseline",
+        description=(
+            "What ratings are compared with: nothing, means of the side that is similar, these in units "
+            "of the standard deviation, or the baselines that `model.baseline` describes."
+        ),
+    )
+    k: int = Field(40, ge=1, description="So many of the most similar with a rating count.")
+    min_k: int = Field(1, ge=1, description="With fewer, the level alone is predicted.")
+    denominator: float = Field(
+        0.0, ge=0.0, description="Added to the sum of similarities; pulls towards the level."
+    )
+    signed: bool = Field(
+        False, description="Whether those who are the opposite count as well, with their sign."
+    )
+    neighbours: int | None = Field(
+        1000,
+        ge=1,
+        description="So many of the most similar are kept, among whom k with a rating are sought; `null` = all.",
+    )
+    measure: Measure = Field(
+        "baseline_pearson",
+        description=(
+            "What similarity is: by who rated both, or, from `common_cosine` on, by the values that both "
+            "were given."
+        ),
+    )
+    shrinkage: float = Field(
+        100.0,
+        ge=0.0,
+        description=(
+            "Against similarities from few: measures of values, log_likelihood_ratio and co_occurrence are "
+            "multiplied by n / (n + shrinkage); added to the denominator of the others."
+        ),
     )

@@ -12,8 +12,8 @@ from toplists.config.section import Section
 class ConstantSettings(Section):
     value: float | None = Field(
         None,
-        gt=-1e30,
-        lt=1e30,
+        ge=-1e6,
+        le=1e6,
         description="What is predicted of everything; `null` = the mean of the values.",
     )
 
@@ -46,6 +46,33 @@ class BaselineSettings(Section):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"method {self.method} has no {name}: leave it out")
         return self
+
+
+class SlopeOneSettings(Section):
+    neighbours: int | None = Field(
+        1000,
+        ge=1,
+        description="Of each item so many others count, those with the most common raters; `null` = all.",
+    )
+    min_common: int = Field(
+        1, ge=1, description="Without so many common raters two items are not compared."
+    )
+
+
+class CoClusteringSettings(Section):
+    user_clusters: int = Field(3, ge=1, le=1000, description="Number of clusters of users.")
+    item_clusters: int = Field(3, ge=1, le=1000, description="Number of clusters of items.")
+    epochs: int = Field(20, ge=1, le=10_000, description="How often everybody may change clusters.")
+
+
+class TruncatedSvdSettings(Section):
+    rank: int = Field(16, ge=1, le=1024, description="Number of directions.")
+    passes: int = Field(
+        4,
+        ge=1,
+        le=100,
+        description="Passes over both sides; more come closer to the strongest ones.",
+    )
 
 
 _NOT_OF = {

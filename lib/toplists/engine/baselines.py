@@ -98,6 +98,17 @@ def sum_of_rows(rows: Rows, numbers: Doubles | None = None) -> Doubles:
     return np.bincount(owners, weights, length).astype(np.float64, copy=False)
 
 
+def row_means(rows: Rows) -> Doubles:
+    """The mean of each row, 0 where there is none: float64[rows]."""
+    return mean_of_rows(rows, rows.data.astype(np.float64))
+
+
+def mean_of_rows(rows: Rows, numbers: Doubles) -> Doubles:
+    """The weighted mean of `numbers` float64[entries] in each row, 0 where there is none: float64[rows]."""
+    top, bottom = sum_of_rows(rows, numbers), sum_of_rows(rows)
+    return np.divide(top, bottom, out=np.zeros(len(top)), where=bottom > 0)
+
+
 @dataclass(frozen=True)
 class Descending:
     """Stochastic gradient descent over the ratings in order of user and item, so many times."""

@@ -23,6 +23,12 @@ from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.factor_scan import select_by_factors
 from toplists.engine.kernels.least_squares import solve_exactly
 from toplists.engine.kernels.long_rows import sum_entries
+from toplists.engine.kernels.neighbour_ratings import (
+    Levels,
+    Rule,
+    predict_by_items,
+    predict_by_users,
+)
 from toplists.engine.kernels.radix_sort import order_by
 from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.similarity import RATIO, Formula, similar_rows
@@ -56,6 +62,9 @@ def _load_selections() -> None:
     similar_rows(one, 0, [(0, one)], formula, "positive", k=1)
     similar_rows(one, 0, [(0, one)], formula._replace(least=2.0), "any", k=1)
     select_by_order(np.zeros(1, np.int32), np.ones(1), 1, candidates, 1)
+    levels, rule = Levels(np.ones(1), np.ones(1)), Rule(1, 1, 0.0, False, 0.0)
+    predict_by_users(one, one, levels, levels, rule, usable, candidates, 1)
+    predict_by_items(one, one, levels, levels, rule, usable, candidates, 1)
 
 
 class Worker(Protocol):

@@ -19,6 +19,12 @@ from toplists.engine.kernels.dense_scores import (
     select_by_totals,
 )
 from toplists.engine.kernels.factor_scan import select_by_factors
+from toplists.engine.kernels.neighbour_ratings import (
+    Levels,
+    Rule,
+    predict_by_items,
+    predict_by_users,
+)
 from toplists.engine.kernels.products import TILE_ROWS
 from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.vector_tiles import VectorTiles
@@ -28,10 +34,12 @@ from toplists.engine.shapes import (
     EVERYBODY,
     LIKED,
     NEIGHBOURS,
+    RATED,
     Factors,
     ItemWeights,
     Mixture,
     Ranking,
+    RatedNeighbours,
     Shape,
     Transitions,
     UserWeights,
@@ -40,7 +48,9 @@ from toplists.engine.shapes import (
     open_rows,
     open_vectors,
     ranking_scores,
+    weights_by_history,
 )
+from toplists.engine.storage import bring_here, open_array
 
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -99,6 +109,42 @@ class WeightSelector:
         history = self._history.of(rows)
         return select_by_weights(
             history, self._weights, self._listable, candidates, k, targets=targets
+        )
+
+
+class RatedSelector:
+    """Selects by values that are predicted from the ratings of similar users, or of similar items."""
+
+    def __init__(self, shape: RatedNeighbours, block: Block, listable: Flags) -> None:
+        """Open the neighbours, and the levels and ratings that they have."""
+        self._listable = listable
+        self._by_users = shape.by == "users"
+        self._rule = Rule(shape.k, shape.min_k, shape.shift, shape.counted, shape.otherwise)
+        part = shape.users[block.ref.index]
+        self._users = Levels(open_array(part, "level"), open_array(part, "spread"))
+        self._items = _levels(shape.items)
+        if self._by_users:
+            self._own = _nearest_first(open_rows(shape.neighbours[block.ref.index], NEIGHBOURS))
+            self._others = _ratings(shape.users)
+        else:
+            self._own = open_rows(part, RATED)
+            self._others = _sparse(weights_by_history(shape.neighbours))
+
+    def select(
+        self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
+    ) -> Selection:
+        """See `Selector`."""
+        predict = predict_by_users if self._by_users else predict_by_items
+        return predict(
+            self._own.of(rows),
+            self._others,
+            Levels(self._users.level[rows], self._users.spread[rows]),
+            self._items,
+            self._rule,
+            self._listable,
+            candidates,
+            k,
+            targets=targets,
         )
 
 
@@ -183,6 +229,8 @@ def open_selector(
             return WeightSelector(neighbours, liked_by_users(shape), listable)
         case Mixture():
             return MixtureSelector(shape, block, part, listable)
+        case RatedNeighbours():
+            return RatedSelector(shape, block, listable)
 
 
 @lru_cache(maxsize=2)
@@ -191,6 +239,38 @@ def _vector_tiles(parts: tuple[str, ...], listable: bytes, tile_bytes: int) -> V
     vectors, known = zip(*map(open_vectors, parts), strict=True)
     usable = np.concatenate(known) & np.frombuffer(listable, dtype=np.bool_)
     return VectorTiles(vectors, usable, tile_bytes)
+
+
+@lru_cache(maxsize=2)
+def _levels(parts: tuple[str, ...]) -> Levels:
+    """Level and spread of a whole side."""
+    bring_here(parts, "level", "spread")
+    level, spread = (
+        np.concatenate([open_array(part, name) for part in parts]) for name in ("level", "spread")
+    )
+    return Levels(level, spread)
+
+
+@lru_cache(maxsize=2)
+def _ratings(parts: tuple[str, ...]) -> Sparse:
+    """The deviations of all users, opened once per worker."""
+    bring_here(parts, *RATED)
+    lists = [open_rows(part, RATED) for part in parts]
+    lengths = np.concatenate([np.diff(one.indptr) for one in lists])
+    return Sparse(
+        np.concatenate(([0], np.cumsum(lengths))),
+        np.concatenate([one.columns for one in lists]),
+        np.concatenate([one.values for one in lists]),
+    )
+
+
+def _nearest_first(lists: Sparse) -> Sparse:
+    """The lists with the highest |value| first; they have the highest value first."""
+    if (lists.values > 0).all():
+        return lists
+    owners = np.repeat(np.arange(len(lists.indptr) - 1), np.diff(lists.indptr))
+    order = np.lexsort((lists.columns, -np.abs(lists.values), owners))
+    return Sparse(lists.indptr, lists.columns[order], lists.values[order])
 
 
 def _sparse(matrix: sp.csr_array) -> Sparse:

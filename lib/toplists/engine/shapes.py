@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from toplists.engine.blocks import Side
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.storage import Arrays, bring_here, commit_manifest, open_array, read_manifest
 
@@ -77,6 +78,9 @@ class Ranking:
 NEIGHBOURS = ("indptr", "neighbours", "weights")
 """The arrays of neighbours in a part: where each row's begin, who they are, and their weights."""
 
+RATED = ("indptr", "rated", "deviations")
+"""The arrays of users' ratings in a part of `RatedNeighbours`."""
+
 LIKED = ("liked_indptr", "liked", "likings")
 """The arrays of what users like in a part of `UserWeights`."""
 
@@ -122,7 +126,31 @@ class Mixture:
     standardized: bool = True
 
 
-Shape: TypeAlias = Member | Mixture
+@dataclass(frozen=True)
+class RatedNeighbours:
+    """Value of item i for user u: their level, and what similar ones with a rating are above theirs.
+
+    See `toplists.engine.kernels.neighbour_ratings`, also for the numbers that say how neighbours are
+    combined. `by` says what is similar: users, or items. Parts of both sides hold `level` float64[rows],
+    NaN for who has none, and `spread` float64[rows]; those of `users` also their ratings: `indptr`
+    int64[rows + 1], `rated` int32[entries], `deviations` float32[entries]. Parts of `neighbours` are of the
+    side that is similar: `indptr` int64[rows + 1], `neighbours` int32[entries], best first, `weights`
+    float32[entries].
+    """
+
+    kind: ClassVar[str] = "rated_neighbours"
+    users: tuple[str, ...]
+    items: tuple[str, ...]
+    neighbours: tuple[str, ...]
+    by: Side
+    k: int
+    min_k: int
+    shift: float
+    counted: bool
+    otherwise: float
+
+
+Shape: TypeAlias = Member | Mixture | RatedNeighbours
 
 
 def parts_of(shape: Shape) -> tuple[str, ...]:
@@ -132,6 +160,8 @@ def parts_of(shape: Shape) -> tuple[str, ...]:
             return (*shape.users, *shape.items)
         case UserWeights():
             return shape.users
+        case RatedNeighbours():
+            return (*shape.users, *shape.items, *shape.neighbours)
         case ItemWeights() | Ranking():
             return shape.items
         case Mixture():
@@ -170,6 +200,12 @@ def _of_description(manifest: Mapping[str, Any]) -> Shape:
     if manifest["kind"] == Mixture.kind:
         members = tuple(map(_member, manifest["members"]))
         return Mixture(members, tuple(manifest["weights"]), manifest["standardized"])
+    if manifest["kind"] == RatedNeighbours.kind:
+        fields: dict[str, Any] = {
+            name: tuple(field) if isinstance(field, list) else field
+            for name, field in manifest["parts"].items()
+        }
+        return RatedNeighbours(**fields)
     return _member(manifest)
 
 
@@ -188,12 +224,21 @@ def neighbours_part(neighbours: Sparse) -> Arrays:
     return dict(zip(NEIGHBOURS, neighbours, strict=True))
 
 
-@lru_cache(maxsize=4)
 def item_weights(shape: ItemWeights) -> sp.csr_array:
     """The weights as float32[n_items (of the history), n_items (scored)]."""
-    lengths = np.concatenate([np.diff(open_array(part, "indptr")) for part in shape.items])
+    return weights_by_history(shape.items)
+
+
+@lru_cache(maxsize=4)
+def weights_by_history(parts: tuple[str, ...]) -> sp.csr_array:
+    """Weights of items' neighbours, turned round: float32[n_items (the neighbours), n_items].
+
+    Args:
+        parts: As `ItemWeights` has them.
+    """
+    lengths = np.concatenate([np.diff(open_array(part, "indptr")) for part in parts])
     history, weights = (
-        np.concatenate([open_array(part, name) for part in shape.items])
+        np.concatenate([open_array(part, name) for part in parts])
         for name in ("neighbours", "weights")
     )
     n_items = len(lengths)

@@ -378,6 +378,35 @@ MIXTURES = Table(
     partition_by=("model_id",),
 )
 
+RATED_NEIGHBOURS = Table(
+    name="rated_neighbours",
+    purpose=(
+        "Content of a `rated_neighbours` model: levels of ratings of users and items, the ratings beside them, "
+        "and similar users or items."
+    ),
+    columns=(
+        MODEL_ID,
+        Column("side", STRING, "`users` or `items`."),
+        Column("id", STRING, "User or item id."),
+        Column(
+            "level", DOUBLE, "Its part of a prediction without neighbours; null = unknown.", True
+        ),
+        Column("spread", DOUBLE, "Its part of the unit that deviations are in."),
+        Column("neighbours", array_of(STRING), "Similar ones of the same side, best first."),
+        Column("weights", array_of(FLOAT), "Similarity of each neighbour."),
+        Column("rated", array_of(STRING), "Of a user: the rated items."),
+        Column("deviations", array_of(FLOAT), "How far each rating is from its level."),
+        Column("rule", STRING, "How neighbours are combined, as JSON; the same in all rows."),
+    ),
+    key=("model_id", "side", "id"),
+    writer="spark",
+    partition_by=("model_id",),
+    constraints={
+        "parallel": "cardinality(neighbours) = cardinality(weights)",
+        "rated": "cardinality(rated) = cardinality(deviations)",
+    },
+)
+
 RECOMMENDATIONS = Table(
     name="recommendations",
     purpose="Published: one list per eligible user. Read the run that `publications` names.",
@@ -567,6 +596,7 @@ TABLES: tuple[Table, ...] = (
     USER_WEIGHTS,
     RANKINGS,
     MIXTURES,
+    RATED_NEIGHBOURS,
     RECOMMENDATIONS,
     SIMILAR_ITEMS,
     POPULAR_ITEMS,

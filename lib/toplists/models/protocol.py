@@ -1,4 +1,4 @@
-"""What a model is: a name, its parameters, and a fit that ends in one of the three shapes."""
+"""What a model is: a name, its parameters, and a fit that ends in one of a few shapes."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from toplists.models.association import ASSOCIATION
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.bpr import BPR
+from toplists.models.co_clustering import CO_CLUSTERING
 from toplists.models.constant import CONSTANT
 from toplists.models.definition import Definition, Parameters
 from toplists.models.ease import EASE
@@ -24,12 +25,15 @@ from toplists.models.normal import NORMAL
 from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
 from toplists.models.random_walk import P3ALPHA, RP3BETA
+from toplists.models.rating_knn import RATING_KNN
 from toplists.models.search import Space
 from toplists.models.slim import SLIM
+from toplists.models.slope_one import SLOPE_ONE
 from toplists.models.stack import STACK
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
 from toplists.models.trending import TRENDING
+from toplists.models.truncated_svd import TRUNCATED_SVD
 from toplists.models.user_knn import USER_KNN
 
 MODELS: Mapping[str, Definition] = {
@@ -60,6 +64,10 @@ MODELS: Mapping[str, Definition] = {
         NMF,
         BPR,
         STACK,
+        RATING_KNN,
+        SLOPE_ONE,
+        CO_CLUSTERING,
+        TRUNCATED_SVD,
     )
 }
 """All of them, in the order in which they are listed."""

@@ -27,6 +27,7 @@ from toplists.engine.shapes import (
     ItemWeights,
     Mixture,
     Ranking,
+    RatedNeighbours,
     Shape,
     Transitions,
     UserWeights,
@@ -42,10 +43,12 @@ from toplists.lake.tables import (
     ITEM_WEIGHTS,
     MIXTURES,
     RANKINGS,
+    RATED_NEIGHBOURS,
     USER_FACTORS,
     USER_WEIGHTS,
 )
 from toplists.models.store_mixture import member_id, member_rows, read_members
+from toplists.models.store_rated import place_rated, rated_rows
 from toplists.models.store_users import place_histories, place_users, user_rows
 from toplists.models.stored_rows import (
     ROWS_PER_BATCH,
@@ -92,6 +95,8 @@ def save_shape(
             for place, member in enumerate(shape.members):
                 save_shape(spark, member, dataset, member_id(model_id, place), users, items)
             write(member_rows(shape), MIXTURES)
+        case RatedNeighbours():
+            write(rated_rows(users, items, shape), RATED_NEIGHBOURS)
 
 
 def load_shape(
@@ -144,10 +149,14 @@ def load_shape(
                 for member in stored
             ]
             return Mixture(
-                members=tuple(one for one in members if not isinstance(one, Mixture)),
+                members=tuple(
+                    one for one in members if not isinstance(one, Mixture | RatedNeighbours)
+                ),
                 weights=tuple(member.weight for member in stored),
                 standardized=all(member.standardized for member in stored),
             )
+        case RatedNeighbours.kind:
+            return place_rated(spark, read(RATED_NEIGHBOURS), users, items, folder)
     raise ValueError(f"model {model_id} has an unknown shape: {kind}")
 
 
