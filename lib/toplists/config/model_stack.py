@@ -8,7 +8,15 @@ from pydantic import Field, field_validator
 
 from toplists.config.section import Section
 
-StackMember = Literal["baseline", "bayesian_mf", "nmf", "svd", "svd_plus_plus"]
+StackMember = Literal[
+    "baseline",
+    "bayesian_mf",
+    "co_clustering",
+    "nmf",
+    "svd",
+    "svd_plus_plus",
+    "truncated_svd",
+]
 
 
 class StackSettings(Section):

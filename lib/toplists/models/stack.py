@@ -14,14 +14,27 @@ from toplists.engine.shapes import Factors, parts_of
 from toplists.engine.stacking import Stacking
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
+from toplists.models.co_clustering import CO_CLUSTERING
 from toplists.models.definition import Definition, Parameters
 from toplists.models.nmf import NMF
 from toplists.models.protocol import Fitted, Model, TrainingData
 from toplists.models.search import LogRange, Space
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
+from toplists.models.truncated_svd import TRUNCATED_SVD
 
-_MEMBERS = {one.name: one for one in (BASELINE, BAYESIAN_MF, NMF, SVD, SVD_PLUS_PLUS)}
+_MEMBERS = {
+    one.name: one
+    for one in (
+        BASELINE,
+        BAYESIAN_MF,
+        CO_CLUSTERING,
+        NMF,
+        SVD,
+        SVD_PLUS_PLUS,
+        TRUNCATED_SVD,
+    )
+}
 
 
 class Stack:
