@@ -126,6 +126,8 @@ def similar_rows(
         # Nothing counts common columns there, and whatever is touched has one.
         least=0.0 if width == PRODUCT and content != "ones" else formula.least,
     )
+    if plain:  # what it compares is not rounded yet
+        formula = formula._replace(lowest=_rounded_to(formula.lowest))
     found = []
     for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
         most = max(1, int(tile.counts.max()))
@@ -138,6 +140,12 @@ def similar_rows(
         sort_heaps(*heaps)
         found.append(Sparse.of_lists(*heaps))
     return Sparse.stacked(found)
+
+
+def _rounded_to(number: float) -> float:
+    """The least double that is rounded to a number of single precision."""
+    below = np.nextafter(np.float32(number), np.float32(-np.inf))
+    return (number + float(below)) / 2.0
 
 
 @compiled
@@ -158,10 +166,9 @@ def _choose_plain(
         for place in range(counts[row]):
             item = touched[row, place]
             if item != itself and candidates[item]:
-                exact = sums[row, item] / (own[itself] * other[item] + added)
-                similarity = float(np.float32(exact))
+                similarity = sums[row, item] / (own[itself] * other[item] + added)
                 if similarity >= lowest:
-                    offer(items, scores, row, item, similarity)
+                    offer(items, scores, row, item, float(np.float32(similarity)))
             sums[row, item] = 0.0
 
 
