@@ -165,13 +165,14 @@ def _table(world: World, content: dict[str, Any]) -> list[str]:
         f"|---|{'---:|' * (len(head) - 1)}",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
-        *(f"- {finding}" for finding in figures.get("findings", [])),
+        *(f"- {finding}" for finding in figures["findings"]),
         f"- [report](bake-off-{world.name}.html)",
         "",
         f"Tuning of als, {_TRIALS} trials on a part of what is learnt from"
         + (f": `{content['tuned']}`" if content["tuned"] else ""),
         "",
-        *(f"- {finding}" for finding in tuning.get("findings", [])),
+        # The last says where the file of the settings lies, on this machine.
+        *(f"- {finding}" for finding in tuning["findings"] if "--overlay" not in finding),
         f"- [report](tuning-{world.name}.html)",
     ]
 
