@@ -77,6 +77,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("evaluation/drift.py", "measure_drift"): Allowed(
         1, "a row per bin and task, and bins are a fraction of an octave wide"
     ),
+    ("evaluation/timeliness.py", "measure_timeliness"): Allowed(1, "a row of counts per file"),
     ("ingest/commit.py", "write_events"): Allowed(1, "an aggregate without groups: one row"),
     ("ingest/commit.py", "_add"): Allowed(1, "name, size and statistics of each file written"),
     ("ingest/redrive.py", "_new_load_id"): Allowed(1, "an aggregate without groups: one row"),

@@ -162,6 +162,8 @@ def compared_with_the_night_before(world: World, run_id: str) -> None:
     assert 0.0 < measured["churn", "rbo@10"] < 1.0
     assert (measured["churn", "users_entered"], measured["drift", "new_users"]) == (0, 0)
     assert 0.0 < measured["drift", "values_psi"] < 0.25  # thirty likings more
+    newest, mean = (measured["timeliness", name] for name in ("freshness", "responsiveness"))
+    assert 0.0 < newest <= mean
     (row,) = world.rows(RUNS, run_id=run_id, step="evaluate", state="done")
     outcomes = json.loads(row["facts"])["verdict"]["rules"]
     assert [(outcome["rule"]["rule"], outcome["state"]) for outcome in outcomes] == [

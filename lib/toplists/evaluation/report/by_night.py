@@ -20,6 +20,8 @@ _X_LABEL = "run, by the day it knows up to"
 _CHANGES = {
     "activity_psi": "stability index, activity",
     "values_psi": "stability index, values",
+    "responsiveness": "hours from a new event to these lists, on average",
+    "freshness": "hours from the newest event to these lists",
 }
 _SERIES: Sequence[Series] = ("candidate", "popularity", "live")
 

@@ -59,7 +59,7 @@ def evaluate(place: Workplace, run: Run) -> Outcome:
     ranges = cut_users(place.spark, snapshot.files(SNAPSHOT_USERS), snapshot.facts.users)
     counts = _count(place, run, snapshot, ranges)
     checks = _check(place, run, counts, plan)
-    compared = compare_with_live(place, snapshot, live.run_id, ranges) if live is not None else {}
+    compared = compare_with_live(place, snapshot, live, ranges) if live is not None else {}
     rows = [
         *figure_rows(figures, run.run_id, snapshot.facts.protocol),
         *(row for how, some in compared.items() for row in figure_rows(some, run.run_id, how)),
