@@ -117,7 +117,11 @@ def test_mixes_are_round_a_dozen_and_the_most_even_first() -> None:
     assert round_mixes(2)[:2] == [(0.5, 0.5), (0.4, 0.6)]
     for n in range(2, 9):
         mixes = round_mixes(n)
-        assert n <= len(mixes) <= 15
+        assert n <= len(mixes) <= 17
+        assert len(set(mixes)) == len(mixes)
+        assert mixes[0] == (1 / n,) * n
+        # Of many models not only single ones are tried, nor pairs.
+        assert n == 1 or {np.count_nonzero(mix) for mix in mixes} >= {1, n - 1, n}
         assert all(sum(mix) == pytest.approx(1) and min(mix) >= 0 for mix in mixes)
         assert {tuple(row) for row in np.eye(n)} <= set(mixes)
 
@@ -236,6 +240,12 @@ def parts_of_block(ref: BlockRef, columns: int) -> tuple[np.ndarray, np.ndarray,
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         HybridSettings.model_validate(settings)
+
+
+def test_a_member_that_would_see_what_is_held_out_is_refused() -> None:
+    settings = ModelSettings.model_validate({"als": {"engine": "mllib", "over_relaxation": True}})
+    with pytest.raises(ConfigurationError, match=r"set model\.als\.engine=kernels"):
+        HYBRID.make(Parameters(settings))
 
 
 def test_a_member_that_learns_values_is_refused() -> None:

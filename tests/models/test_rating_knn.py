@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conformance import select
+from pydantic import ValidationError
 from snapshots import write_blocks
 
 from toplists.config.model_knn import RatingKnnSettings
@@ -225,3 +226,16 @@ def test_parameters_say_what_decides(tmp_path: Path) -> None:
     assert parameters()["feedback"] == "explicit"
     assert parameters()["baseline"]["user_penalty"] == 15.0
     assert "baseline" not in parameters(center="means")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"min_k": 50}, "min_k must not exceed k"),
+        ({"center": "none", "denominator": 0.5}, "denominator needs a level"),
+        ({"center": "none", "signed": True}, "signed needs a level"),
+    ],
+)
+def test_settings_that_predict_no_values_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        RatingKnnSettings(**settings)

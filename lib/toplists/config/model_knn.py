@@ -183,7 +183,9 @@ class RatingKnnSettings(SimilaritySettings):
             "of the standard deviation, or the baselines that `model.baseline` describes."
         ),
     )
-    k: int = Field(40, ge=1, description="So many of the most similar with a rating count.")
+    k: int = Field(
+        40, ge=1, le=1_000, description="So many of the most similar with a rating count."
+    )
     min_k: int = Field(1, ge=1, description="With fewer, the level alone is predicted.")
     denominator: float = Field(
         0.0, ge=0.0, description="Added to the sum of similarities; pulls towards the level."
@@ -211,3 +213,12 @@ class RatingKnnSettings(SimilaritySettings):
             "multiplied by n / (n + shrinkage); added to the denominator of the others."
         ),
     )
+
+    @model_validator(mode="after")
+    def _predictions_are_values(self) -> Self:
+        if self.min_k > self.k:
+            raise ValueError("min_k must not exceed k, or there are never enough")
+        for name in ("denominator", "signed"):
+            if self._is_set(name) and self.center == "none":
+                raise ValueError(f"{name} needs a level to pull towards, which center none has not")
+        return self

@@ -28,20 +28,31 @@ from toplists.engine.storage import Arrays, open_array
 Mix = tuple[float, ...]
 
 _MOST_MIXES, _MOST_STEPS = 15, 10
+_MOST_IN_STEPS = 3  # of more models there are too many mixes in steps
 _DEPTH = 10
 _UNIT = 2.0**-20
 """Of a figure: added as whole numbers, the sum does not depend on the order."""
 
 
 def round_mixes(members: int) -> list[Mix]:
-    """A dozen mixes of so many models, about: weights in equal steps that add up to 1, the most even first."""
-    steps = max(
-        count
-        for count in range(1, _MOST_STEPS + 1)
-        if count == 1 or comb(count + members - 1, members - 1) <= _MOST_MIXES
-    )
-    mixes = [tuple(part / steps for part in parts) for parts in _parts(steps, members)]
-    return sorted(mixes, key=lambda mix: (max(mix) - min(mix), mix))
+    """A dozen mixes of so many models, about; the even one first.
+
+    Of up to three models they are weights in equal steps; of more, all models but one, and each alone.
+    """
+    even = (1.0 / members,) * members
+    if members <= _MOST_IN_STEPS:
+        steps = max(
+            count
+            for count in range(1, _MOST_STEPS + 1)
+            if count == 1 or comb(count + members - 1, members - 1) <= _MOST_MIXES
+        )
+        mixes = [tuple(part / steps for part in parts) for parts in _parts(steps, members)]
+        mixes.sort(key=lambda mix: (max(mix) - min(mix), mix))
+    else:
+        each = range(members)
+        without = [tuple((one != left) / (members - 1) for one in each) for left in each]
+        mixes = [*without, *(tuple(float(one == alone) for one in each) for alone in each)]
+    return list(dict.fromkeys([even, *mixes]))
 
 
 def _parts(total: int, count: int) -> list[tuple[int, ...]]:

@@ -20,6 +20,8 @@ from toplists.engine.storage import Arrays, bring_here, open_array
 
 Center: TypeAlias = Literal["none", "means", "z_score", "baseline"]
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Leveling:
@@ -85,7 +87,9 @@ def _levels(leveling: Leveling, side: Side, ref: BlockRef, rows: Rows) -> tuple[
         if leveling.center == "z_score":
             owners = np.repeat(np.arange(ref.rows), np.diff(rows.indptr))
             squares = mean_of_rows(rows, (rows.data - level[owners]) ** 2)
-            spread = np.where(squares > 0, np.sqrt(squares), _spread_of_all(leveling.rated))
+            # What rounding leaves of equal ratings is no spread.
+            spreads = squares > _ROUNDING * level**2
+            spread = np.where(spreads, np.sqrt(squares), _spread_of_all(leveling.rated))
     return np.where(np.diff(rows.indptr) > 0, level, np.nan), spread
 
 

@@ -19,7 +19,7 @@ from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import baseline_method
 from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
-from toplists.models.search import Choices, LogRange, Range, Space
+from toplists.models.search import Choices, Dimension, LogRange, Range, Space
 
 
 class RatingKnn:
@@ -87,25 +87,32 @@ def _comparison(rated: Rated, settings: RatingKnnSettings) -> Comparison:
     )
 
 
+def _space(settings: RatingKnnSettings) -> Space:
+    dimensions: dict[str, Dimension] = {
+        "k": Choices((10, 15, 20, 30, 40, 60, 80)),
+        "shrinkage": LogRange(1.0, 300.0),
+    }
+    if settings.center != "none":
+        dimensions["denominator"] = Range(0.0, 2.0)
+    return Space(dimensions)
+
+
 RATING_KNN = Definition(
     name="rating_knn",
     summary="Predicts values by those of similar users, or by what the user gave to similar items.",
     shape=RatedNeighbours,
     feedback="values",
-    memory="8 bytes x neighbours x the similar side's rows, and all values once per executor",
+    memory=(
+        "8 bytes x neighbours x the similar side's rows, and all values once per executor; by items 12 bytes x k x "
+        "items for lists"
+    ),
     time="the sum over the other side of the square of its values; as much again for the lists of all users",
     reference=(
         "Herlocker et al., An algorithmic framework for performing collaborative filtering, SIGIR 1999; "
         "Koren, Factor in the neighbors: scalable and accurate collaborative filtering, ACM TKDD 4, 2010"
     ),
     make=lambda given: RatingKnn(given.model.rating_knn, given.model.baseline),
-    space=lambda _: Space(
-        {
-            "k": Choices((10, 15, 20, 30, 40, 60, 80)),
-            "shrinkage": LogRange(1.0, 300.0),
-            "denominator": Range(0.0, 2.0),
-        }
-    ),
+    space=lambda settings: _space(settings.rating_knn),
     elsewhere=tuple(f"model.baseline.{name}" for name in BaselineSettings.model_fields),
 )
 """See `RatingKnn`."""

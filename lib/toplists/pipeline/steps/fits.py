@@ -217,14 +217,14 @@ def _live_run(place: Workplace) -> Run | None:
 
 
 def _settings_of_live(run: Run) -> ModelSettings | None:
-    """The settings of the live run's model; `None` where this release does not know them.
+    """The settings of the live run's models; `None` where this release does not know them.
 
-    Those of models that it does not use may be of any release.
+    Those of models that there are no more do not matter, unless one is the run's.
     """
     stored = json.loads(run.configuration)["model"]
-    own = {name: stored[name] for name in ("name", "seed", stored["name"]) if name in stored}
+    known = {name: stored[name] for name in stored if name in ModelSettings.model_fields}
     try:
-        return ModelSettings(**own)
+        return ModelSettings(**known)
     except ValidationError:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None
