@@ -134,8 +134,8 @@ class TestEveryModel:
 def test_settings_have_ranges(name: str) -> None:
     """Nonsense is refused before anything is fitted: a text for any number, a number below any range."""
     for setting in settings_of(MODELS[name]):
-        key = setting.key.rpartition(".")[2]
+        _, section, key = setting.key.split(".")
         nonsense = [-1e31, "nonsense"] if not isinstance(setting.default, bool) else ["nonsense"]
         for value in nonsense:
             with pytest.raises(ValidationError):
-                ModelSettings.model_validate({name: {key: value}})
+                ModelSettings.model_validate({section: {key: value}})

@@ -49,6 +49,23 @@ def test_kept_rounds_count_where_lists_are_made() -> None:
         room(ModelSettings(name="bayesian_mf", bayesian_mf=bayesian))
 
 
+def test_there_has_to_be_room_for_members() -> None:
+    wide = AlsSettings(rank=1024)
+    for name, members in (("hybrid", {"members": ("als", "slim")}), ("als", {})):
+        model = ModelSettings.model_validate(
+            {"name": name, "als": wide.model_dump()} | ({name: members} if members else {})
+        )
+        with pytest.raises(ConfigurationError, match="Lower the rank"):
+            room(model)
+    assert (
+        room(ModelSettings.model_validate({"name": "hybrid", "hybrid": {"members": ["slim"]}}))
+        == ()
+    )
+    stack = {"name": "stack", "stack": {"members": ["baseline", "nmf"]}, "nmf": {"rank": 20}}
+    # One after the other while they are fitted, side by side when they are stored.
+    assert vector_lengths(ModelSettings.model_validate(stack)) == (20, 1 + 2 + 20)
+
+
 def test_a_rank_above_the_smaller_side_is_warned_of() -> None:
     (warning,) = room(ModelSettings(als=AlsSettings(rank=32)), items=20)
     assert "32 numbers for 20 items" in warning

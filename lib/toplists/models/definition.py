@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -57,3 +57,9 @@ class Definition:
     elsewhere: tuple[str, ...] = ()
     lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
     starts_warm: Callable[[ModelSettings], bool] | None = None
+
+
+def lengths_of(members: Iterable[Definition], settings: ModelSettings) -> list[tuple[int, int]]:
+    """The `lengths` of those members of a model that kernels fit vectors of."""
+    found = (one.lengths(settings) for one in members if one.lengths is not None)
+    return [lengths for lengths in found if lengths is not None]

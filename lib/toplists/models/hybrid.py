@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from toplists.config.model import ModelSettings
 from toplists.config.model_hybrid import HybridSettings
 from toplists.engine.half import remove_rests
 from toplists.engine.inner_holdout import hold_out
@@ -16,7 +17,7 @@ from toplists.engine.mix_choice import Mix, judge_mixes, round_mixes
 from toplists.engine.shapes import Member, Mixture, RatedNeighbours, parts_of
 from toplists.errors import ConfigurationError
 from toplists.models.als import ALS
-from toplists.models.definition import Definition, Parameters
+from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.ease import EASE
 from toplists.models.item_knn import ITEM_KNN
 from toplists.models.local_ridge import LOCAL_RIDGE
@@ -141,6 +142,12 @@ def _make(given: Parameters) -> Hybrid:
     return Hybrid(settings, [_MEMBERS[name].make(given) for name in settings.members])
 
 
+def _lengths(settings: ModelSettings) -> tuple[int, int] | None:
+    """Members are fitted, and their vectors stored, one after the other."""
+    found = lengths_of((_MEMBERS[name] for name in settings.hybrid.members), settings)
+    return (max(fitted for fitted, _ in found), max(kept for _, kept in found)) if found else None
+
+
 HYBRID = Definition(
     name="hybrid",
     summary="Several models of different kinds, their scores added on one scale with chosen weights.",
@@ -150,5 +157,6 @@ HYBRID = Definition(
     time="twice that of all members, once if weights are given; lists take members x items for each user",
     reference="Burke, Hybrid recommender systems: survey and experiments, UMUAI 12, 2002",
     make=_make,
+    lengths=_lengths,
 )
 """See `Hybrid`."""

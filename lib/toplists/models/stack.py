@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from toplists.config.model import ModelSettings
 from toplists.config.model_stack import StackSettings
 from toplists.engine.half import remove_rests
 from toplists.engine.inner_holdout import hold_out
@@ -15,7 +16,7 @@ from toplists.engine.stacking import Stacking
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.co_clustering import CO_CLUSTERING
-from toplists.models.definition import Definition, Parameters
+from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.nmf import NMF
 from toplists.models.protocol import Fitted, Model, TrainingData
 from toplists.models.search import LogRange, Space
@@ -103,6 +104,14 @@ def _make(given: Parameters) -> Model:
     return Stack(settings, [_MEMBERS[name].make(given) for name in settings.members])
 
 
+def _lengths(settings: ModelSettings) -> tuple[int, int] | None:
+    """Members are fitted one after the other; their vectors are stored side by side, with a number for the mean."""
+    found = lengths_of((_MEMBERS[name] for name in settings.stack.members), settings)
+    return (
+        (max(fitted for fitted, _ in found), 1 + sum(kept for _, kept in found)) if found else None
+    )
+
+
 STACK = Definition(
     name="stack",
     summary="Predicts values by a weighted sum of several models, with weights learnt from held-out values.",
@@ -113,5 +122,6 @@ STACK = Definition(
     reference="Wolpert, Stacked generalization, 1992; Breiman, Stacked regressions, 1996",
     make=_make,
     space=lambda _: Space({"penalty": LogRange(0.1, 1000.0)}),
+    lengths=_lengths,
 )
 """See `Stack`."""
