@@ -126,15 +126,15 @@ def similar_rows(
         # Nothing counts common columns there, and whatever is touched has one.
         least=0.0 if width == PRODUCT and content != "ones" else formula.least,
     )
-    if plain:  # what it compares is not rounded yet
-        formula = formula._replace(lowest=_rounded_to(formula.lowest))
+    # Not the formula: all that is in one would be handed over for every tile anew.
+    simple = (formula.own, formula.other, formula.added, _rounded_to(formula.lowest))
     found = []
     for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
         most = max(1, int(tile.counts.max()))
         heaps = empty_heaps(len(tile.counts), most if k is None else min(k, most))
         if plain:
             sums = tile.sums.reshape(-1, n_rows)
-            _choose_plain(sums, tile.touched, tile.counts, first + start, formula, chosen, *heaps)
+            _choose_plain(sums, tile.touched, tile.counts, first + start, *simple, chosen, *heaps)
         else:
             _choose(tile, first + start, formula, chosen, *heaps)
         sort_heaps(*heaps)
@@ -154,13 +154,15 @@ def _choose_plain(
     touched: npt.NDArray[np.int32],
     counts: npt.NDArray[np.int64],
     first: int,
-    formula: Formula,
+    own: Doubles,
+    other: Doubles,
+    added: float,
+    lowest: float,
     candidates: npt.NDArray[np.bool_],
     items: npt.NDArray[np.int32],
     scores: Doubles,
 ) -> None:
     """Offer the similarities of a tile to its heaps, and empty it, where only the product counts."""
-    own, other, added, lowest = formula.own, formula.other, formula.added, formula.lowest
     for row in range(len(counts)):
         itself = first + row
         for place in range(counts[row]):
