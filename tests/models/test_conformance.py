@@ -123,11 +123,11 @@ class TestEveryModel:
         lists = fits(name, World(values)).select(5)
         assert np.isfinite(lists.scores[lists.items >= 0]).all()
 
-    def test_who_learns_values_refuses_to_do_without(self, fits: Fit, name: str) -> None:
-        if MODELS[name].feedback != "values":
-            pytest.skip("it does not need values")
-        with pytest.raises(InputRefusedError, match=rf"{name} .*model\.name="):
-            fits(name, World(WHOLE.values, with_values=False))
+
+@pytest.mark.parametrize("name", [one.name for one in MODELS.values() if one.feedback == "values"])
+def test_who_learns_values_refuses_to_do_without(fits: Fit, name: str) -> None:
+    with pytest.raises(InputRefusedError, match=rf"{name} .*model\.name="):
+        fits(name, World(WHOLE.values, with_values=False))
 
 
 @pytest.mark.parametrize("name", FITTED)
