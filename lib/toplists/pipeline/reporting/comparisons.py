@@ -17,6 +17,7 @@ from toplists.pipeline.reporting.history import as_figure
 from toplists.pipeline.reporting.writing import write_page
 
 _MIB = 1 << 20
+_SMALLEST_P = 1e-6
 
 
 def write_comparison(
@@ -64,10 +65,15 @@ def findings(comparison: Comparison) -> list[str]:
         relation = "is clearly behind" if standing.differs else "does not really differ from"
         sentences.append(
             f"{row.name} {relation} {behind.subject}: {comparison.deciding} lower by {behind.value:.4f} "
-            f"({behind.low:.4f} to {behind.high:.4f}; p = {standing.p:.2g}, corrected for "
+            f"({behind.low:.4f} to {behind.high:.4f}; {p_text(standing.p)}, corrected for "
             f"{comparison.measured} models)"
         )
     return sentences
+
+
+def p_text(p: float) -> str:
+    """A p-value in words; how far below the smallest shown it is says nothing, and no chance is nought."""
+    return f"p = {p:.2g}" if p >= _SMALLEST_P else f"p < {_SMALLEST_P:g}"
 
 
 def _model(comparison: Comparison, row: Row, sample: Sample | None) -> content.ComparedModel:
