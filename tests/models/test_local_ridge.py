@@ -21,7 +21,7 @@ SETTINGS = {
     "regularization": PENALTY,
     "dropout": DROPOUT,
     "user_exponent": DAMPING,
-    "popularity_exponent": LIFT,
+    "popularity_lift": LIFT,
 }
 Fit = Callable[..., np.ndarray]
 
@@ -64,7 +64,7 @@ def test_equals_the_dense_formula(fit: Fit) -> None:
 def test_with_all_items_near_and_no_dropout_it_is_ease(fit: Fit) -> None:
     liked = likings(users=200)
     assert (liked.T @ liked > 0).all()  # items without a common rater are no neighbours
-    found = fit(liked, neighbours=liked.shape[1], dropout=0, user_exponent=0, popularity_exponent=0)
+    found = fit(liked, neighbours=liked.shape[1], dropout=0, user_exponent=0, popularity_lift=0)
     inverse = np.linalg.inv(liked.T @ liked + PENALTY * np.eye(liked.shape[1]))
     ease = -inverse / inverse.diagonal()
     np.fill_diagonal(ease, 0)
@@ -96,7 +96,7 @@ def test_who_shares_no_rater_has_no_weights(fit: Fit) -> None:
         {"regularization": 20.0},
         {"dropout": 0.1},
         {"user_exponent": 0.0},
-        {"popularity_exponent": 0.2},
+        {"popularity_lift": 0.2},
     ],
 )
 def test_every_parameter_changes_something(fit: Fit, change: dict[str, float]) -> None:

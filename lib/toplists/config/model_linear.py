@@ -25,7 +25,7 @@ class LocalRidgeSettings(Section):
         description="Penalty on a weight for each liking of its item, besides.",
     )
     user_exponent: UserExponent = 0.5
-    popularity_exponent: float = Field(
+    popularity_lift: float = Field(
         0.0,
         ge=-1.0,
         le=1.0,

@@ -46,7 +46,7 @@ class LocalRidge:
             neighbours=settings.neighbours,
             damping=settings.user_exponent,
             solve=solve,
-            lift=settings.popularity_exponent,
+            lift=settings.popularity_lift,
         )
         return Fitted(fit_locally(data.spark, fit, data.folder))
 
