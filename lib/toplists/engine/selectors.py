@@ -255,13 +255,7 @@ def _levels(parts: tuple[str, ...]) -> Levels:
 def _ratings(parts: tuple[str, ...]) -> Sparse:
     """The deviations of all users, opened once per worker."""
     bring_here(parts, *RATED)
-    lists = [open_rows(part, RATED) for part in parts]
-    lengths = np.concatenate([np.diff(one.indptr) for one in lists])
-    return Sparse(
-        np.concatenate(([0], np.cumsum(lengths))),
-        np.concatenate([one.columns for one in lists]),
-        np.concatenate([one.values for one in lists]),
-    )
+    return Sparse.stacked([open_rows(part, RATED) for part in parts])
 
 
 def _nearest_first(lists: Sparse) -> Sparse:

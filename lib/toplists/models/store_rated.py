@@ -15,11 +15,16 @@ from pyspark.sql import SparkSession
 
 from toplists.engine.blocks import SIDES, BlockRef, BlockSet, Side, all_ids, tiles
 from toplists.engine.exchange import write_parts
-from toplists.engine.lists import lists_of
 from toplists.engine.shapes import NEIGHBOURS, RATED, RatedNeighbours
 from toplists.engine.storage import Array, Arrays, open_array
 from toplists.engine.tasks import Tasks
-from toplists.models.stored_rows import ROWS_PER_BATCH, lists_of_block, lists_of_part, rows_of_block
+from toplists.models.stored_rows import (
+    ROWS_PER_BATCH,
+    lists_of_block,
+    lists_of_part,
+    no_lists,
+    rows_of_block,
+)
 
 _SCHEMA = (
     "side string, id string, level double, spread double, neighbours array<string>, "
@@ -86,10 +91,7 @@ def _lists(
     part: str | None, arrays: tuple[str, str, str], tile: slice, ids: pa.StringArray
 ) -> tuple[pa.ListArray, pa.ListArray]:
     """Lists of a tile's rows, empty ones where there is no part."""
-    if part is not None:
-        return lists_of_part(part, arrays, tile, ids)
-    none = np.zeros(tile.stop - tile.start, dtype=np.int64)
-    return lists_of(none, pa.array([], pa.string())), lists_of(none, pa.array([], pa.float32()))
+    return no_lists(tile) if part is None else lists_of_part(part, arrays, tile, ids)
 
 
 def place_rated(

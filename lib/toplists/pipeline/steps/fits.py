@@ -151,7 +151,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         judged_fallback=_fallback_fits(parameters, "train"),
         live=contender,
         live_is_unreadable=live is not None and settings_of_live is None,
-        contenders=_contender_fits(place, run, candidate),
+        contenders=_contender_fits(place, run, parameters, candidate),
         published=_personal_fit(parameters, "all"),
         similar=similar,
         fallback=_fallback_fits(parameters, "all"),
@@ -190,16 +190,14 @@ def check_contenders(settings: Settings) -> None:
     parse_entrants(", ".join(settings.evaluate.contenders), settings, "evaluate.contenders")
 
 
-def _contender_fits(place: Workplace, run: Run, candidate: Fit) -> dict[str, Fit]:
+def _contender_fits(
+    place: Workplace, run: Run, parameters: Parameters, candidate: Fit
+) -> dict[str, Fit]:
     """What is judged beside the candidate, as far as it is not judged anyway."""
-    begun_with = json.loads(run.configuration)
     settings = place.settings.model_copy(
-        update={
-            "model": model_settings(run),
-            "recommend": RecommendSettings(**begun_with["recommend"]),
-        }
+        update={"model": parameters.model, "recommend": parameters.recommend}
     )
-    named = ", ".join(begun_with["evaluate"]["contenders"])
+    named = ", ".join(json.loads(run.configuration)["evaluate"]["contenders"])
     fits = {}
     for entrant in parse_entrants(named, settings, "evaluate.contenders"):
         # Names of entrants are no names of folders.
