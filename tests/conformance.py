@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,9 @@ SMALL: dict[str, dict[str, Any]] = {
 
 LISTS = RecommendSettings(segment_by="country", fallback=("segment", "popularity"))
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400_000_000
+
 SCHEMA = (
     "user_pos int, item_pos int, value double, event_time timestamp, weight float, "
     "rating_weight float, split string"
@@ -50,6 +53,13 @@ class World:
     values: npt.NDArray[np.float64]
     holdout: npt.NDArray[np.bool_] | None = None
     with_values: bool = True
+
+    @property
+    def times(self) -> npt.NDArray[np.int64]:
+        """When each pair came about, in microseconds since 1970: some day of the last 40."""
+        users, items = np.indices(self.values.shape)
+        days = 1 + (users * 7 + items) % 40
+        return int(END.timestamp()) * 1_000_000 - days * _DAY
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -127,10 +137,8 @@ def write_world(
 ) -> Written:
     """Write the blocks of a world; `cuts` as `write_blocks` has them."""
     values = world.values if world.with_values else np.full(world.values.shape, np.nan)
-    return Written(
-        world,
-        *write_blocks(folder, world.weights, values=values, holdout=world.holdout, cuts=cuts),
-    )
+    stored = {"values": values, "holdout": world.holdout, "times": world.times}
+    return Written(world, *write_blocks(folder, world.weights, **stored, cuts=cuts))
 
 
 def training_data(
@@ -184,12 +192,13 @@ def parameters(name: str, changed: dict[str, Any] | None = None) -> Parameters:
 
 def _pairs(world: World) -> list[tuple[object, ...]]:
     users, items = np.nonzero(~np.isnan(world.values))
+    times = world.times
     return [
         (
             int(user),
             int(item),
             float(world.values[user, item]),
-            END - timedelta(days=1 + (int(user) * 7 + int(item)) % 40),
+            EPOCH + timedelta(microseconds=int(times[user, item])),
             float(world.weights[user, item]),
             1.0 if world.with_values else 0.0,
             "holdout" if world.holdout is not None and world.holdout[user, item] else "train",

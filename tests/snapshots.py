@@ -12,6 +12,8 @@ import pyarrow as pa
 from toplists.engine.blocks import BlockRef, BlockSet, id_arrays
 from toplists.engine.storage import save_part
 
+_TYPES = {"holdout": np.bool_, "times": np.int64}
+
 
 def write_blocks(
     folder: Path,
@@ -20,6 +22,7 @@ def write_blocks(
     values: np.ndarray | None = None,
     rating_weights: np.ndarray | None = None,
     holdout: np.ndarray | None = None,
+    times: np.ndarray | None = None,
     cuts: tuple[Sequence[int], Sequence[int]] = ((), ()),
     longest: int | None = None,
     ids: tuple[Sequence[str], Sequence[str]] | None = None,
@@ -32,6 +35,7 @@ def write_blocks(
         values: The values; the weights without it.
         rating_weights: Their weights; 1 without it.
         holdout: Which pairs are held out; none without it.
+        times: When they came about, in microseconds since 1970; without it there are no times.
         cuts: First rows of all blocks but the first, by user and by item.
         longest: Rows with more entries are marked as long.
         ids: Of users and items, ascending; u000, u001, … and i000, i001, … without them.
@@ -41,6 +45,8 @@ def write_blocks(
     stored = {"weights": weights, "values": values, "holdout": holdout}
     if rating_weights is not None:
         stored["rating_weights"] = rating_weights
+    if times is not None:
+        stored["times"] = times
     if ids is None:
         n_users, n_items = weights.shape
         ids = [f"u{row:03}" for row in range(n_users)], [f"i{row:03}" for row in range(n_items)]
@@ -71,7 +77,7 @@ def _side(
             **id_arrays(pa.array(ids[first:end], pa.string())),
         }
         for kind, matrix in stored.items():
-            block[kind] = matrix[own].astype(np.bool_ if kind == "holdout" else np.float32)
+            block[kind] = matrix[own].astype(_TYPES.get(kind, np.float32))
         path = save_part(str(folder), f"{name}-{index}-of-{len(cuts)}", block)
         counts = np.diff(block["indptr"])
         long_rows = () if longest is None else tuple(np.flatnonzero(counts > longest).tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 from toplists.engine import block_builder
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet
+from toplists.engine.times import NEVER
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,15 +36,17 @@ def blocks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(block_builder, "CHUNK_ROWS", 1)  # else all rows were in one block
 
     def build(pairs: list[tuple]) -> tuple[BlockSet, BlockSet]:
-        names = ("user_pos", "item_pos", "weight", "value", "rating_weight", "split")
+        names = ("user_pos", "item_pos", "weight", "value", "rating_weight", "split", "event_time")
         schema = pa.schema(
             dict.fromkeys(names[:2], pa.int32())
             | {"weight": pa.float32(), "value": pa.float64()}
             | {"rating_weight": pa.float32(), "split": pa.string()}
         )
+        if len(pairs[0]) == len(names):
+            schema = schema.append(pa.field("event_time", pa.timestamp("us", "UTC")))
         files = []
         for user in range(3):
-            rows = [dict(zip(names, pair, strict=True)) for pair in pairs if pair[0] == user]
+            rows = [dict(zip(names, pair, strict=False)) for pair in pairs if pair[0] == user]
             files.append(str(tmp_path / f"pairs-{user}.parquet"))
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), files[-1])
         axes = {}
@@ -92,6 +96,39 @@ def test_weights_of_values_are_kept_where_they_differ(blocks) -> None:
     assert dense(users, "all", "weights") == [[1, 0, 1], [0, 0, 0], [0, 0, 0.5]]
     assert dense(items, "all", "weights") == [[1, 0, 0], [0, 0, 0], [1, 0, 0.5]]
     assert [ref.open().rating_weights is None for ref in users.blocks] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),  # no whole second
+        datetime(2126, 1, 2, tzinfo=UTC),  # beyond 32 bits
+        datetime(1960, 1, 2, tzinfo=UTC),  # before they begin
+    ],
+)
+def test_every_pair_has_its_time(blocks, second: datetime) -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    when = {(0, 0): first, (1, 1): second, (2, 2): first}  # the others have none
+    users, items = blocks([(*pair, when.get(pair[:2])) for pair in PAIRS])
+    for side, turned in ((users, False), (items, True)):
+        found = {}
+        for ref in side.blocks:
+            block = ref.open()
+            rows = np.repeat(np.arange(ref.first, ref.first + ref.rows), np.diff(block.indptr))
+            times = [NEVER] * len(rows) if block.times is None else block.times.tolist()
+            for pair, time in zip(zip(rows, block.indices, strict=True), times, strict=True):
+                found[tuple(map(int, pair))[:: -1 if turned else 1]] = time
+        wanted = {pair[:2]: NEVER for pair in PAIRS}
+        wanted |= {pair: round(time.timestamp() * 1e6) for pair, time in when.items()}
+        assert found == wanted
+    (liked,) = [ref.open().times_of("liked", "train") for ref in users.blocks[:1]]
+    assert liked.tolist() == [when[0, 0].timestamp() * 1e6]
+
+
+def test_without_times_blocks_have_none(blocks) -> None:
+    for side in blocks(PAIRS):
+        assert all(ref.open().times_of("liked", "all") is None for ref in side.blocks)
 
 
 @pytest.mark.parametrize(

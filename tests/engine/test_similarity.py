@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from scipy.stats import rankdata
 from toplists.config.model_knn import SimilaritySettings
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.measures import Similarities, Source, Walk, prepare, prepare_walk
+from toplists.engine.times import NEVER
 
 NOTHING = np.nan
 RATINGS = arrays(
@@ -46,6 +48,7 @@ def neighbours(
     source: Source = "row",
     users_are_rows: bool = False,
     signed: bool = False,
+    times: np.ndarray | None = None,
     **settings: Any,
 ) -> dict[int, dict[int, float]]:
     """Each row's neighbours in their order."""
@@ -59,8 +62,16 @@ def neighbours(
         source=source,
         users_are_rows=users_are_rows,
         signed=signed,
+        times=()
+        if times is None
+        else [of_columns(times, matrix, *pair) for pair in itertools.pairwise(bounds)],
     )
     return listed(ready, matrix, k, cuts, tile, candidates)
+
+
+def of_columns(times: np.ndarray, matrix: np.ndarray, first: int, end: int) -> np.ndarray:
+    """The times of what is not NaN in some columns, column by column."""
+    return times[:, first:end].T[~np.isnan(matrix[:, first:end].T)]
 
 
 def listed(
@@ -479,6 +490,31 @@ def test_a_cap_bounds_what_a_column_adds(matrix: np.ndarray, cap: int) -> None:
     pairs = sum(sum(own.values()) for own in found.values())
     kept = np.minimum((~np.isnan(matrix)).sum(axis=0), cap)
     assert pairs == (kept * (kept - 1)).sum()
+
+
+@given(RATINGS, st.integers(1, 4), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_a_cap_keeps_the_newest(
+    matrix: np.ndarray, cap: int, cuts: int, random: random.Random
+) -> None:
+    n_rows, n_columns = matrix.shape
+    order = random.sample(range(matrix.size), matrix.size)  # no two at once
+    times = np.array(order, dtype=np.int64).reshape(matrix.shape)
+    kept = np.full_like(matrix, NOTHING)
+    for column in range(n_columns):
+        own = [row for row in range(n_rows) if not np.isnan(matrix[row, column])]
+        for row in sorted(own, key=lambda row: -times[row, column])[:cap]:
+            kept[row, column] = matrix[row, column]
+    found = neighbours(matrix, cap=cap, times=times, cuts=cuts)
+    assert found == neighbours(kept)
+
+
+def test_what_has_no_time_is_older_than_anything() -> None:
+    # Of column 0 two count: row 2, which has a time, and one that a hash chooses.
+    matrix = np.ones((3, 1), dtype=np.float32)
+    times = np.array([[NEVER], [NEVER], [5]])
+    found = neighbours(matrix, cap=2, times=times)
+    assert sorted(map(len, found.values())) == [0, 1, 1]
+    assert found[2]
 
 
 def test_ten_equal_ones_are_in_order_of_position() -> None:

@@ -190,8 +190,13 @@ def test_the_inner_holdout_is_of_the_part_alone(
         ),
     )
     outer = np.random.default_rng(2).random(GROUPED.shape) < 0.2
+    times = np.arange(GROUPED.size).reshape(GROUPED.shape) * 1_000_000
     sides = write_blocks(
-        tmp_path, np.where(GROUPED > 0, GROUPED, np.nan), holdout=outer, cuts=([64], [7])
+        tmp_path,
+        np.where(GROUPED > 0, GROUPED, np.nan),
+        holdout=outer,
+        times=times,
+        cuts=([64], [7]),
     )
     split = inner_holdout.hold_out(None, sides, "train", 0.25, 1, tmp_path / "inner")  # type: ignore[arg-type]
     by_user, by_item = (
@@ -212,6 +217,9 @@ def test_the_inner_holdout_is_of_the_part_alone(
     assert np.array_equal(seen, learnt)
     assert 0.2 < truth.sum() / part.sum() < 0.3
     assert split.size == learnt.sum()
+    first = split.users.blocks[0].open()
+    users = np.repeat(np.arange(first.ref.rows), np.diff(first.indptr))
+    assert np.array_equal(first.times, times[users, first.indices])
 
 
 def parts_of_block(ref: BlockRef, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -63,6 +63,16 @@ def test_walks_end_where_their_steps_lead(spark: SparkSession, tmp_path: Path) -
     np.testing.assert_allclose(found, LIKED @ strongest(walks, N_ITEMS), rtol=1e-5)
 
 
+def test_of_heavy_users_the_newest_likings_count(spark: SparkSession, tmp_path: Path) -> None:
+    newest = np.where(LIKED > 0, WORLD.times, -np.inf)
+    kept = LIKED * (newest >= np.sort(newest, axis=1)[:, [-3]])
+    assert (kept.sum(axis=1) == np.minimum(LIKED.sum(axis=1), 3)).all()
+    found = scores(
+        spark, tmp_path, "item_knn", measure="co_occurrence", cap=3, shrinkage=0, neighbours=N_ITEMS
+    )
+    np.testing.assert_allclose(found, LIKED @ strongest(kept.T @ kept, N_ITEMS), rtol=1e-5)
+
+
 @pytest.mark.parametrize("score", ["confidence", "lift"])
 def test_rules_are_supported_confident_and_more_than_chance(
     spark: SparkSession, tmp_path: Path, score: str

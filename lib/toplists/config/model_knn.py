@@ -106,8 +106,8 @@ class SimilaritySettings(Section):
         None,
         ge=1,
         description=(
-            "Of whoever has more entries, so many count, chosen by a hash; bounds the time that few heavy "
-            "ones take. `null` = all."
+            "Of whoever has more entries, so many count, the newest, or without times some chosen by a "
+            "hash; bounds the time that few heavy ones take. `null` = all."
         ),
     )
 

@@ -41,10 +41,15 @@ from toplists.engine.storage import (
     save_part,
 )
 from toplists.engine.tasks import run_tasks
+from toplists.engine.times import NEVER, pack_times, times_of
 from toplists.lake.failpoints import written
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
 _LEAST_ENTRIES = 100_000  # smaller blocks cost more as tasks of their own than they gain
+
+_TIME = "event_time"
+_USUAL = {"rating_weights": np.float32(1), "times": np.int64(NEVER)}
+"""What files and blocks leave out where it is all alike."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def build_blocks(
     Args:
         spark: The session.
         interactions: Parquet files of `[<position of users>: int, <position of items>: int,
-            weight: float, value: double, rating_weight: float, split: string]`, each pair once.
+            weight: float, value: double, rating_weight: float, split: string]`, each pair once; with
+            `event_time: timestamp`, if there are times.
         axes: Both sides.
         block_entries: Most entries of a block, about: blocks are cut by work, not by rows, into as many for
             each core, as far as they are worth a task.
@@ -184,7 +190,11 @@ def _split(
 def _read(file: str, positions: Mapping[Side, str]) -> dict[str, Array]:
     """The entries of one file: the position on each side, and what blocks keep of a pair."""
     columns = [*positions.values(), "weight", "value", "rating_weight", "split"]
-    table = pq.read_table(file, columns=columns, partitioning=None)
+    if _TIME in pq.read_schema(file).names:
+        columns.append(_TIME)
+    table = pq.read_table(
+        file, columns=columns, partitioning=None, coerce_int96_timestamp_unit="us"
+    )
     ratings = table["rating_weight"].fill_null(0).to_numpy()
     values = np.where(ratings > 0, table["value"].to_numpy(), np.nan)
     entries: dict[str, Array] = {
@@ -195,6 +205,8 @@ def _read(file: str, positions: Mapping[Side, str]) -> dict[str, Array]:
     }
     if np.any((ratings > 0) & (ratings != 1)):
         entries["rating_weights"] = ratings
+    if _TIME in columns and table[_TIME].null_count < table.num_rows:
+        entries["times"] = times_of(table[_TIME])
     return entries
 
 
@@ -264,14 +276,16 @@ def _gather(chunks: Sequence[str], block: int) -> dict[str, Array]:
         for name in names:
             # Copied: a process may map but so many files at a time.
             parts[name].append(np.array(open_array(chunk, name)[own]))
-        ratings = find_array(chunk, "rating_weights")
-        # A file leaves them out where all are 1.
-        ones = np.ones(own.stop - own.start, np.float32)
-        parts["rating_weights"].append(ones if ratings is None else np.array(ratings[own]))
+        for name, usual in _USUAL.items():
+            stored = find_array(chunk, name)
+            alike = np.full(own.stop - own.start, usual)
+            parts[name].append(alike if stored is None else np.array(stored[own]))
     entries = {name: np.concatenate(values) for name, values in parts.items()}
-    if np.all(entries["rating_weights"] == 1):
-        del entries["rating_weights"]
-    return entries
+    return {
+        name: values
+        for name, values in entries.items()
+        if name not in _USUAL or np.any(values != _USUAL[name])
+    }
 
 
 def _in_order(
@@ -286,6 +300,8 @@ def _in_order(
     block = {name: values[order] for name, values in entries.items()}
     block["indices"] = block.pop("columns")
     block["indptr"] = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    if "times" in block:
+        block["times"] = pack_times(block["times"])
     return lengths, block
 
 

@@ -31,6 +31,7 @@ from toplists.engine.storage import (
     read_manifest,
     save_arrays,
 )
+from toplists.engine.times import Times, unpack_times
 from toplists.lake.failpoints import written
 
 Part = Literal["train", "all"]
@@ -131,8 +132,9 @@ class Block:
 
     `indptr` int64[rows + 1], `indices` int32[entries], `weights` float32[entries], `values`
     float32[entries] (NaN = no value to be learnt), `rating_weights` float32[entries] (of the values;
-    `None` where all are 1), `holdout` bool[entries], `ids` string[rows], `flags` bool[rows] (a user:
-    gets a list; an item: may be in one).
+    `None` where all are 1), `holdout` bool[entries], `times` int64[entries] (see
+    `toplists.engine.times`; `None` where there are none), `ids` string[rows], `flags` bool[rows] (a
+    user: gets a list; an item: may be in one).
     """
 
     def __init__(self, ref: BlockRef) -> None:
@@ -145,6 +147,12 @@ class Block:
         self.rating_weights: npt.NDArray[np.float32] | None = find_array(ref.path, "rating_weights")
         self.holdout: npt.NDArray[np.bool_] = open_array(ref.path, "holdout")
         self.flags: npt.NDArray[np.bool_] = open_array(ref.path, "flags")
+
+    @cached_property
+    def times(self) -> Times | None:
+        """When each entry came about."""
+        stored = find_array(self.ref.path, "times")
+        return None if stored is None else unpack_times(stored)
 
     @cached_property
     def ids(self) -> pa.StringArray:
@@ -185,11 +193,17 @@ class Block:
             find_array(kept, "weights"),
         )
 
+    def times_of(self, lesson: Lesson, part: Part) -> Times | None:
+        """When each entry of `learnt` came about: int64[entries], or `None` where there are no times."""
+        return None if self.times is None else self.times[self._is_learnt(lesson, part)]
+
+    def _is_learnt(self, lesson: Lesson, part: Part) -> npt.NDArray[np.bool_]:
+        keep = self.weights > 0 if lesson == "liked" else ~np.isnan(self.values)
+        return keep & ~self.holdout if part == "train" else keep
+
     def _keep(self, folder: Path, lesson: Lesson, part: Part) -> None:
         data = self.weights if lesson == "liked" else self.values
-        keep = data > 0 if lesson == "liked" else ~np.isnan(data)
-        if part == "train":
-            keep &= ~self.holdout
+        keep = self._is_learnt(lesson, part)
         indptr, indices = _select(self.indptr, self.indices, keep)
         arrays: dict[str, Array] = {"indptr": indptr, "indices": indices, "data": data[keep]}
         if lesson == "rated" and self.rating_weights is not None:

@@ -58,7 +58,8 @@ class Comparison:
 @lru_cache(maxsize=2)
 def _opened(comparison: Comparison) -> Similarities:
     settings, source = comparison.settings, comparison.source
-    columns = [(ref.first, _learnt(ref, comparison)) for ref in comparison.columns.blocks]
+    blocks, lesson, part = comparison.columns.blocks, comparison.lesson, comparison.part
+    columns = [(ref.first, _learnt(ref, comparison)) for ref in blocks]
     if isinstance(settings, Walk):
         return prepare_walk(settings, columns, comparison.rows.rows, source=source)
     return prepare(
@@ -68,6 +69,7 @@ def _opened(comparison: Comparison) -> Similarities:
         source=source,
         users_are_rows=comparison.users_are_rows,
         signed=comparison.signed,
+        times=[] if settings.cap is None else [ref.open().times_of(lesson, part) for ref in blocks],
     )
 
 

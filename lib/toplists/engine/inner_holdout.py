@@ -14,6 +14,7 @@ from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, Side, id_ar
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.draws import random_bits
 from toplists.engine.storage import Array, Arrays, open_array
+from toplists.engine.times import pack_times
 
 
 class InnerSplit(NamedTuple):
@@ -95,6 +96,8 @@ def _split(
     }
     if block.rating_weights is not None:
         arrays["rating_weights"] = block.rating_weights
+    if block.times is not None:
+        arrays["times"] = pack_times(block.times)
     return arrays
 
 

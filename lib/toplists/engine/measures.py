@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.config.model_knn import RatingMeasure, SimilaritySettings
-from toplists.engine.kernels.draws import random_bits
+from toplists.engine.caps import Cap, Columns, cap_columns
 from toplists.engine.kernels.gram import TILE_BYTES
 from toplists.engine.kernels.side_totals import Offsets, Totals, baseline_offsets, side_totals
 from toplists.engine.kernels.similarity import (
@@ -50,9 +50,7 @@ from toplists.engine.kernels.similarity import (
     similar_rows,
 )
 from toplists.engine.kernels.weight_sums import Sparse
-
-Columns: TypeAlias = Sequence[tuple[int, Sparse]]
-"""A matrix by column, as `(position of the first column, columns by row)`, in order."""
+from toplists.engine.times import Times
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Source = Literal["row", "neighbour"]
@@ -106,7 +104,7 @@ class Similarities:
     formula: Formula
     content: Content
     change: _Change | None
-    limits: npt.NDArray[np.uint64] | None
+    cap: Cap | None
 
     def of(
         self,
@@ -126,7 +124,8 @@ class Similarities:
             k: Neighbours per row; `None` = all there are.
             tile_bytes: Memory for the rows of the product that are held at a time.
         """
-        own = _changed(_capped(rows, first, self.limits, by_column=False), first, self.change)
+        counted = rows if self.cap is None else self.cap.of(rows, first)
+        own = _changed(counted, first, self.change)
         return similar_rows(
             own,
             first,
@@ -147,6 +146,7 @@ def prepare(
     source: Source = "row",
     users_are_rows: bool = False,
     signed: bool = False,
+    times: Sequence[Times | None] = (),
 ) -> Similarities:
     """Get the rows of a matrix ready to be compared.
 
@@ -158,9 +158,11 @@ def prepare(
             of symmetric measures but what the popularity exponent is of.
         users_are_rows: Whether rows are users; it counts for a baseline.
         signed: Whether rows may have neighbours with a similarity of 0 or less.
+        times: When the entries of each block of columns came about, for a cap; none without it.
     """
-    limits = None if settings.cap is None else _limits(columns, settings.cap)
-    columns = [(first, _capped(block, first, limits, by_column=True)) for first, block in columns]
+    cap = None
+    if settings.cap is not None:
+        columns, cap = cap_columns(columns, times or [None] * len(columns), settings.cap)
     change = _change(settings, columns, n_rows, users_are_rows=users_are_rows)
     columns = [(first, _changed(block, first, change, by_column=True)) for first, block in columns]
     rows, others = side_totals(columns, n_rows)
@@ -171,7 +173,7 @@ def prepare(
         scale = np.maximum(rows.counts, 1.0) ** -settings.popularity_exponent
         formula = formula.scaled_by(scale, row=source == "neighbour")
     content: Content = "ones" if _is_binary(settings) else _content(columns)
-    return Similarities(columns, formula, content, change, limits)
+    return Similarities(columns, formula, content, change, cap)
 
 
 def prepare_walk(walk: Walk, columns: Columns, n_rows: int, *, source: Source) -> Similarities:
@@ -355,32 +357,3 @@ def _changed(
     if change is None:
         return block
     return block._replace(values=change(_entries(block, first, by_column=by_column)))
-
-
-def _limits(columns: Columns, cap: int) -> npt.NDArray[np.uint64]:
-    """The highest hash that counts of each column: the cap-th of those that have more entries."""
-    limits = []
-    for first, block in columns:
-        hashes = _hashes(_entries(block, first, by_column=True))
-        own = np.full(len(block.indptr) - 1, np.iinfo(np.uint64).max)
-        for column in np.flatnonzero(np.diff(block.indptr) > cap):
-            mine = hashes[block.indptr[column] : block.indptr[column + 1]]
-            own[column] = np.partition(mine, cap - 1)[cap - 1]
-        limits.append(own)
-    return np.concatenate(limits)
-
-
-def _hashes(entries: _Entries) -> npt.NDArray[np.uint64]:
-    """A hash of the row's position, another one in each column."""
-    pairs = (entries.columns.astype(np.uint64) << np.uint64(32)) | entries.rows.astype(np.uint64)
-    return random_bits(pairs, 1, 0)[:, 0]
-
-
-def _capped(
-    block: Sparse, first: int, limits: npt.NDArray[np.uint64] | None, *, by_column: bool
-) -> Sparse:
-    """What of a block counts under the limits of its columns."""
-    if limits is None:
-        return block
-    entries = _entries(block, first, by_column=by_column)
-    return block.where(_hashes(entries) <= limits[entries.columns])
