@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.kernels.compiling import compiled
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.weight_sums import Sparse
 
 PRODUCT, COUNTED, MOMENTS = 1, 2, 6
@@ -27,7 +28,7 @@ _BYTES_PER_SUM, _BYTES_PER_PLACE = 8, 4
 class Tile(NamedTuple):
     """Some rows of the product: float64[rows, n, width] `sums`, 0 where there is nothing.
 
-    The first int64[rows] `counts` of int32[rows, n] `touched` say where there is something;
+    The first int64[rows] `counts` of int32[rows, n + 1] `touched` say where there is something;
     int64[rows] `ahead` are the entries that come next.
     """
 
@@ -70,21 +71,35 @@ def gram_tiles(
     height = min(own, max(1, tile_bytes // max(1, pair * n_rows)))
     whole = Tile(
         np.zeros((height, n_rows, width)),
-        np.empty((height, n_rows), dtype=np.int32),
+        # One place more: where the next one would go is written to before it is known to be new.
+        np.empty((height, n_rows + 1), dtype=np.int32),
         np.zeros(height, dtype=np.int64),
         np.empty(height, dtype=np.int64),
     )
     rows, by_column = rows.frozen(), [(start, block.frozen()) for start, block in columns]
+    crowded = frozen(_pairs_of_rows(rows, columns) > n_rows)
     for start in range(0, own, max(1, height)):
         tile = whole.of(own - start)
         tile.counts[:] = 0
         tile.ahead[:] = rows.indptr[start : start + len(tile.ahead)]
         for first, block in by_column:
             if width == PRODUCT:
-                _add_products(rows, start, block, first, tile.sums.reshape(-1, n_rows), tile)
+                sums = tile.sums.reshape(-1, n_rows)
+                _add_products(rows, start, block, first, sums, crowded, tile)
             else:
                 _add_moments(rows, start, block, first, tile)
+        if width == PRODUCT:
+            _find_touched(tile.sums.reshape(-1, n_rows), crowded, start, tile)
         yield start, tile
+
+
+def _pairs_of_rows(
+    rows: Sparse, columns: Sequence[tuple[int, Sparse]]
+) -> npt.NDArray[np.int64]:
+    """How many products are added up for each row."""
+    lengths = np.concatenate([np.diff(block.indptr) for _, block in columns])
+    ends = np.concatenate(([0], np.cumsum(lengths[rows.columns])))
+    return ends[rows.indptr[1:]] - ends[rows.indptr[:-1]]
 
 
 @compiled
@@ -94,22 +109,45 @@ def _add_products(
     columns: Sparse,
     first: int,
     sums: npt.NDArray[np.float64],
+    crowded: npt.NDArray[np.bool_],
     tile: Tile,
 ) -> None:
-    """Add the products of the rows from `start` on with a block of columns."""
+    """Add the products of the rows from `start` on with a block of columns.
+
+    Where they go is noted on the way, without a branch, which would be guessed wrong half of the time;
+    of `crowded` rows it is cheaper to look for it once, in the end.
+    """
     end = first + len(columns.indptr) - 1
     for row in range(len(tile.counts)):
         entry, count = tile.ahead[row], tile.counts[row]
         while entry < rows.indptr[start + row + 1] and rows.columns[entry] < end:
             column, value = rows.columns[entry] - first, float(rows.values[entry])
-            for other in range(columns.indptr[column], columns.indptr[column + 1]):
-                place = columns.columns[other]
-                if sums[row, place] == 0.0:
+            if crowded[start + row]:
+                for other in range(columns.indptr[column], columns.indptr[column + 1]):
+                    sums[row, columns.columns[other]] += value * float(columns.values[other])
+            else:
+                for other in range(columns.indptr[column], columns.indptr[column + 1]):
+                    place = columns.columns[other]
+                    before = sums[row, place]
                     tile.touched[row, count] = place
-                    count += 1
-                sums[row, place] += value * float(columns.values[other])
+                    count += before == 0.0
+                    sums[row, place] = before + value * float(columns.values[other])
             entry += 1
         tile.ahead[row], tile.counts[row] = entry, count
+
+
+@compiled
+def _find_touched(
+    sums: npt.NDArray[np.float64], crowded: npt.NDArray[np.bool_], start: int, tile: Tile
+) -> None:
+    """Note where there is something in the crowded rows of a tile."""
+    for row in range(len(tile.counts)):
+        if crowded[start + row]:
+            count = 0
+            for place in range(sums.shape[1]):
+                tile.touched[row, count] = place
+                count += sums[row, place] != 0.0
+            tile.counts[row] = count
 
 
 @compiled
@@ -123,9 +161,8 @@ def _add_moments(rows: Sparse, start: int, columns: Sparse, first: int, tile: Ti
             column, x = rows.columns[entry] - first, float(rows.values[entry])
             for other in range(columns.indptr[column], columns.indptr[column + 1]):
                 place, y = columns.columns[other], float(columns.values[other])
-                if sums[row, place, 0] == 0.0:
-                    tile.touched[row, count] = place
-                    count += 1
+                tile.touched[row, count] = place
+                count += sums[row, place, 0] == 0.0
                 sums[row, place, 0] += 1.0
                 sums[row, place, 1] += x * y
                 if wide:

@@ -126,15 +126,17 @@ def similar_rows(
         # Nothing counts common columns there, and whatever is touched has one.
         least=0.0 if width == PRODUCT and content != "ones" else formula.least,
     )
-    # Not the formula: all that is in one would be handed over for every tile anew.
-    simple = (formula.own, formula.other, formula.added, _rounded_to(formula.lowest))
+    # Not the formula: all that is in one would be handed over for every tile anew. Nothing is similar to
+    # whoever divides by NaN.
+    others = frozen(np.where(chosen, formula.other, np.nan))
+    simple = (formula.own, others, formula.added, _rounded_to(formula.lowest))
     found = []
     for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
         most = max(1, int(tile.counts.max()))
         heaps = empty_heaps(len(tile.counts), most if k is None else min(k, most))
         if plain:
             sums = tile.sums.reshape(-1, n_rows)
-            _choose_plain(sums, tile.touched, tile.counts, first + start, *simple, chosen, *heaps)
+            _choose_plain(sums, tile.touched, tile.counts, first + start, *simple, *heaps)
         else:
             _choose(tile, first + start, formula, chosen, *heaps)
         sort_heaps(*heaps)
@@ -158,7 +160,6 @@ def _choose_plain(
     other: Doubles,
     added: float,
     lowest: float,
-    candidates: npt.NDArray[np.bool_],
     items: npt.NDArray[np.int32],
     scores: Doubles,
 ) -> None:
@@ -167,7 +168,7 @@ def _choose_plain(
         itself = first + row
         for place in range(counts[row]):
             item = touched[row, place]
-            if item != itself and candidates[item]:
+            if item != itself:
                 similarity = sums[row, item] / (own[itself] * other[item] + added)
                 if similarity >= lowest:
                     offer(items, scores, row, item, float(np.float32(similarity)))
