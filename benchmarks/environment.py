@@ -32,7 +32,11 @@ exec env SPARK_HOME="$VENV/spark" PYSPARK_PYTHON="$VENV/bin/python" PYTHONPATH="
 
 
 def run_on_spark(
-    script: Path, *arguments: str, compiled_jvm: bool = False, **settings: str
+    script: Path,
+    *arguments: str,
+    compiled_jvm: bool = False,
+    time_limit: float | None = None,
+    **settings: str,
 ) -> None:
     """Run a Python script in a session of its own, as `spark-submit.sh` starts one.
 
@@ -40,7 +44,11 @@ def run_on_spark(
         script: The script.
         arguments: Its arguments.
         compiled_jvm: Whether the JVM optimizes what it runs, as code that computes in it needs it.
+        time_limit: Seconds after which it is ended.
         settings: Spark settings, with `_` for `.`; they win over those of conf/spark/local.conf.
+
+    Raises:
+        TimeoutExpired: it was ended.
     """
     given = [
         word
@@ -49,7 +57,13 @@ def run_on_spark(
     ]
     mode = "compiled" if compiled_jvm else "quick"
     command = ["bash", "-euo", "pipefail", "-c", _SUBMIT, "benchmark", mode, *given]
-    subprocess.run([*command, str(script), *arguments], cwd=ROOT, env=_environment(), check=True)
+    subprocess.run(
+        [*command, str(script), *arguments],
+        cwd=ROOT,
+        env=_environment(),
+        check=True,
+        timeout=time_limit,
+    )
 
 
 def run_here(script: Path, *arguments: str) -> None:

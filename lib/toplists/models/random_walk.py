@@ -50,11 +50,13 @@ _MEMORY = "16 bytes x items, and all likings once per executor"
 _TIME = "the sum over users of the square of what each liked"
 
 
-def _make_p3alpha(settings: P3AlphaSettings) -> RandomWalk:
+def make_p3alpha(settings: P3AlphaSettings) -> RandomWalk:
+    """P3α."""
     return RandomWalk("p3alpha", settings, Walk(settings.alpha))
 
 
-def _make_rp3beta(settings: Rp3BetaSettings) -> RandomWalk:
+def make_rp3beta(settings: Rp3BetaSettings) -> RandomWalk:
+    """RP3β."""
     return RandomWalk("rp3beta", settings, Walk(settings.alpha, settings.beta))
 
 
@@ -68,7 +70,7 @@ P3ALPHA = Definition(
     reference=(
         "Cooper et al., Random walks in recommender systems: exact computation and simulations, WWW 2014"
     ),
-    make=lambda given: _make_p3alpha(given.model.p3alpha),
+    make=lambda given: make_p3alpha(given.model.p3alpha),
     space=lambda _: Space({"neighbours": LogRange(10, 500), "alpha": Range(0.3, 2.0)}),
 )
 """See `RandomWalk`."""
@@ -84,7 +86,7 @@ RP3BETA = Definition(
         "Paudel et al., Updatable, accurate, diverse, and scalable recommendations for interactive "
         "applications, ACM TiiS 7, 2017"
     ),
-    make=lambda given: _make_rp3beta(given.model.rp3beta),
+    make=lambda given: make_rp3beta(given.model.rp3beta),
     space=lambda _: Space(
         {"neighbours": LogRange(10, 500), "beta": Range(0.0, 1.0), "alpha": Range(0.3, 2.0)}
     ),

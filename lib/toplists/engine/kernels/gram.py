@@ -93,9 +93,7 @@ def gram_tiles(
         yield start, tile
 
 
-def _pairs_of_rows(
-    rows: Sparse, columns: Sequence[tuple[int, Sparse]]
-) -> npt.NDArray[np.int64]:
+def _pairs_of_rows(rows: Sparse, columns: Sequence[tuple[int, Sparse]]) -> npt.NDArray[np.int64]:
     """How many products are added up for each row."""
     lengths = np.concatenate([np.diff(block.indptr) for _, block in columns])
     ends = np.concatenate(([0], np.cumsum(lengths[rows.columns])))
