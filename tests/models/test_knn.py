@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conformance import World, fit, random_world
+from conformance import World, fit, parameters, random_world, training_data, write_world
+from pyspark.sql import functions as F
 
 from toplists.errors import InputRefusedError
 from toplists.models.markov import count_steps, newest_likings
+from toplists.models.registry import make_model
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -73,6 +76,36 @@ def test_of_heavy_users_the_newest_likings_count(spark: SparkSession, tmp_path: 
     np.testing.assert_allclose(found, LIKED @ strongest(kept.T @ kept, N_ITEMS), rtol=1e-5)
 
 
+def by_session() -> np.ndarray:
+    """What is liked in each session: one ends where a day passes without a liking."""
+    found = []
+    for user, liked in enumerate(LIKED > 0):
+        newest = None
+        for item in sorted(np.flatnonzero(liked), key=lambda item: WORLD.times[user, item]):
+            time = WORLD.times[user, item]
+            if newest is None or time - newest > 86_400_000_000:
+                found.append(np.zeros(N_ITEMS))
+            found[-1][item], newest = 1, time
+    return np.array(found)
+
+
+def test_only_what_is_in_one_session_goes_together(spark: SparkSession, tmp_path: Path) -> None:
+    sessions = by_session()
+    assert len(sessions) > 2 * N_USERS
+    together = strongest(sessions.T @ sessions, N_ITEMS)
+    assert 0 < together.sum() < strongest(TOGETHER, N_ITEMS).sum()
+    settings = {"measure": "co_occurrence", "shrinkage": 0, "session_gap_hours": 24}
+    found = scores(spark, tmp_path / "knn", "item_knn", **settings, neighbours=N_ITEMS)
+    np.testing.assert_allclose(found, LIKED @ together, rtol=1e-5)
+
+    confidence = (sessions.T @ sessions) / sessions.sum(axis=0)
+    lift = confidence / sessions.sum(axis=0)[:, np.newaxis] * len(sessions)
+    rules = np.where((sessions.T @ sessions >= 2) & (lift >= 0.9), lift, 0)
+    settings = {"score": "lift", "min_confidence": 0, "min_lift": 0.9, "session_gap_hours": 24}
+    found = scores(spark, tmp_path / "rules", "association", **settings)
+    np.testing.assert_allclose(found, LIKED @ strongest(rules, N_ITEMS).T, rtol=1e-5)
+
+
 @pytest.mark.parametrize("score", ["confidence", "lift"])
 def test_rules_are_supported_confident_and_more_than_chance(
     spark: SparkSession, tmp_path: Path, score: str
@@ -116,3 +149,13 @@ def test_measures_of_values_need_values(spark: SparkSession, tmp_path: Path, nam
     world = World(WORLD.values, with_values=False)
     with pytest.raises(InputRefusedError, match=rf"{name}\[measure=pearson\] learns from values"):
         fit(spark, tmp_path, name, world, changed={"measure": "pearson"})
+
+
+@pytest.mark.parametrize("name", ["item_knn", "association"])
+def test_sessions_need_times(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    model = make_model(name, parameters(name, {"session_gap_hours": 0.5}))
+    written = write_world(tmp_path / "blocks", WORLD)
+    data = training_data(spark, written, tmp_path / "model", values=False)
+    timeless = data.interactions.withColumn("event_time", F.lit(None).cast("timestamp"))
+    with pytest.raises(InputRefusedError, match=rf"{name}\[session_gap_hours=0.5\] .* null\."):
+        model.fit(replace(data, interactions=timeless))

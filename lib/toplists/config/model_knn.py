@@ -128,11 +128,25 @@ class SimilaritySettings(Section):
         return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
+def _session_gap() -> float | None:
+    """The setting of models that may count by sessions."""
+    gap: float | None = Field(
+        None,
+        gt=0.0,
+        description=(
+            "Only what is in one session goes together: what a user has without a longer pause, in hours. "
+            "`null` = all that a user has."
+        ),
+    )
+    return gap
+
+
 class ItemKnnSettings(SimilaritySettings):
     shrinkage: float = Field(
         10.0, ge=0.0, description=SimilaritySettings.model_fields["shrinkage"].description
     )
     neighbours: int = Field(100, ge=1, description="Most similar items kept for each item.")
+    session_gap_hours: float | None = _session_gap()
 
 
 class UserKnnSettings(SimilaritySettings):
@@ -141,9 +155,11 @@ class UserKnnSettings(SimilaritySettings):
 
 class AssociationSettings(Section):
     neighbours: int = Field(100, ge=1, description="Rules kept that lead to each item.")
-    min_support: int = Field(2, ge=1, description="So many users must like both items of a rule.")
+    min_support: int = Field(
+        2, ge=1, description="So many users, or sessions, must have both items of a rule."
+    )
     min_confidence: float = Field(
-        0.01, ge=0.0, le=1.0, description="Share of those who like the one that like the other."
+        0.01, ge=0.0, le=1.0, description="Share of those with the one that have the other."
     )
     min_lift: float = Field(
         1.0, ge=0.0, description="How many times as likely the one must make the other."
@@ -151,6 +167,7 @@ class AssociationSettings(Section):
     score: Literal["confidence", "lift"] = Field(
         "confidence", description="What is summed up over the rules whose first item a user likes."
     )
+    session_gap_hours: float | None = _session_gap()
 
 
 class P3AlphaSettings(Section):

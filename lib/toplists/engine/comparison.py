@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from pyspark.sql import SparkSession
 
 from toplists.config.model_knn import SimilaritySettings
 from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, all_flags
+from toplists.engine.caps import Columns
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.measures import Similarities, Source, Walk, prepare, prepare_walk
+from toplists.engine.sessions import rows_of, split_sessions, stack_sessions
 from toplists.engine.shapes import neighbours_part
 from toplists.engine.storage import Arrays
+from toplists.engine.times import NEVER, Times
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Comparison:
 
     `rows` and `columns` are the two sides of one snapshot. `lesson` says whether the values that are
     compared are weights of what was liked, or ratings. For `source` and `signed` see `measures.prepare`.
+    With `session_gap_hours` items are compared by sessions of users, instead of whole users.
     """
 
     rows: BlockSet
@@ -33,6 +40,7 @@ class Comparison:
     users_are_rows: bool
     source: Source = "row"
     signed: bool = False
+    session_gap_hours: float | None = None
 
     def neighbours(self, ref: BlockRef, k: int | None, *, only_flagged: bool = False) -> Sparse:
         """The k nearest other rows of each row of a block, best first; `None` = all there are.
@@ -40,7 +48,11 @@ class Comparison:
         With `only_flagged` neighbours are sought among the rows whose flag is set.
         """
         candidates = all_flags(self.rows.blocks) if only_flagged else None
-        return _opened(self).of(_learnt(ref, self), ref.first, candidates, k=k)
+        return _opened(self).of(_rows(ref, self), ref.first, candidates, k=k)
+
+    def shares(self, ref: BlockRef) -> npt.NDArray[np.float64]:
+        """The share that each row of a block has of the columns that have anything: float64[rows]."""
+        return np.diff(_rows(ref, self).indptr) / max(1, _filled_columns(self))
 
     def arrays_of(self, ref: BlockRef, k: int | None, *, only_flagged: bool = False) -> Arrays:
         """The same as a part of `ItemWeights`."""
@@ -58,8 +70,7 @@ class Comparison:
 @lru_cache(maxsize=2)
 def _opened(comparison: Comparison) -> Similarities:
     settings, source = comparison.settings, comparison.source
-    blocks, lesson, part = comparison.columns.blocks, comparison.lesson, comparison.part
-    columns = [(ref.first, _learnt(ref, comparison)) for ref in blocks]
+    columns, times = _columns(comparison)
     if isinstance(settings, Walk):
         return prepare_walk(settings, columns, comparison.rows.rows, source=source)
     return prepare(
@@ -69,8 +80,44 @@ def _opened(comparison: Comparison) -> Similarities:
         source=source,
         users_are_rows=comparison.users_are_rows,
         signed=comparison.signed,
-        times=[] if settings.cap is None else [ref.open().times_of(lesson, part) for ref in blocks],
+        times=times,
     )
+
+
+def _columns(comparison: Comparison) -> tuple[Columns, Sequence[Times | None]]:
+    """What is compared by, and when it came about, which is there only where it is asked for."""
+    settings, blocks = comparison.settings, comparison.columns.blocks
+    if comparison.session_gap_hours is not None:
+        return _sessions(comparison)
+    columns = [(ref.first, _learnt(ref, comparison)) for ref in blocks]
+    if isinstance(settings, Walk) or settings.cap is None:
+        return columns, ()
+    return columns, [ref.open().times_of(comparison.lesson, comparison.part) for ref in blocks]
+
+
+@lru_cache(maxsize=2)
+def _sessions(comparison: Comparison) -> tuple[Columns, Sequence[Times]]:
+    """The sessions of all users, as columns."""
+    found = []
+    for ref in comparison.columns.blocks:
+        users = _learnt(ref, comparison)
+        times = ref.open().times_of(comparison.lesson, comparison.part)
+        if times is None:
+            times = np.full(len(users.columns), NEVER)
+        found.append(split_sessions(users, times, comparison.session_gap_hours or 0.0))
+    return stack_sessions([sessions for sessions, _ in found]), [times for _, times in found]
+
+
+@lru_cache(maxsize=2)
+def _filled_columns(comparison: Comparison) -> int:
+    """How many columns have anything."""
+    return sum(int(np.count_nonzero(np.diff(block.indptr))) for _, block in _columns(comparison)[0])
+
+
+def _rows(ref: BlockRef, comparison: Comparison) -> Sparse:
+    if comparison.session_gap_hours is None:
+        return _learnt(ref, comparison)
+    return rows_of(_sessions(comparison)[0], ref.first, ref.rows)
 
 
 def _learnt(ref: BlockRef, comparison: Comparison) -> Sparse:

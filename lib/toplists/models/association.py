@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from toplists.config.model_knn import AssociationSettings, SimilaritySettings
-from toplists.engine.blocks import BlockRef, BlockSet, Part
+from toplists.engine.blocks import BlockRef
 from toplists.engine.comparison import Comparison
 from toplists.engine.exchange import write_parts
 from toplists.engine.shapes import ItemWeights, neighbours_part
@@ -37,12 +36,17 @@ class Association:
         return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
-        """The rules that lead to each item, by confidence: of one item that is the order of lift as well."""
-        settings, users, part = self._settings, data.users, data.part
+        """The rules that lead to each item, by confidence: of one item that is the order of lift as well.
+
+        Raises:
+            InputRefusedError: they are of sessions, and no liking has a time.
+        """
+        settings = self._settings
+        data.require_sessions(self.name, settings.session_gap_hours)
         rules = Comparison(
             rows=data.items,
-            columns=users,
-            part=part,
+            columns=data.users,
+            part=data.part,
             lesson="liked",
             settings=SimilaritySettings(
                 measure="conditional_probability",
@@ -51,12 +55,12 @@ class Association:
             ),
             users_are_rows=False,
             source="neighbour",
+            session_gap_hours=settings.session_gap_hours,
         )
 
         def find(ref: BlockRef) -> Arrays:
             confident = rules.neighbours(ref, settings.neighbours)
-            share = np.diff(ref.open().learnt("liked", part).indptr) / _likers(users, part)
-            lift = confident.values / np.repeat(share, np.diff(confident.indptr))
+            lift = confident.values / np.repeat(rules.shares(ref), np.diff(confident.indptr))
             if settings.score == "lift":
                 confident = confident._replace(values=lift.astype(np.float32))
             return neighbours_part(confident.where(lift >= settings.min_lift * (1 - _ROUNDING)))
@@ -66,20 +70,13 @@ class Association:
         )
 
 
-@lru_cache(maxsize=2)
-def _likers(users: BlockSet, part: Part) -> int:
-    """How many users like anything; at least 1."""
-    likings = (ref.open().learnt("liked", part).indptr for ref in users.blocks)
-    return max(1, sum(int(np.count_nonzero(np.diff(indptr))) for indptr in likings))
-
-
 ASSOCIATION = Definition(
     name="association",
     summary="What is liked (bought) together with what a user liked, by rules with confidence and lift.",
     shape=ItemWeights,
     feedback="likings",
-    memory="16 bytes x items, and all likings once per executor",
-    time="the sum over users of the square of what each liked",
+    memory="16 bytes x items, and all likings once per executor, of sessions twice",
+    time="the sum over users, or sessions, of the square of what each liked",
     reference=(
         "Agrawal et al., Mining association rules between sets of items in large databases, SIGMOD 1993; "
         "lift: Brin et al., Dynamic itemset counting and implication rules for market basket data, SIGMOD "

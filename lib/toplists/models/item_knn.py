@@ -41,11 +41,14 @@ class ItemKnn:
         """One task per block of items; no pair of items leaves it but the best.
 
         Raises:
-            InputRefusedError: the measure compares values, and there are none.
+            InputRefusedError: the measure compares values, and there are none; or what is in one session
+                counts, and nothing has a time.
         """
         compares_ratings = learns_ratings(self._settings)
         if compares_ratings:
             data.rated_values(f"{self.name}[measure={self._settings.measure}]")
+        gap_hours = self._settings.session_gap_hours
+        data.require_sessions(self.name, gap_hours, values=compares_ratings)
         comparison = Comparison(
             rows=data.items,
             columns=data.users,
@@ -54,6 +57,7 @@ class ItemKnn:
             settings=self._settings,
             users_are_rows=False,
             source="row" if self._only_recommendable else "neighbour",
+            session_gap_hours=gap_hours,
         )
         parts = comparison.write_neighbours(
             data.spark,
@@ -69,8 +73,8 @@ ITEM_KNN = Definition(
     summary="Items that are similar to what a user liked, by one of sixteen measures.",
     shape=ItemWeights,
     feedback="either",
-    memory="16 to 64 bytes x items, and all likings (or ratings) once per executor",
-    time="the sum over users of the square of what each liked (or rated)",
+    memory="16 to 64 bytes x items, and all likings (or ratings) once per executor, of sessions twice",
+    time="the sum over users, or sessions, of the square of what each liked (or rated)",
     reference=(
         "Sarwar et al., Item-based collaborative filtering recommendation algorithms, WWW 2001; Deshpande "
         "and Karypis, Item-based top-N recommendation algorithms, ACM TOIS 22, 2004"

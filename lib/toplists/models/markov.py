@@ -14,7 +14,7 @@ from toplists.engine.exchange import write_lists
 from toplists.engine.shapes import LIKED, NEIGHBOURS, Transitions
 from toplists.errors import InputRefusedError
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, TrainingData, no_times
 from toplists.models.search import LogRange, Range, Space
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
@@ -41,11 +41,11 @@ class Markov:
             InputRefusedError: no liking has a time.
         """
         settings = self._settings
-        timed = data.trained().where(F.col("event_time").isNotNull())
-        if data.size and timed.isEmpty():
+        if data.size and no_times(data.trained()):
             raise InputRefusedError(
                 "markov learns from the order of likings, and none has a time. Use model.name=item_knn."
             )
+        timed = data.trained().where(F.col("event_time").isNotNull())
         steps = count_steps(timed, settings.gap_hours, settings.smoothing)
         newest = newest_likings(timed, settings.last, settings.decay)
         return Fitted(

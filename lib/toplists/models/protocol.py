@@ -62,6 +62,26 @@ class TrainingData:
         rows = self.interactions.where(F.col("rating_weight") > 0)
         return rows.where(F.col("split") == "train") if self.part == "train" else rows
 
+    def require_sessions(
+        self, model: str, session_gap_hours: float | None, *, values: bool = False
+    ) -> None:
+        """See to it that a model which tells sessions apart can, unless it does not.
+
+        Args:
+            model: Its name.
+            session_gap_hours: The longest pause within a session; `None` = there are no sessions.
+            values: Whether it learns values instead of likings.
+
+        Raises:
+            InputRefusedError: nothing that it may learn from has a time.
+        """
+        rows = self.rated() if values else self.trained()
+        if session_gap_hours is not None and self.size and no_times(rows):
+            raise InputRefusedError(
+                f"{model}[session_gap_hours={session_gap_hours:g}] learns from what is in one session, and "
+                "no interaction has a time. Leave session_gap_hours out, or set it to null."
+            )
+
     def rated_values(self, model: str) -> Rated:
         """The values that may be learnt from, for the model of that name.
 
@@ -94,6 +114,11 @@ class TrainingData:
         sums = run_tasks(self.spark, self.users.blocks, add_up, "units long, count long")
         row = sums.agg(F.sum("units"), F.sum("count")).first()
         return row[0] * _VALUE_UNIT / row[1] if row is not None and row[1] else None
+
+
+def no_times(rows: DataFrame) -> bool:
+    """Whether none of some pairs has an `event_time`."""
+    return rows.where(F.col("event_time").isNotNull()).isEmpty()
 
 
 @dataclass(frozen=True)
