@@ -54,7 +54,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("engine/remote_folder.py", "_create"): "its callers are inside",
     ("engine/remote_folder.py", "remove"): "the same",
     ("engine/remote_parts.py", "forget_removed"): "its caller is inside",
-    ("engine/table_files.py", "_write"): "its caller is inside",
+    ("lake/writing.py", "_write"): "its caller is inside",
     ("engine/fixed_side.py", "_lay_out"): "its caller is inside",
     ("engine/scratch.py", "locked"): "opens an empty file for the kernel's lock",
     ("lake/failpoints.py", "reach"): "notes of a test",

@@ -182,6 +182,32 @@ class TestShowItem:
         assert "There is no item f99 in dataset films" in answer.error
 
 
+class TestFromAnAddress:
+    def test_lists_titles_and_history_of_a_folder(self, cli, lake):
+        there = f"delta:{lake / 'films'}"
+        answer = cli("show", "user", "15", "--from", there)
+        assert answer.code == 0
+        assert answer.lines[0].startswith(f"User 15 in {there}   run {RUN}, as of 2026-03-10")
+        assert "History, newest first" in answer.lines
+        assert any("Heat" in line for line in answer.lines)
+
+    def test_titles_come_from_the_dataset_that_is_named_beside_it(self, toplists, lake):
+        there = f"delta:{lake / 'books'}"  # which has no titles
+        answer = toplists("show", "item", "f1", "--from", there, "--dataset", "films")
+        assert any("Heat" in line for line in answer.lines)
+
+    def test_an_address_of_no_lists_ends_in_usage(self, cli):
+        answer = cli("show", "user", "15", "--from", "mongodb://me:secret@here/x")
+        assert answer.code == 2
+        assert "'mongodb' is no kind of lists" in answer.error
+        assert "secret" not in answer.error
+
+    def test_nothing_published_there(self, cli, lake):
+        answer = cli("show", "user", "15", "--from", f"delta:{lake / 'songs'}")
+        assert answer.code == 2
+        assert f"Nothing is published in delta:{lake / 'songs'} yet." in answer.error
+
+
 class TestWhereItLooks:
     def test_no_lake_yet_names_the_command_that_makes_one(self, cli, tmp_path):
         answer = cli("status", "--lake", str(tmp_path / "none"))
@@ -206,7 +232,7 @@ class TestWhereItLooks:
     def test_a_lake_that_cannot_be_read_is_an_error_in_a_sentence(
         self, toplists, lake, monkeypatch
     ):
-        monkeypatch.setattr("toplists.reader.snapshot.Snapshot.holds_run", lambda *_: False)
+        monkeypatch.setattr("toplists.reader.snapshot.Snapshot.files", lambda *_: [])
         answer = toplists("show", "user", "15")
         assert answer.code == 1
         assert "holds no lists of run" in answer.error
@@ -290,7 +316,7 @@ class TestAsAProcess:
             "from toplists.cli.command import main\n"
             f"main(['show', 'user', '15', '--lake', {str(lake)!r}], {{}}, io.StringIO(),"
             " io.StringIO(), now=datetime.now(UTC))\n"
-            "print(sorted({'pyspark', 'pandas', 'pyarrow', 'pydantic'} & set(sys.modules)))"
+            "print(sorted({'pyspark', 'pandas', 'numba', 'pydantic'} & set(sys.modules)))"
         )
         answer = subprocess.run(
             [sys.executable, "-c", code],

@@ -17,7 +17,7 @@ import pytest
 from operators import ROOT, Operator
 from worlds import assert_identical
 
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 pytestmark = [pytest.mark.long, pytest.mark.e2e]
 
@@ -103,7 +103,7 @@ def on_one_machine(tmp_path_factory: pytest.TempPathFactory) -> Operator:
 
 
 def lists(operator: Operator) -> dict[str, list[tuple[str, float, str]]]:
-    live = open_lists(operator.lake / DATASET).publication()
+    live = open_delta(operator.lake / DATASET).publication()
     assert live is not None
     of_run = operator.recommendations(DATASET, live.run_id)
     return {user: [(item, score, "") for item, score in items] for user, items in of_run.items()}

@@ -6,7 +6,7 @@ from subprocess import CompletedProcess
 
 from operators import Operator
 
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 
 def said(job: CompletedProcess[str]) -> str:
@@ -22,7 +22,7 @@ def test_the_first_night_the_second_and_a_look_at_the_lists(operator: Operator) 
     ]
     assert "too few to" in first.stdout  # 30 users cannot decide anything, and it says so
     assert first.stderr == ""  # nothing of Spark's own
-    lists = open_lists(operator.lake / "sample-movielens")
+    lists = open_delta(operator.lake / "sample-movielens")
     publication = lists.publication()
     assert publication is not None
     assert publication.run_id in first.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from operators import Operator
 
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 DATASET = "sample-movielens"
 
@@ -41,7 +41,7 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, float]]]:
     operator = Operator(tmp_path_factory.mktemp("undisturbed") / "lake")
     assert operator.submit("nightly").returncode == 0
-    publication = open_lists(operator.lake / DATASET).publication()
+    publication = open_delta(operator.lake / DATASET).publication()
     assert publication is not None
     return operator.recommendations(DATASET, publication.run_id)
 
@@ -53,7 +53,7 @@ def watching_reader(lake: Path) -> Iterator[list[tuple[str | None, int]]]:
     stop = threading.Event()
 
     def read() -> None:
-        lists = open_lists(lake / DATASET)
+        lists = open_delta(lake / DATASET)
         while not stop.wait(0.02):
             if (lake / DATASET / "publications" / "_delta_log").is_dir():
                 live = lists.publication()
@@ -83,7 +83,7 @@ def test_a_killed_night_run_again_ends_in_the_same_lists(
         operator.submit_and_kill(lambda: MOMENTS[moment](operator.lake / DATASET), *night)
         again = operator.submit(*night)
     assert again.returncode == 0, again.stdout + again.stderr
-    publication = open_lists(operator.lake / DATASET).publication()
+    publication = open_delta(operator.lake / DATASET).publication()
     assert publication is not None
     assert operator.recommendations(DATASET, publication.run_id) == undisturbed
     # Whoever looked meanwhile saw nothing, or all of the one run.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operators import Operator
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 DATASET = "sample-movielens"
 
@@ -21,7 +21,7 @@ def test_a_night_through_an_object_store(operator: Operator, bucket: str, tmp_pa
     assert operator.toplists("doctor", *exchange).stdout.count("Exchange  s3://") == 1
     night = operator.submit("nightly", *exchange)
     assert night.returncode == 0, night.stdout + night.stderr
-    far = open_lists(operator.lake / DATASET).publication()
+    far = open_delta(operator.lake / DATASET).publication()
     assert far is not None
     assert files_in(bucket)
     assert not list((operator.lake / DATASET / "work").rglob("*.npy"))

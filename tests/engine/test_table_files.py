@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from toplists.engine import table_files
 from toplists.engine.table_files import replace_part_by_tasks
 from toplists.engine.tasks import Tasks
 from toplists.lake.dataset import Dataset, create_table, partition_files
@@ -112,17 +111,3 @@ def test_a_null_where_none_may_be_is_no_row(spark: SparkSession, dataset: Datase
     with pytest.raises(Exception, match="null"):
         replace_part_by_tasks(spark, broken, dataset, RECOMMENDATIONS, run_id="r1")
     assert rows_of(dataset, "r1") == {}
-
-
-def test_row_groups_are_small(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_files, "_GROUP_BYTES", 1)
-
-    def make(_: int) -> Iterator[pa.RecordBatch]:
-        batches = list(lists(["a", "b", "c"]).function(["a", "b", "c"]))
-        yield pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-
-    tasks = Tasks([0], make, "")
-    columns = table_files._columns(RECOMMENDATIONS, {"run_id"})
-    path = Path(dataset.path(RECOMMENDATIONS)) / "groups.parquet"
-    table_files._write(tasks.function(0), path, columns)
-    assert pq.ParquetFile(path).num_row_groups == 3

@@ -27,7 +27,7 @@ from toplists.lake.version import (
     read_version,
     require_present,
 )
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 pytestmark = pytest.mark.lake
 
@@ -126,7 +126,7 @@ def test_a_newer_lake_is_refused_whatever_is_asked(new: Dataset) -> None:
 
 
 def test_the_first_lake_is_brought_along_and_stays_readable(old: Dataset) -> None:
-    before = open_lists(old.root).user("u00")
+    before = open_delta(old.root).user("u00")
     assert before is not None
     planned = [change.sentence for change in plan_upgrade(old)]
     assert not old.has(USERS)  # nothing was done yet
@@ -135,14 +135,14 @@ def test_the_first_lake_is_brought_along_and_stays_readable(old: Dataset) -> Non
     assert {"numbers", "available_from"} <= set(stored_fields(DeltaTable(old.path(ITEMS))))
     require_present(old.root)
     assert plan_upgrade(old) == []
-    live = open_lists(old.root).publication()
+    live = open_delta(old.root).publication()
     assert live is not None
     assert live.run_id == RUNS[-1]
-    assert open_lists(old.root).user("u00") == before
+    assert open_delta(old.root).user("u00") == before
 
 
 def test_the_first_lake_is_readable_before_the_upgrade(old: Dataset) -> None:
-    found = open_lists(old.root).user("u00")
+    found = open_delta(old.root).user("u00")
     assert found is not None
     assert (found.run_id, len(found.items)) == (RUNS[-1], 6)
 

@@ -36,7 +36,7 @@ from toplists.lake.tables import (
 from toplists.pipeline.nightly import begin_run
 from toplists.pipeline.steps.ingest import ingest_source
 from toplists.pipeline.steps.prepare import prepare
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -279,9 +279,11 @@ def test_an_attribute_that_nobody_has_is_refused(next_day: World) -> None:
 
 def test_users_who_left_keep_no_list(next_day: World) -> None:
     world = next_day
-    reader = open_lists(world.dataset.root)
+    reader = open_delta(world.dataset.root)
     for left in ("u01", "zoe"):
-        assert reader.user(left) is not None
+        own = reader.user(left)
+        assert own is not None
+        assert not own.fallback
     # Zoe's events are taken out, as a deletion does; odd users do not come back.
     DeltaTable(world.dataset.path(EVENTS)).delete("user_id = 'zoe'")
     back = [f"u{user:02},i{(user + 2) % 40:02},5,2024-02-20T00:00:00" for user in range(0, 60, 2)]
@@ -296,7 +298,7 @@ def test_users_who_left_keep_no_list(next_day: World) -> None:
     assert "zoe" not in {row["user_id"] for row in world.rows(SNAPSHOT_USERS, run_id=run_id)}
     # The same reader, which had their lists before, has them no more, and falls back.
     for left in ("u01", "zoe"):
-        assert reader.user(left) is None
-    popular = reader.popular()
-    assert popular is not None
-    assert (popular.run_id, len(popular.items)) == (run_id, LIST_LENGTH)
+        popular = reader.user(left)
+        assert popular is not None
+        assert popular.fallback
+        assert (popular.run_id, len(popular.items)) == (run_id, LIST_LENGTH)

@@ -46,7 +46,7 @@ from toplists.pipeline.watching.outcomes import keep_outcome, read_outcomes
 from toplists.pipeline.watching.report import Report
 from toplists.pipeline.workplace import Workplace
 from toplists.publish.leftovers import find_unnamed_parts
-from toplists.reader import open_lists
+from toplists.reader.delta import open_delta
 
 OLD, LIVE = RUNS
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -117,11 +117,11 @@ def ranges(dataset: Dataset) -> list[tuple[date, date]]:
 
 
 def test_a_healthy_lake_stays_healthy_and_its_lists_readable(dataset: Dataset) -> None:
-    before = open_lists(dataset.root).user("u00")
+    before = open_delta(dataset.root).user("u00")
     _, tended, _ = maintain(dataset)
     assert tended["runs"].before > 5
     assert tended["runs"].after == tended["events"].after == 1
-    assert open_lists(dataset.root).user("u00") == before
+    assert open_delta(dataset.root).user("u00") == before
     findings = check_dataset(dataset, keep_runs=2)
     assert [finding for finding in findings if finding.state != "holds"] == []
 
@@ -212,7 +212,7 @@ def test_files_go_when_they_are_old_enough(dataset: Dataset) -> None:
     assert tended["recommendations"].freed.files == len(old_files)
     assert tended["recommendations"].freed.bytes > 0
     assert not (dataset.root / "recommendations" / f"run_id={OLD}").exists()
-    assert open_lists(dataset.root).user("u00") is not None
+    assert not open_delta(dataset.root).user("u00").fallback
 
 
 def test_files_of_writes_that_died_go_too(dataset: Dataset) -> None:
@@ -444,7 +444,7 @@ def test_killed_and_run_again_it_ends_the_same(
         "after compaction of runs",
     ):
         die_at(killed, moment)
-        assert open_lists(killed.root).user("u00") is not None
+        assert not open_delta(killed.root).user("u00").fallback
     maintain(killed, **WANTED)
     assert rows_of(killed) == rows_of(dataset)
 
@@ -467,7 +467,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_the_same(
     for number, moment in enumerate(moments):
         killed = Dataset(copytree(upgraded, tmp_path / f"killed-{number}"))
         die_at(killed, moment)
-        assert open_lists(killed.root).user("u00") is not None, moment
+        assert not open_delta(killed.root).user("u00").fallback, moment
         maintain(killed, **WANTED)
         assert rows_of(killed) == expected, moment
 

@@ -36,7 +36,11 @@ class SmallLake:
     moves: int = 0
 
     def write_run(
-        self, run_id: str, users: Iterable[str] = ("ann", "bob"), items: Iterable[str] = ("film",)
+        self,
+        run_id: str,
+        users: Iterable[str] = ("ann", "bob"),
+        items: Iterable[str] = ("film",),
+        segments: Iterable[str] = ("all",),
     ) -> None:
         common = {
             "run_id": run_id,
@@ -54,7 +58,12 @@ class SmallLake:
             [{**common, "item_id": item, "items": places} for item in items],
         )
         append_rows(
-            self.dataset, POPULAR_ITEMS, [{**common, "segment": "all", "items": places[:1]}]
+            self.dataset,
+            POPULAR_ITEMS,
+            [
+                {**common, "segment": segment, "items": places[number : number + 1]}
+                for number, segment in enumerate(segments)
+            ],
         )
         append_rows(
             self.dataset,

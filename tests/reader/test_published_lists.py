@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from threading import Event
 
@@ -15,10 +16,10 @@ from toplists.reader import (
     Interaction,
     ListCounts,
     ListsUnavailableError,
-    LiveLists,
     Publication,
-    open_lists,
 )
+from toplists.reader.delta import open_delta
+from toplists.reader.live import LiveLists
 
 STRANGE_IDS = (
     "o'brien",
@@ -41,12 +42,12 @@ STRANGE_IDS = (
 
 def first_item(lists, user_id="ann"):
     found = lists.user(user_id)
-    return found.items[0].item_id if found else None
+    return found.items[0].item_id if found and not found.fallback else None
 
 
 class TestWhatIsLive:
     def test_nothing_where_there_is_no_dataset(self, tmp_path):
-        lists = open_lists(tmp_path / "nowhere")
+        lists = open_delta(tmp_path / "nowhere")
         assert lists.publication() is None
         assert lists.publications() == []
         assert lists.user("ann") is None
@@ -54,7 +55,7 @@ class TestWhatIsLive:
     def test_a_run_that_was_never_published_is_not_read(self, lake):
         lake.write_run("r1")
         lake.write_interactions("r1", ("ann", "film", 5.0, None))
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         assert lists.user("ann") is None
         assert lists.popular() is None
         assert lists.history("ann", 10) == []
@@ -65,14 +66,14 @@ class TestWhatIsLive:
             lake.write_run(run)
         lake.point_to("r1")
         lake.point_to("r2", previous="r1")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         assert lists.user("ann").run_id == "r2"
         assert [item.item_id for item in lists.user("ann").items] == ["r2-1", "r2-2"]
         assert [item.item_id for item in lists.similar("film").items] == ["r2-1", "r2-2"]
         assert [item.item_id for item in lists.popular().items] == ["r2-1"]
 
     def test_a_reader_that_was_opened_before_follows_publications_and_rollbacks(self, lake):
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         lake.write_run("r1")
         lake.point_to("r1")
         assert first_item(lists) == "r1-1"
@@ -89,7 +90,7 @@ class TestWhatIsLive:
         lake.point_to("r1")
         lake.point_to("r2", previous="r1")
         lake.point_to("r1", action="rollback", previous="r2")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         assert lists.publication() == Publication(
             sequence=3,
             run_id="r1",
@@ -107,7 +108,7 @@ class TestRunsThatDisappear:
         lake.write_run("r1")
         lake.write_run("r2")
         lake.point_to("r1")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         asked = []
 
         def question(live: LiveLists) -> str:
@@ -124,7 +125,7 @@ class TestRunsThatDisappear:
         lake.write_run("r1", users=["ann"])
         lake.write_run("r1", users=["bob"])
         lake.point_to("r1")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         assert first_item(lists) == "r1-1"
         table = DeltaTable(lake.dataset.path(RECOMMENDATIONS))
         table.optimize.compact()
@@ -136,12 +137,12 @@ class TestRunsThatDisappear:
         lake.point_to("r1")
         lake.prune("r1")
         with pytest.raises(ListsUnavailableError, match="holds no lists of run r1"):
-            open_lists(lake.dataset.root).user("ann")
+            open_delta(lake.dataset.root).user("ann")
 
     def test_no_answer_is_a_mixture_while_runs_are_published_and_pruned(self, lake):
         lake.write_run("r0")
         lake.point_to("r0")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         over = Event()
 
         def look(live: LiveLists) -> set[str]:
@@ -171,11 +172,29 @@ class TestRunsThatDisappear:
 
 
 class TestLists:
-    def test_unknown_users_items_segments_and_placements_have_no_list(self, lake):
+    def test_a_user_without_a_list_is_shown_what_is_popular_and_the_answer_says_so(self, lake):
+        lake.write_run("r1", segments=("all", "teens"))
+        lake.point_to("r1")
+        lists = open_delta(lake.dataset.root)
+        assert lists.user("ann").fallback is False
+        assert lists.user("nobody") == replace(lists.popular(), fallback=True)
+        assert lists.user("nobody", segment="teens") == replace(
+            lists.popular("teens"), fallback=True
+        )
+        assert lists.user("nobody", segment="nowhere") == lists.user("nobody")
+        assert lists.popular().fallback is False  # it was asked for
+
+    def test_an_answer_says_how_old_it_is(self, lake):
         lake.write_run("r1")
         lake.point_to("r1")
-        lists = open_lists(lake.dataset.root)
-        assert lists.user("nobody") is None
+        lists = open_delta(lake.dataset.root)
+        for found in (lists.user("ann"), lists.user("nobody"), lists.similar("film")):
+            assert (found.run_id, found.as_of) == ("r1", date(2026, 3, 1))
+
+    def test_unknown_items_segments_and_placements_have_no_list(self, lake):
+        lake.write_run("r1")
+        lake.point_to("r1")
+        lists = open_delta(lake.dataset.root)
         assert lists.user("ann", placement="front page") is None
         assert lists.similar("nothing") is None
         assert lists.popular("nowhere") is None
@@ -183,7 +202,7 @@ class TestLists:
     def test_a_list_has_scores_sources_and_its_order(self, lake):
         lake.write_run("r1")
         lake.point_to("r1")
-        found = open_lists(lake.dataset.root).user("ann")
+        found = open_delta(lake.dataset.root).user("ann")
         assert [(item.score, item.source) for item in found.items] == [
             (1.0, "personal"),
             (0.5, "personal"),
@@ -199,7 +218,7 @@ class TestLists:
         )
         lake.write_items(*((id_, f"title of {id_}", None, []) for id_ in STRANGE_IDS))
         lake.point_to("r1")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         for number, id_ in enumerate(STRANGE_IDS):
             assert first_item(lists, id_) == "r1-1"
             assert lists.similar(id_) is not None
@@ -209,19 +228,19 @@ class TestLists:
     def test_leading_zeros_count(self, lake):
         lake.write_run("r1", users=["007"])
         lake.point_to("r1")
-        assert open_lists(lake.dataset.root).user("7") is None
+        assert open_delta(lake.dataset.root).user("7").fallback
 
     def test_an_id_that_is_no_text_is_refused(self, lake):
         lake.write_run("r1")
         lake.point_to("r1")
         with pytest.raises(ValueError, match="surrogates"):
-            open_lists(lake.dataset.root).user("\udcff")
+            open_delta(lake.dataset.root).user("\udcff")
 
     def test_counts(self, lake):
         lake.write_run("r1", users=["ann", "bob", "cid"])
         lake.write_run("r2", users=["ann"], items=["film", "book"])
         lake.point_to("r2")
-        counts = open_lists(lake.dataset.root).read(lambda live: live.counts())
+        counts = open_delta(lake.dataset.root).read(lambda live: live.counts())
         assert counts == ListCounts(users=1, items=2)
 
 
@@ -239,7 +258,7 @@ class TestHistory:
         )
         lake.write_interactions("r0", ("ann", "of another run", 5.0, new))
         lake.point_to("r1")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         expected = [
             Interaction("new a", 3.0, new),
             Interaction("new b", None, new),
@@ -260,7 +279,7 @@ class TestCatalogue:
             ("3", "not asked for", None, []),
         )
         lake.point_to("r1")
-        lists = open_lists(lake.dataset.root)
+        lists = open_delta(lake.dataset.root)
         assert lists.items(["1", "2", "2", "unknown"]) == {
             "1": CatalogueItem("1", "Heat", 1995, ("Crime", "Drama")),
             "2": CatalogueItem("2", None, None, ()),
@@ -269,11 +288,13 @@ class TestCatalogue:
 
 
 @pytest.mark.process
-def test_the_reader_brings_neither_spark_nor_pandas_nor_the_pipeline():
+def test_the_reader_brings_what_its_place_takes_and_nothing_of_the_pipeline():
     code = (
         "import sys, toplists.reader\n"
-        "print(sorted({'pyspark', 'pandas', 'pyarrow', 'toplists.lake', 'toplists.errors'}"
-        " & set(sys.modules)))"
+        "heavy = {'deltalake', 'pyarrow', 'pandas', 'pyspark', 'toplists.lake', 'toplists.errors'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+        "toplists.reader.open('delta:nowhere').user('ann')\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code],
@@ -282,4 +303,4 @@ def test_the_reader_brings_neither_spark_nor_pandas_nor_the_pipeline():
         text=True,
         check=True,
     )
-    assert answer.stdout == "[]\n"
+    assert answer.stdout == "[]\n['deltalake', 'pyarrow']\n"

@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     user = kinds.add_parser("user", parents=[place], help="a user's history and list")
     item = kinds.add_parser("item", parents=[place], help="items like an item")
     for kind in (user, item):
+        _add_source(kind)
         kind.add_argument("id", metavar="ID", help="id as it came in; after -- if it begins with -")
         kind.add_argument(
             "--n", type=_count, default=10, metavar="N", help="lines to show (default: 10)"
@@ -123,6 +124,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="settings from a YAML file, between those of --env and --set; may be repeated",
     )
     return parser
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--from",
+        dest="source",
+        metavar="ADDRESS",
+        help="read published lists there, such as delta:FOLDER, instead of in the lake; titles come from "
+        "the lake's dataset, if --dataset names one",
+    )
 
 
 def _settings_options() -> argparse.ArgumentParser:

@@ -75,8 +75,19 @@ def _answer(
 
         findings = list(examine(arguments.env, arguments.set, arguments.lake, environ))
         return 0 if show_findings(console, findings) else _FAULTS
-    from toplists.cli.places import choose_place, find_lake, find_places
+    from toplists.cli.places import Place, choose_place, find_lake, find_places
 
+    if arguments.command == "show":
+        from toplists.cli.show import show_item, show_user
+        from toplists.cli.sources import find_source
+
+        def find_place() -> Place:
+            lake = find_lake(arguments.lake, arguments.env, arguments.set)
+            return choose_place(find_places(lake), arguments.dataset)
+
+        show = show_user if arguments.kind == "user" else show_item
+        show(console, find_source(arguments, find_place), arguments.id, arguments.n)
+        return 0
     lake = find_lake(arguments.lake, arguments.env, arguments.set)
     places = find_places(lake)
     place = choose_place(places, arguments.dataset)
@@ -113,16 +124,8 @@ def _answer(
         from toplists.cli.export_model import export_model
 
         export_model(console, place, arguments.folder, arguments.run, now=now)
-    elif arguments.command == "rejected":
+    else:
         from toplists.cli.rejected import show_rejected
 
         show_rejected(console, place, arguments.reason, arguments.load, arguments.examples)
-    elif arguments.kind == "user":
-        from toplists.cli.show import show_user
-
-        show_user(console, place, arguments.id, arguments.n)
-    else:
-        from toplists.cli.show import show_item
-
-        show_item(console, place, arguments.id, arguments.n)
     return 0

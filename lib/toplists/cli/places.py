@@ -10,7 +10,8 @@ from pathlib import Path
 
 from toplists.errors import ConfigurationError
 from toplists.lake.dataset import Dataset, list_datasets
-from toplists.reader import Publication, PublishedLists, open_lists
+from toplists.reader import Publication
+from toplists.reader.delta import DeltaLists, open_delta
 
 CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -21,7 +22,7 @@ class Place:
     """A dataset, its published lists, and what was live when the command began."""
 
     dataset: Dataset
-    lists: PublishedLists
+    lists: DeltaLists
     live: Publication | None
 
 
@@ -49,7 +50,7 @@ def find_places(lake_root: str) -> list[Place]:
     """
     places = []
     for dataset in list_datasets(lake_root):
-        lists = open_lists(dataset.root)
+        lists = open_delta(dataset.root)
         places.append(Place(dataset, lists, lists.publication()))
     if not places:
         raise ConfigurationError(

@@ -1,16 +1,17 @@
-"""How an application reads published lists. Needs `deltalake` only: no Spark, no JVM.
+"""How an application reads published lists: no Spark, no JVM, and only the packages that their place takes.
 
-    from toplists.reader import open_lists
+    from toplists import reader
 
-    lists = open_lists("./lake/ml-latest-small")
-    mine = lists.user("15") or lists.popular()
+    lists = reader.open("delta:lake/ml-latest-small")
+    mine = lists.user("15")
 
-Every answer comes from one published run, whichever is live when the question is asked.
+Every answer comes from one published run, whichever is live when the question is asked. What only the tables of a
+lake know (titles, history) is asked of `toplists.reader.delta`.
 """
 
-from toplists.reader.errors import ListsUnavailableError
-from toplists.reader.lists import PublishedLists, open_lists
-from toplists.reader.live import LiveLists
+from toplists.reader.errors import AddressError, ListsUnavailableError
+from toplists.reader.lists import Lists
+from toplists.reader.opening import open  # noqa: A004 - called as `reader.open`
 from toplists.reader.records import (
     CatalogueItem,
     Interaction,
@@ -21,14 +22,14 @@ from toplists.reader.records import (
 )
 
 __all__ = [
+    "AddressError",
     "CatalogueItem",
     "Interaction",
     "ListCounts",
+    "Lists",
     "ListsUnavailableError",
-    "LiveLists",
     "Publication",
-    "PublishedLists",
     "RecommendationList",
     "RecommendedItem",
-    "open_lists",
+    "open",
 ]

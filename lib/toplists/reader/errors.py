@@ -2,7 +2,11 @@
 
 
 class ListsUnavailableError(Exception):
-    """The tables contradict the pointer, also after looking twice; the message says how."""
+    """The lists cannot be read; the message says why. Asking again may help."""
+
+
+class AddressError(ValueError):
+    """No lists can be opened by such an address; the message says by which they can."""
 
 
 class SnapshotGoneError(Exception):

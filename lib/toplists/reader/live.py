@@ -11,7 +11,7 @@ from toplists.reader.run_lists import RunLists
 class LiveLists(RunLists):
     """What can be asked while one publication is live; all answers are of its run.
 
-    Handed out by `PublishedLists.read`.
+    Handed out by `DeltaLists.read`.
     """
 
     def __init__(self, root: Path, publication: Publication) -> None:
@@ -20,5 +20,5 @@ class LiveLists(RunLists):
         Raises:
             SnapshotGoneError: the tables hold no lists of the published run.
         """
-        super().__init__(root, publication.run_id)
+        super().__init__(root, publication.run_id, publication.as_of)
         self.publication = publication

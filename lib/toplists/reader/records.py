@@ -33,11 +33,22 @@ class RecommendedItem:
 
 @dataclass(frozen=True)
 class RecommendationList:
-    """A published list, best first; `short_reason` says why it is shorter than configured."""
+    """A list, best first.
+
+    Attributes:
+        run_id: The run that it comes from; all of it.
+        items: What is in it.
+        short_reason: Why it is shorter than configured; `None` if it is not.
+        as_of: Everything that happened before this day was known when it was made; `None` where a run is read
+            that need not be published.
+        fallback: Whether a user without a list of its own is shown what is popular.
+    """
 
     run_id: str
     items: tuple[RecommendedItem, ...]
     short_reason: str | None
+    as_of: date | None = None
+    fallback: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from deltalake import DeltaTable, QueryBuilder
 
 from toplists.reader.errors import SnapshotGoneError
+from toplists.reader.keyed_files import KeyedFile
 from toplists.reader.queries import Row, fetch
 
 
@@ -19,6 +21,7 @@ class Snapshot:
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         """Open the tables."""
+        self._root = root
         paths = {name: str(root / name) for name in names}
         self._tables = {
             name: DeltaTable(path) for name, path in paths.items() if DeltaTable.is_deltatable(path)
@@ -27,12 +30,22 @@ class Snapshot:
         for name, table in self._tables.items():
             self._engine.register(name, table)
 
-    def holds_run(self, table: str, run_id: str) -> bool:
-        """Whether `table`, which is partitioned by `run_id`, has files of the run."""
+    def files(self, table: str, run_id: str, key: str) -> list[KeyedFile]:
+        """The files of a run in `table`, which is partitioned by `run_id`, with what the log says of `key`."""
         opened = self._tables.get(table)
         if opened is None:
-            return False
-        return bool(opened.file_uris(file_pruning_predicate=[("run_id", "=", run_id)]))
+            return []
+        added = opened.get_add_actions(flatten=True)
+        unknown: list[str | None] = [None] * added.num_rows
+        runs, paths, lows, highs = (
+            added[name].to_pylist() if name in added.column_names else unknown
+            for name in ("partition.run_id", "path", f"min.{key}", f"max.{key}")
+        )
+        return [
+            KeyedFile(str(self._root / table / unquote(path)), low, high)
+            for run, path, low, high in zip(runs, paths, lows, highs, strict=True)
+            if run == run_id
+        ]
 
     def select(self, columns: str, table: str, condition: str) -> list[Row]:
         """The rows of `SELECT columns FROM table condition`; none where there is no such table.

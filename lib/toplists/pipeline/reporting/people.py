@@ -56,7 +56,7 @@ def _choose(users: Snapshot, run_id: str) -> list[tuple[Row, str]]:
 
 def _look_at(lists: RunLists, user_id: str, interactions: int, why: str) -> SampleUser:
     history = lists.history(user_id, _SHOWN)
-    own = lists.user(user_id)
+    own = lists.own(user_id)
     first = own.items[:_SHOWN] if own is not None else ()
     known = lists.items([*(seen.item_id for seen in history), *(item.item_id for item in first)])
     return SampleUser(

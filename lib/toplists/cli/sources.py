@@ -1,0 +1,73 @@
+"""Where a command reads lists from: the lake, or any address that readers take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from toplists import reader
+from toplists.cli.places import Place
+from toplists.errors import ConfigurationError
+from toplists.reader import CatalogueItem, Interaction, Lists
+from toplists.reader.facts import CATALOGUE, HISTORY, find_history, find_items
+from toplists.reader.opening import without_secrets
+from toplists.reader.snapshot import Snapshot
+
+_DELTA = "delta:"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Lists, and the dataset of a lake that they were made in, for what it alone knows.
+
+    Attributes:
+        name: What a person reads in a heading.
+        called: And in a sentence.
+        lists: The lists.
+        root: Folder of the dataset; `None` where it is not known.
+    """
+
+    name: str
+    called: str
+    lists: Lists
+    root: Path | None
+
+    def items(self, ids: Iterable[str]) -> dict[str, CatalogueItem]:
+        """Those of the items that the dataset's catalogue knows, by id."""
+        return {} if self.root is None else find_items(Snapshot(self.root, [CATALOGUE]), ids)
+
+    def history(self, run_id: str, user_id: str, limit: int) -> list[Interaction]:
+        """The newest interactions of a user that a run knew."""
+        if self.root is None:
+            return []
+        return find_history(Snapshot(self.root, [HISTORY]), run_id, user_id, limit)
+
+
+def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) -> Source:
+    """The lists that a command speaks of.
+
+    Args:
+        arguments: `source`, an address, or `None` for the lake; and `dataset`.
+        find_place: Finds the dataset of the lake. It is asked if there is no address, or if a dataset is named
+            beside it.
+
+    Raises:
+        ConfigurationError: there is no such dataset, or no lists have such an address.
+    """
+    address: str | None = arguments.source
+    if address is None:
+        place = find_place()
+        name = place.dataset.name
+        return Source(name, f"dataset {name}", place.lists, place.dataset.root)
+    try:
+        lists = reader.open(address)
+    except reader.AddressError as error:
+        raise ConfigurationError(f"--from: {error}") from error
+    if arguments.dataset is not None:
+        root: Path | None = find_place().dataset.root
+    else:
+        root = Path(address.removeprefix(_DELTA)) if address.startswith(_DELTA) else None
+    shown = without_secrets(address)
+    return Source(shown, shown, lists, root)

@@ -1,0 +1,35 @@
+"""Opening lists by an address."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from toplists import reader
+
+
+def test_an_address_opens_the_lists_that_lie_there(lake):
+    lake.write_run("r1")
+    lake.point_to("r1")
+    with reader.open(f"delta:{lake.dataset.root}") as lists:
+        assert lists.publication().run_id == "r1"
+        assert lists.user("ann").items[0].item_id == "r1-1"
+
+
+@pytest.mark.parametrize("address", ["", "lake/films", "delta:", "mongodb://somewhere", ":x"])
+def test_another_address_is_refused_with_those_that_work(address):
+    with pytest.raises(reader.AddressError, match="delta:FOLDER"):
+        reader.open(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "package", "module"), [("delta:lake/films", "deltalake", "toplists.reader.delta")]
+)
+def test_a_package_that_is_missing_is_named(monkeypatch, address, package, module):
+    for name in list(sys.modules):
+        if name.startswith("toplists.reader."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(Exception, match=f"takes the package {package}, which is not installed"):
+        reader.open(address)
