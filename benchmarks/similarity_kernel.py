@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -41,7 +42,7 @@ def main() -> None:
         walk = prepare_walk(Walk(1.0, 0.6), columns, n_items, source="neighbour")
         return compare(walk, rows)
 
-    work: dict[str, Callable[[], object]] = {"cosine": cosine}
+    work: dict[str, Callable[[], Any]] = {"cosine": cosine}
     if names == "all":
         work |= {"rp3beta": rp3beta, "pearson": pearson, "scipy": lambda: by_scipy(by_item)}
     few = Sparse(rows.indptr[:2], rows.columns[: rows.indptr[1]], rows.values[: rows.indptr[1]])
@@ -49,17 +50,18 @@ def main() -> None:
         ready = prepare(SimilaritySettings(measure=measure), columns, n_items)
         ready.of(few, 0, k=K)
     seconds: dict[str, list[float]] = {name: [] for name in work}
+    found: dict[str, Any] = {}
     began = perf_counter()
     while min(map(len, seconds.values())) < _ROUNDS:
         for name, one in work.items():
             started = perf_counter()
-            one()
+            found[name] = one()
             seconds[name].append(round(perf_counter() - started, 3))
         if perf_counter() - began > _ENOUGH_SECONDS:
             break
     if names == "all":
-        np.save(folder / "cosine.npy", best(Sparse.stacked(cosine())))
-        np.save(folder / "scipy.npy", by_scipy(by_item))
+        np.save(folder / "cosine.npy", best(Sparse.stacked(found["cosine"])))
+        np.save(folder / "scipy.npy", found["scipy"])
     for name, own in seconds.items():
         (folder / f"{name}.json").write_text(json.dumps({"seconds": own}))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toplists.config.model import ModelSettings
 from toplists.config.model_als import AlsSettings, PenaltyScaling
 from toplists.models.als import als_space
-from toplists.models.registry import FITTED, search_spaces
+from toplists.models.registry import MODELS, search_spaces
 from toplists.models.search import Choices, LogRange, Range, Rung, Space, halve
 
 SPACES = [
@@ -95,7 +95,7 @@ def test_sixty_settings_of_ten_iterations() -> None:
 def test_what_can_be_tuned_are_settings_of_models() -> None:
     settings = ModelSettings()
     for name, space in search_spaces(settings).items():
-        assert name in FITTED
+        assert name in MODELS
         assert space.dimensions.keys() <= getattr(settings, name).model_dump().keys()
     assert "alpha" not in als_space(AlsSettings(feedback="explicit")).dimensions
     assert als_space(AlsSettings(engine="mllib")).warmth is None

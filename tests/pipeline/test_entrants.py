@@ -32,6 +32,18 @@ def test_models_are_named_with_settings_of_their_own() -> None:
     assert not als.learns_values
 
 
+def test_settings_that_are_lists_stand_in_brackets_of_their_own() -> None:
+    mixed, plain = parse_entrants(
+        "hybrid[members=[slim, local_ridge]; weights=[0.25, 0.75]],slim", SETTINGS
+    )
+    assert mixed.name == "hybrid[members=[slim, local_ridge]; weights=[0.25, 0.75]]"
+    assert mixed.model.parameters["members"] == ["slim", "local_ridge"]
+    assert mixed.model.parameters["weights"] == [0.25, 0.75]
+    assert plain.name == "slim"
+    (again,) = parse_entrants(mixed.name, SETTINGS)
+    assert again.definition == mixed.definition
+
+
 def test_a_model_is_known_by_its_old_name() -> None:
     (old,), (new,) = (parse_entrants(text, SETTINGS) for text in ("item_cosine", "item_knn"))
     assert old.definition == new.definition
@@ -58,11 +70,12 @@ def test_a_model_of_values_is_told_from_others() -> None:
         ("als[rank=0]", "als[rank=0]: model.als.rank: Input should be greater than or equal to 1."),
         ("als[rnk=8]", "als[rnk=8]: model.als.rnk: Extra inputs are not permitted."),
         ("als[rank]", "'rank' sets nothing. Write such as als[rank=64; alpha=5]."),
+        ("hybrid[members=[slim]", "is no list of models. Write such as als,als[rank=64; alpha=5]"),
         ("als[rank=8", "is no list of models. Write such as als,als[rank=64; alpha=5]"),
         ("als item_knn", "'als item_knn' is no list of models."),
         ("popularity[days=3]", "popularity has no settings of its own: write popularity alone."),
         ("trending[days=3]", "trending has no settings of its own"),
-        ("segment", "segment needs an attribute of users: --set recommend.segment_by=NAME."),
+        ("segment", "segment needs an attribute of users: --set recommend.segment_by=NAME"),
     ],
 )
 def test_what_is_said_of_models_that_cannot_enter(text: str, message: str) -> None:

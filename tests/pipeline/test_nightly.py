@@ -305,7 +305,7 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
     printed = second_day.night(
         second_day.first_feed,
         prepare={"positive_from": 2.0},
-        model={"name": "popularity"},
+        model={"name": "window"},
         evaluate={"metrics": ["map@3", "precision@60", "mrr@3"]},
         gate={
             "min_users": 1000,
@@ -319,7 +319,7 @@ def test_another_preparation_and_a_model_for_all_alike_are_told(second_day: Worl
         printed.split()
     )
     sources = {source for items in second_day.lists().values() for _, _, source in items}
-    assert sources == {"popularity"}
+    assert sources == {"window"}
     checks = {row["metric"] for row in second_day.rows(METRICS, run_id=second_day.live())}
     assert {"user_retention", "trained_retention"} <= checks
     # What was asked for is measured, shown by its number of places, and decides.

@@ -15,7 +15,7 @@ from toplists.config.layers import describe_settings, resolve_settings
 from toplists.errors import ConfigurationError
 from toplists.models.definition import Definition
 from toplists.models.models_page import LEARNS_FROM, settings_of, tunable
-from toplists.models.registry import FITTED, MODELS
+from toplists.models.registry import MODELS
 
 
 def show_models(console: Console, name: str | None, env: str, overrides: Sequence[str]) -> None:
@@ -44,8 +44,7 @@ def _show_all(console: Console) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("model", "learns from", "", style="bold")
     for one in MODELS.values():
-        mark = "" if one.name in FITTED else " (fills short lists)"
-        table.add_row(Text(one.name, style="cyan"), one.feedback, f"{one.summary}{mark}")
+        table.add_row(Text(one.name, style="cyan"), one.feedback, one.summary)
     console.print(table)
     console.print("\n./toplists models NAME tells more; --set model.name=NAME chooses one.")
 

@@ -73,6 +73,14 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _segments_are_told_apart(self) -> Self:
+        if self.model.name == "segment" and self.recommend.segment_by is None:
+            raise ValueError(
+                "model.name=segment needs recommend.segment_by, and segment in fallback"
+            )
+        return self
+
     def result_affecting(self) -> dict[str, object]:
         """The settings that decide what the lists are, as plain data for the run's fingerprint.
 

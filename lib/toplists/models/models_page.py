@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from typing import get_args
 
 from toplists.config.catalogue import SettingDefinition, list_settings
 from toplists.config.model import ModelSettings
+from toplists.config.recommend import FallbackName
 from toplists.config.settings import Settings
 from toplists.models.definition import Definition
-from toplists.models.registry import FITTED, MODELS
+from toplists.models.registry import MODELS
 
 _HEAD = """\
 # Models
@@ -63,8 +65,8 @@ def _overview() -> Iterator[str]:
     yield "|---|---|---|"
     for one in MODELS.values():
         yield f"| [`{one.name}`](#{one.name}) | {one.feedback} | {one.summary} |"
-    others = ", ".join(f"`{name}`" for name in MODELS if name not in FITTED)
-    yield f"\nAll but {others} can be behind the personal lists; these fill short ones (`recommend.fallback`)."
+    fallback = ", ".join(f"`{name}`" for name in get_args(FallbackName))
+    yield f"\nAny of them can be behind the personal lists; {fallback} fill short ones (`recommend.fallback`)."
 
 
 def _describe(definition: Definition) -> Iterator[str]:

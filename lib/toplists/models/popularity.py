@@ -13,6 +13,7 @@ from toplists.engine.blocks import BlockRef
 from toplists.engine.exchange import write_parts, write_scores
 from toplists.engine.shapes import Ranking
 from toplists.engine.storage import Arrays
+from toplists.errors import ConfigurationError
 from toplists.models.definition import Definition, Parameters
 from toplists.models.protocol import Fitted, Model, TrainingData
 
@@ -106,7 +107,10 @@ class SegmentPopularity:
 def _make_by_segment(parameters: Parameters) -> Model:
     settings = parameters.recommend
     if settings.segment_by is None:
-        raise ValueError("a ranking by segment needs an attribute")  # settings see to it
+        raise ConfigurationError(
+            "segment needs an attribute of users: --set recommend.segment_by=NAME, and segment among "
+            "recommend.fallback."
+        )
     return SegmentPopularity(settings.segment_by, settings.max_segments)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_args
 
-from toplists.config.model import ModelName, ModelSettings
+from toplists.config.model import ModelSettings
+from toplists.engine.shapes import Ranking
 from toplists.models.als import ALS
 from toplists.models.association import ASSOCIATION
 from toplists.models.baseline import BASELINE
@@ -72,12 +72,6 @@ MODELS: Mapping[str, Definition] = {
 }
 """All of them, in the order in which they are listed."""
 
-FITTED: tuple[str, ...] = get_args(ModelName)
-"""Names of models that may be behind the personal lists."""
-
-RANKINGS: tuple[str, ...] = tuple(name for name in MODELS if name not in FITTED)
-"""Names of the others: rankings, the same for all users or for those of a segment."""
-
 
 def make_model(name: str, parameters: Parameters) -> Model:
     """The model called `name`, with its parameters.
@@ -106,6 +100,11 @@ def can_start_warm(settings: ModelSettings) -> bool:
     """Whether the personal model is one whose fit can start from another's item vectors."""
     starts_warm = MODELS[settings.name].starts_warm
     return starts_warm is not None and starts_warm(settings)
+
+
+def tells_users_apart(model: Model) -> bool:
+    """Whether a model has an order of items for each user, instead of one for all or for a segment."""
+    return MODELS[model.name].shape is not Ranking
 
 
 def learns_values(model: Model) -> bool:

@@ -1,7 +1,7 @@
 """Who enters a comparison: models by name, with settings of their own in brackets.
 
-`als, als[rank=64; alpha=5], item_knn, popular`: what is in brackets are settings of that model
-(`model.als.rank`), and the whole text is what the entrant is called.
+`als, als[rank=64; alpha=5], hybrid[members=[als, slim]], popular`: what is in brackets are settings of that
+model (`model.als.rank`), and the whole text is what the entrant is called.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from toplists.errors import ConfigurationError
 from toplists.models.definition import Parameters
 from toplists.models.protocol import Model
 from toplists.models.registry import (
-    FITTED,
-    RANKINGS,
+    MODELS,
     learns_values,
     make_model,
     vector_lengths,
 )
 
 _ALSO_CALLED = {"popular": "popularity", "item_cosine": "item_knn"}
-_ENTRY = re.compile(r"\s*([a-z0-9_]+)\s*(?:\[([^\]]*)\])?\s*(,|$)")
+_LIST = r"\[[^\[\]]*\]|\{[^{}]*\}"
+_ENTRY = re.compile(rf"\s*([a-z0-9_]+)\s*(?:\[((?:[^\[\]]|{_LIST})*)\])?\s*(,|$)")
+_SETTING = re.compile(rf"(?:[^\[\]{{}};,]|{_LIST})+")
 
 
 @dataclass(frozen=True)
@@ -90,20 +91,12 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
     name = _ALSO_CALLED.get(name, name)
     shown = label_of(name, given)
     own = settings.model.model_dump()
-    if given and name in (*FITTED, *RANKINGS) and name not in own:
-        raise ConfigurationError(f"{name} has no settings of its own: write {name} alone.")
-    if name in RANKINGS:
-        if name == "segment" and settings.recommend.segment_by is None:
-            raise ConfigurationError(
-                "segment needs an attribute of users: --set recommend.segment_by=NAME."
-            )
-        parameters = Parameters(settings.model, settings.recommend, settings.engine)
-        return Entrant(shown, make_model(name, parameters), settings.model.seed)
-    if name not in FITTED:
-        known = (*FITTED, *RANKINGS)
-        nearest = get_close_matches(name, known, 1)
-        meant = f"Did you mean {nearest[0]}?" if nearest else f"Models: {', '.join(known)}."
+    if name not in MODELS:
+        nearest = get_close_matches(name, MODELS, 1)
+        meant = f"Did you mean {nearest[0]}?" if nearest else f"Models: {', '.join(MODELS)}."
         raise ConfigurationError(f"There is no model {name!r}. {meant}")
+    if given and name not in own:
+        raise ConfigurationError(f"{name} has no settings of its own: write {name} alone.")
     seed = given.get("seed", own["seed"])
     changed = {key: value for key, value in given.items() if key != "seed"}
     try:
@@ -122,8 +115,18 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
 
 def label_of(name: str, given: Mapping[str, Any]) -> str:
     """What a model with given settings is called."""
-    inner = "; ".join(f"{key}={value}" for key, value in given.items())
+    inner = "; ".join(f"{key}={_shown(value)}" for key, value in given.items())
     return f"{name}[{inner}]" if given else name
+
+
+def _shown(value: object) -> str:
+    """A value as it may be written in brackets."""
+    match value:
+        case list() | tuple():
+            return f"[{', '.join(map(_shown, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{key}: {_shown(one)}' for key, one in value.items())}}}"
+    return str(value)
 
 
 def _entries(text: str, said_by: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -143,7 +146,7 @@ def _entries(text: str, said_by: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _settings(text: str, said_by: str) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    for part in filter(str.strip, re.split("[;,]", text)):
+    for part in filter(str.strip, _SETTING.findall(text)):
         key, sign, value = part.partition("=")
         if not sign:
             raise ConfigurationError(

@@ -42,7 +42,13 @@ from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import MODELS
 from toplists.models.definition import Parameters
 from toplists.models.protocol import Model
-from toplists.models.registry import learns_values, make_model, make_similar, vector_lengths
+from toplists.models.registry import (
+    learns_values,
+    make_model,
+    make_similar,
+    tells_users_apart,
+    vector_lengths,
+)
 from toplists.models.store import load_shape
 from toplists.pipeline.entrants import parse_entrants
 from toplists.pipeline.workplace import Workplace
@@ -79,7 +85,7 @@ class Fit:
     @property
     def is_personal(self) -> bool:
         """Whether the model tells users apart."""
-        return self.model.name != POPULARITY
+        return tells_users_apart(self.model)
 
     @property
     def source(self) -> str:
@@ -137,8 +143,8 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
     settings, recommend, _ = parameters
     candidate = _personal_fit(parameters, "train")
     live = _live_run(place)
-    settings_of_live = None if live is None else _settings_of_live(live)
-    contender = _live_fit(place, live, settings_of_live) if live and settings_of_live else None
+    of_live = None if live is None else _parameters_of_live(place, live)
+    contender = _live_fit(live, of_live) if live and of_live else None
     if contender is not None and contender.same_as(candidate):
         contender = None
     similar = (
@@ -150,7 +156,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         candidate=candidate,
         judged_fallback=_fallback_fits(parameters, "train"),
         live=contender,
-        live_is_unreadable=live is not None and settings_of_live is None,
+        live_is_unreadable=live is not None and of_live is None,
         contenders=_contender_fits(place, run, parameters, candidate),
         published=_personal_fit(parameters, "all"),
         similar=similar,
@@ -204,7 +210,7 @@ def _contender_fits(
         digest = hashlib.blake2b(entrant.name.encode(), digest_size=4).hexdigest()
         role = f"beside-{entrant.model.name}-{digest}"
         fit = Fit(role, entrant.model, entrant.seed, "train", entrant.lengths)
-        if fit.is_personal and not fit.same_as(candidate):
+        if fit.model.name != POPULARITY and not fit.same_as(candidate):
             fits[entrant.name] = fit
     return fits
 
@@ -214,24 +220,28 @@ def _live_run(place: Workplace) -> Run | None:
     return place.ledger.find_run(live.run_id) if live else None
 
 
-def _settings_of_live(run: Run) -> ModelSettings | None:
-    """The settings of the live run's models; `None` where this release does not know them.
+def _parameters_of_live(place: Workplace, run: Run) -> Parameters | None:
+    """What the live run's models were made with; `None` where this release does not know it.
 
-    Those of models that there are no more do not matter, unless one is the run's.
+    Settings of models that there are no more do not matter, unless one is the run's, nor do settings of
+    lists that there are no more.
     """
-    stored = json.loads(run.configuration)["model"]
-    known = {name: stored[name] for name in stored if name in ModelSettings.model_fields}
+    stored = json.loads(run.configuration)
+    model, recommend = (
+        {name: stored[room][name] for name in stored[room] if name in kind.model_fields}
+        for room, kind in (("model", ModelSettings), ("recommend", RecommendSettings))
+    )
     try:
-        return ModelSettings(**known)
+        return Parameters(
+            ModelSettings(**model), RecommendSettings(**recommend), place.settings.engine
+        )
     except ValidationError:
         _LOG.warning("the live run %s has settings that this release does not know", run.run_id)
         return None
 
 
-def _live_fit(place: Workplace, run: Run, settings: ModelSettings) -> Fit:
+def _live_fit(run: Run, parameters: Parameters) -> Fit:
     """The live run's configuration; its role names it, since another may be live in a minute."""
-    # No model behind personal lists has parameters among the settings of lists.
-    parameters = Parameters(settings, engine=place.settings.engine)
     return _personal_fit(parameters, "train", role=f"{LIVE}-{run.configuration_hash}")
 
 
