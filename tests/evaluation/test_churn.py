@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from toplists.config.gate_rules import ChurnRule
-from toplists.evaluation.churn import ListPair, compare_tables, measure_churn
+from toplists.evaluation.churn import compare_tables, measure_churn
+from toplists.evaluation.list_change import ListPair
 from toplists.evaluation.user_ranges import EVERYBODY, UserRange
 
 if TYPE_CHECKING:

@@ -50,6 +50,22 @@ def build_parser() -> argparse.ArgumentParser:
             "--n", type=_count, default=10, metavar="N", help="lines to show (default: 10)"
         )
 
+    diff = commands.add_parser(
+        "diff", parents=[place], help="how the lists of two runs differ, published or not"
+    )
+    diff.add_argument("before", metavar="RUN1", help="the earlier run")
+    diff.add_argument("now", metavar="RUN2", help="the later run")
+    diff.add_argument(
+        "--k", type=_count, default=10, metavar="K", help="places that count (default: 10)"
+    )
+    diff.add_argument(
+        "--placement", default="default", metavar="P", help="which lists (default: default)"
+    )
+    diff.add_argument(
+        "--n", type=_count, default=10, metavar="N", help="items to name (default: 10)"
+    )
+    diff.add_argument("--json", action="store_true", help="all of it as JSON")
+
     rejected = commands.add_parser(
         "rejected", parents=[place], help="rows that were refused, by reason, with examples"
     )

@@ -112,6 +112,18 @@ def _answer(
 
         keep_runs = find_keep_runs(arguments.env, arguments.set)
         show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
+    elif arguments.command == "diff":
+        from toplists.cli.diff import show_difference
+
+        show_difference(
+            console,
+            place.dataset,
+            (arguments.before, arguments.now),
+            k=arguments.k,
+            placement=arguments.placement,
+            n=arguments.n,
+            as_json=arguments.json,
+        )
     elif arguments.command == "report":
         from toplists.cli.report import show_report
 

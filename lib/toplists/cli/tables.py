@@ -53,6 +53,17 @@ def print_items(console: Console, items: Sequence[RecommendedItem], catalogue: C
     )
 
 
+def print_counts(console: Console, counts: Sequence[tuple[str, int]], catalogue: Catalogue) -> None:
+    """Print items in the given order, each with the number of lists it is in."""
+    ids = [item for item, _ in counts]
+    _print_columns(
+        console,
+        before=[_id_column(ids)],
+        texts=_catalogue_columns(ids, catalogue),
+        after=[_Column("lists", [f"{lists:,}" for _, lists in counts], "right")],
+    )
+
+
 def print_history(console: Console, history: Sequence[Interaction], catalogue: Catalogue) -> None:
     """Print interactions in the given order: day, item, title, year, genres, value."""
     ids = [seen.item_id for seen in history]

@@ -8,38 +8,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import nan
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from toplists.config.gate_rules import ChurnRule
-from toplists.engine.kernels.metrics_runs import measure_change
 from toplists.engine.tasks import run_tasks
 from toplists.evaluation.comparison import LISTS, LIVE, Figure
+from toplists.evaluation.list_change import ListPair, compare_lists, listed_items
 from toplists.evaluation.user_ranges import UserRange, read_columns
 
 MEASURED = ("jaccard@10", "rbo@10")
 """What is measured of lists whatever the rules ask for."""
 _PLACES = 10
 
-Lists: TypeAlias = npt.NDArray[np.int32]
-
 _SCHEMA = "name string, value double, item_id string, now boolean, before boolean"
-
-
-@dataclass(frozen=True)
-class ListPair:
-    """The Parquet files of the lists of a run and of the live one: `[user_id, items]`, one placement."""
-
-    now: tuple[str, ...]
-    before: tuple[str, ...]
 
 
 def measure_churn(
@@ -88,9 +74,7 @@ def _rows(now: pa.Table, before: pa.Table, rules: Sequence[ChurnRule]) -> Iterat
     """Sums of a range of users by name, then the items in their lists by id."""
     sums = compare_tables(now, before, rules)
     yield _batch(name=pa.array(sums), value=pa.array(map(float, sums.values())))
-    listed = [
-        pc.struct_field(pc.list_flatten(lists["items"]), "item_id") for lists in (now, before)
-    ]
+    listed = [listed_items(lists) for lists in (now, before)]
     items = pa.chunked_array(
         [chunk for ids in listed for chunk in ids.chunks], pa.string()
     ).unique()
@@ -123,17 +107,14 @@ def compare_tables(now: pa.Table, before: pa.Table, rules: Sequence[ChurnRule]) 
         `compared` counts users with a list in both, `users_entered` and `users_left` those with one; the
         others are sums over the users compared, by the names of the figures.
     """
-    place = pc.index_in(now["user_id"], before["user_id"].combine_chunks())
-    same = pc.is_valid(place)
-    matched, others = now.filter(same), before.take(place.filter(same))
-    stayed = pc.is_in(before["user_id"], now["user_id"].combine_chunks())
     asked = dict.fromkeys([*MEASURED, *(rule.similarity_at_k for rule in rules)])
     depth = max([_PLACES, *(rule.k for rule in rules)])
-    measured = measure_change(*_first_places(others, matched, depth), list(asked))
+    change = compare_lists(now, before, list(asked), depth)
+    measured = change.measured
     sums: dict[str, float] = {
         "compared": float(measured[MEASURED[0]].denominators.sum()),
-        "users_entered": len(now) - len(matched),
-        "users_left": len(before) - (pc.sum(stayed).as_py() or 0),
+        "users_entered": change.users_entered,
+        "users_left": change.users_left,
     }
     for name, (similarities, _) in measured.items():
         sums[name] = float(similarities.sum())
@@ -141,21 +122,6 @@ def compare_tables(now: pa.Table, before: pa.Table, rules: Sequence[ChurnRule]) 
         similarities, counted = measured[rule.similarity_at_k]
         sums[rule.figure] = int(((similarities < rule.below) & (counted > 0)).sum())
     return sums
-
-
-def _first_places(before: pa.Table, now: pa.Table, k: int) -> tuple[Lists, Lists]:
-    """The first `k` items of every list of both, in numbers that both share: int32[n, k], -1 behind the end."""
-    parts = [pc.list_slice(lists["items"].combine_chunks(), 0, k) for lists in (before, now)]
-    ids = [pc.struct_field(pc.list_flatten(part), "item_id") for part in parts]
-    names = pa.chunked_array(ids, pa.string()).unique()
-    both = []
-    for part, listed in zip(parts, ids, strict=True):
-        lengths = pc.list_value_length(part).fill_null(0).to_numpy(zero_copy_only=False)
-        matrix = np.full((len(part), k), -1, dtype=np.int32)
-        filled = np.arange(k) < lengths[:, np.newaxis]
-        matrix[filled] = pc.index_in(listed, names).to_numpy()
-        both.append(matrix)
-    return both[0], both[1]
 
 
 def _figures(sums: Mapping[str, float], items: Mapping[str, int]) -> list[Figure]:

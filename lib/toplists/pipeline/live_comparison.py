@@ -8,9 +8,10 @@ from datetime import UTC, datetime, time
 from toplists.config.gate_rules import ChurnRule
 from toplists.dataset.snapshot import Snapshot
 from toplists.engine.tasks import at_once
-from toplists.evaluation.churn import ListPair, measure_churn
+from toplists.evaluation.churn import measure_churn
 from toplists.evaluation.comparison import Figure
 from toplists.evaluation.drift import SnapshotFiles, measure_drift
+from toplists.evaluation.list_change import ListPair
 from toplists.evaluation.timeliness import measure_timeliness
 from toplists.evaluation.user_ranges import UserRange
 from toplists.lake.dataset import partition_files

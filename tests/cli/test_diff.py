@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from toplists.lake.bookkeeping import append_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.tables import RECOMMENDATIONS
+
+RUN, LATER = "2026-03-10-11111111", "2026-03-11-44444444"
+
+
+@pytest.fixture(scope="module")
+def changed(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`films` with a later run that is not published: of its three users one is gone, and one new."""
+    root = tmp_path_factory.mktemp("changed")
+    films = Dataset(copytree(lake / "films", root / "films"))
+    lists = {
+        "15": ["f0", "f1", "f2"],
+        "\x1b[31m[bold]o'brien[/]\n": ["f0", "lonely"],
+        "new": ["f0"],
+    }
+    append_rows(films, RECOMMENDATIONS, [row(user, items) for user, items in lists.items()])
+    return root
+
+
+def row(user: str, items: list[str]) -> dict[str, Any]:
+    return {
+        "run_id": LATER,
+        "placement": "default",
+        "user_id": user,
+        "items": [{"item_id": item, "score": 1.0, "source": "personal"} for item in items],
+        "short_reason": None,
+        "schema_version": 1,
+    }
+
+
+def test_who_and_what_changed_with_titles(cli, changed):
+    answer = cli("diff", RUN, LATER, "--lake", str(changed))
+    assert answer.code == 0
+    assert answer.lines[0] == f"{RUN} to {LATER} in films   first 10 places"
+    facts = dict(line.split("  ", 1) for line in map(str.strip, answer.lines[1:7]))
+    facts = {name: value.strip() for name, value in facts.items()}
+    assert facts["users in both"] == "2"
+    assert facts["lists changed"] == "1, 50.0 %"
+    assert (facts["users entered"], facts["users left"]) == ("1", "1")
+    bins = answer.lines[answer.lines.index("Rank-biased overlap of the lists of a user") + 1 :]
+    assert bins[0].split()[:6] == ["0.9", "to", "1.0", "1", "50.0", "%"]
+    entered = answer.lines[answer.lines.index("1 items entered, which were in no list") + 1 :]
+    assert entered[1].split() == ["lonely", "[red]Lonely[/red]\\x07", "1"]
+    assert answer.lines[-1] == "0 items left, which are in no list"
+
+
+def test_the_same_for_a_program(cli, changed):
+    answer = cli("diff", RUN, LATER, "--json", "--k", "1", "--lake", str(changed))
+    found = json.loads(answer.out)
+    assert (found["before"], found["now"], found["k"]) == (RUN, LATER, 1)
+    assert found["users"] == {
+        "in_both": 2,
+        "changed": 0,
+        "share_changed": 0.0,
+        "entered": 1,
+        "left": 1,
+    }
+    assert found["rank_biased_overlap"]["mean"] == pytest.approx(1.0)
+    assert found["items_entered"] == {"count": 0, "first": []}
+
+
+def test_items_that_left_are_named(cli, changed):
+    found = json.loads(cli("diff", LATER, RUN, "--json", "--lake", str(changed)).out)
+    assert found["items_left"]["first"] == [
+        {"item_id": "lonely", "title": "[red]Lonely[/red]\x07", "lists": 1}
+    ]
+
+
+def test_a_run_without_lists_is_refused_with_those_that_have_some(cli, changed):
+    answer = cli("diff", RUN, "nope", "--lake", str(changed))
+    assert answer.code == 2
+    assert f"The lists of run nope are not in dataset films. Those of {RUN}, {LATER} are." in (
+        answer.error
+    )
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_fits_the_terminal(cli, changed, columns):
+    answer = cli("diff", RUN, LATER, "--lake", str(changed), terminal=True, columns=columns)
+    assert max(cell_len(line) for line in answer.lines) <= columns
