@@ -35,6 +35,8 @@ MARKED_BY = {
     "upgraded": "lake",
     "checkout": "process",
     "object_store": "long",
+    "postgres_server": "process",
+    "redis_server": "process",
 }
 
 

@@ -46,6 +46,12 @@ class InputRefusedError(ToplistsError):
     exit_code = 5
 
 
+class StoreError(ToplistsError):
+    """What is live in Delta is not live in a store (exit code 6)."""
+
+    exit_code = 6
+
+
 class StaleError(ToplistsError):
     """The live lists are older than they may be (exit code 7, of `toplists status --max-age` only)."""
 

@@ -16,7 +16,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from first_light import RUNS
 
-from toplists.config.operation import MaintainSettings, PublishSettings
+from toplists.config.operation import MaintainSettings
+from toplists.config.publish import PublishSettings
 from toplists.config.settings import Settings
 from toplists.engine.remote_parts import PLACE, keep_parts_in
 from toplists.errors import ConfigurationError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, date, datetime
 
 import msgpack
@@ -11,7 +12,9 @@ from toplists.reader.layouts import (
     PERSONAL,
     POPULAR,
     LiveRelease,
-    list_key,
+    bucket_key,
+    bucket_of,
+    field_of,
     live_from_json,
     release_table,
     split_address,
@@ -26,7 +29,9 @@ PUBLISHED = Publication(
 
 @pytest.mark.parametrize("expires", [None, datetime(2026, 2, 14, 4, 30, tzinfo=UTC)])
 def test_a_record_comes_back_as_it_was(expires: datetime | None) -> None:
-    live = LiveRelease("films", PUBLISHED.run_id, PUBLISHED, datetime.now(UTC), expires)
+    live = LiveRelease(
+        "films", PUBLISHED.run_id, PUBLISHED, datetime.now(UTC), expires, {"recommendations": 64}
+    )
     assert live_from_json(live.to_json()) == live
 
 
@@ -60,12 +65,17 @@ def slot_tag(key: str) -> str:
     return tag if brace and end and tag else key
 
 
-@pytest.mark.parametrize("user", ["42", "}", "{}", "a{b}c", "a:b", "ö", "'\"\n"])
-def test_lists_of_an_id_lie_together_in_a_cluster(user: str) -> None:
-    keys = {list_key("films", release, PERSONAL, user, "default") for release in ("r1", "r2")}
+def test_a_bucket_of_all_releases_lies_in_one_place_of_a_cluster() -> None:
+    keys = {bucket_key("films", release, PERSONAL, 17) for release in ("r1", "r2")}
     assert len(keys) == 2
-    assert len({slot_tag(key) for key in keys}) == 1
-    assert slot_tag(next(iter(keys))).startswith("u:")
+    assert {slot_tag(key) for key in keys} == {"u:17"}
+
+
+@pytest.mark.parametrize("user", ["42", "}", "ö", "😀" * 512])
+def test_every_id_has_a_bucket(user: str) -> None:
+    assert bucket_of(user, 1) == 0
+    assert bucket_of(user, 64) == zlib.crc32(user.encode()) % 64
+    assert field_of(user, "default") == f"default:{user}"
 
 
 def test_a_packed_list_names_the_source_of_each_item() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from toplists.config.addresses import mask_secrets
 from toplists.config.catalogue import list_sections, list_settings, plain
 from toplists.config.section import UNSHOWN
 from toplists.config.settings import Settings
@@ -189,7 +190,7 @@ def _describe_problem(written: dict[str, Entry], problem: ErrorDetails) -> str:
             return f"{entry.origin}: {_describe_entry(key, found, inside, problem)}"
     if problem["type"] == UNSHOWN:
         return f"{entry.origin}: {key} is not possible: {why}"
-    value = json.dumps(entry.value, ensure_ascii=False, default=str)
+    value = mask_secrets(json.dumps(entry.value, ensure_ascii=False, default=str))
     if problem["type"] == "value_error":  # a rule that its range does not say
         return f"{entry.origin}: {key} = {value} is not possible: {why}"
     return f"{entry.origin}: {key} = {value} is not possible; allowed: {_DEFINITIONS[key].allowed}."
@@ -205,13 +206,18 @@ def _describe_entry(
 ) -> str:
     """What is wrong in one of several entries, each with fields of its own, that a setting lists."""
     number, *where = place
-    shown = json.dumps(entry, ensure_ascii=False, default=str)
+    shown = mask_secrets(json.dumps(_presentable(entry), ensure_ascii=False, default=str))
     about = f"entry {int(number) + 1} of {key}, {shown}, is not possible"
     if problem["type"].startswith("union_tag"):
         return f"{about}; allowed: {_DEFINITIONS[key].allowed}."
     # Pydantic names the kind of the entry before its field.
     field = f"{where[-1]}: " if len(where) > 1 else ""
     return f"{about}: {field}{_said(problem)}"
+
+
+def _presentable(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry, but for a secret where only the place of one belongs."""
+    return {name: "***" if name == "secret" else value for name, value in entry.items()}
 
 
 def _said(problem: ErrorDetails) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
+from toplists.config.addresses import holds_secret
 from toplists.config.section import UNSHOWN, Section
-
-_SECRET = re.compile("secret|token|password|credential|key|signature|^sig$")
 
 
 class LakeSettings(Section):
@@ -18,10 +16,6 @@ class LakeSettings(Section):
     lease_seconds: float = Field(
         0.0, ge=0.0, description="How long to wait for another writer of the same dataset."
     )
-
-
-class PublishSettings(Section):
-    keep_runs: int = Field(5, ge=2, description="Published runs kept for rollback.")
 
 
 class MaintainSettings(Section):
@@ -90,17 +84,13 @@ class EngineSettings(Section):
     def _without_secret(cls, uri: str | None) -> str | None:
         if uri is None:
             return uri
-        parts = urlsplit(uri)
-        named = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        # A key with a slash in it ends the part in which a password is looked for.
-        has_password = parts.password is not None or re.match(r"[^:]*://[^@]*:[^@]*@", uri)
-        if has_password or any(map(_SECRET.search, named)):
+        if holds_secret(uri):
             raise PydanticCustomError(
                 UNSHOWN,
                 "it holds a password or key, which belongs into the environment of driver and executors, such "
                 "as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )
-        if not parts.scheme:
+        if not urlsplit(uri).scheme:
             raise ValueError(
                 "it is no URI: write s3://BUCKET/PREFIX, hdfs://HOST:PORT/PATH or file:///PATH"
             )

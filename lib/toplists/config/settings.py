@@ -18,10 +18,10 @@ from toplists.config.operation import (
     EngineSettings,
     LakeSettings,
     MaintainSettings,
-    PublishSettings,
     WatchSettings,
 )
 from toplists.config.prepare import PrepareSettings
+from toplists.config.publish import PublishSettings
 from toplists.config.recommend import RecommendSettings
 from toplists.config.section import Section
 

@@ -50,9 +50,13 @@ def cut_users(spark: SparkSession, files: Sequence[str], users: int) -> list[Use
 
 
 def read_columns(
-    files: Sequence[str], columns: list[str], within: UserRange = EVERYBODY
+    files: Sequence[str],
+    columns: list[str],
+    within: UserRange = EVERYBODY,
+    *,
+    key: str = "user_id",
 ) -> pa.Table:
-    """The columns of all files, of the users of a range."""
-    chosen = [("user_id", ">=", within.low)] if within.low is not None else []
-    chosen += [("user_id", "<", within.high)] if within.high is not None else []
+    """The columns of all files, of the users (or what else `key` names) of a range."""
+    chosen = [(key, ">=", within.low)] if within.low is not None else []
+    chosen += [(key, "<", within.high)] if within.high is not None else []
     return pq.read_table(list(files), columns=columns, filters=chosen or None, partitioning=None)

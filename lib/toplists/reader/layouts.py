@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
 from toplists.reader.records import Publication
@@ -44,7 +45,8 @@ LIST_TABLES = (PERSONAL, SIMILAR, POPULAR)
 class LiveRelease:
     """What a store says of the release that its readers see.
 
-    `expires_at` is when its lists disappear by themselves, where they do (Redis).
+    `expires_at` is when its lists disappear by themselves, where they do (Redis); `buckets` into how many
+    hashes the lists of each table are spread, by its name (Redis, too).
     """
 
     dataset: str
@@ -52,6 +54,7 @@ class LiveRelease:
     publication: Publication
     activated_at: datetime
     expires_at: datetime | None = None
+    buckets: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As `live_from_json` reads it."""
@@ -74,6 +77,7 @@ def live_from_json(text: str | bytes) -> LiveRelease:
         publication=publication_of(found["publication"]),
         activated_at=datetime.fromisoformat(found["activated_at"]),
         expires_at=None if expires is None else datetime.fromisoformat(expires),
+        buckets=found["buckets"],
     )
 
 
@@ -117,13 +121,23 @@ def release_key(namespace: str, release: str) -> str:
     return f"{namespace}:release:{release}"
 
 
-def list_key(namespace: str, release: str, table: ListTable, key: str, placement: str) -> str:
-    """The key of a list, packed.
+def bucket_key(namespace: str, release: str, table: ListTable, bucket: int) -> str:
+    """The key of a hash of lists, packed; `bucket_of` says in which a list is, `field_of` under which field.
 
-    What is in braces decides where a cluster keeps it: the same list of two releases lies in one place, so
-    that one can be copied to the other. The letter keeps braces from being empty whatever the id.
+    What is in braces decides where a cluster keeps it: the same bucket of two releases lies in one place, so
+    that one can be copied to the other.
     """
-    return f"{namespace}:{release}:{placement}:{{{table.letter}:{key}}}"
+    return f"{namespace}:{release}:{{{table.letter}:{bucket}}}"
+
+
+def bucket_of(key: str, buckets: int) -> int:
+    """The bucket of an id, out of so many."""
+    return zlib.crc32(key.encode()) % buckets
+
+
+def field_of(key: str, placement: str) -> str:
+    """The field of a list in its bucket."""
+    return f"{placement}:{key}"
 
 
 # Files
@@ -140,7 +154,7 @@ def release_folder(release: str) -> str:
 
 def shard_of(key: str, shards: int) -> int:
     """The shard that JSON lines of an id are in."""
-    return zlib.crc32(key.encode()) % shards
+    return bucket_of(key, shards)
 
 
 # Postgres

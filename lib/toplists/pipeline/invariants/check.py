@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toplists.config.operation import PublishSettings
+from toplists.config.publish import PublishSettings
 from toplists.lake.dataset import Dataset
 from toplists.lake.version import require_not_newer
 from toplists.pipeline.invariants import leftovers, lists, loads, publications, snapshots, tables

@@ -1,0 +1,322 @@
+"""Files as a store: Parquet or JSON lines in a folder, and one small file that says what is live.
+
+A task writes files under names of its own attempt; the manifest, written by `verify`, names those of the
+attempts that count. `current.json` names the manifest, and is replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+
+from toplists.errors import StoreError
+from toplists.lake.failpoints import written
+from toplists.publish.stores.store import (
+    Notes,
+    Part,
+    PartLists,
+    Release,
+    Store,
+    Written,
+    kept_releases,
+    require_all,
+)
+from toplists.reader.layouts import (
+    CURRENT,
+    LAYOUT,
+    LIST_TABLES,
+    MANIFEST,
+    ROWS_PER_GROUP,
+    ListTable,
+    LiveRelease,
+    live_from_json,
+    release_folder,
+    shard_of,
+)
+from toplists.reader.records import Publication
+
+_NOTES = "notes.json"
+_RELEASES = "releases"
+
+Format = Literal["parquet", "jsonl"]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file, as the manifest names it."""
+
+    table: str
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    first: str
+    last: str
+    shard: int | None
+
+
+class FilesStore(Store):
+    """A folder, in any file system that pyarrow opens."""
+
+    rows_per_part = 50_000
+
+    def __init__(self, name: str, address: str, format: Format, shards: int) -> None:  # noqa: A002 - as the setting
+        """A store at `address`, see `docs/stores.md`; JSON lines are cut into `shards`."""
+        super().__init__(name)
+        self._place = address.removeprefix("files:")
+        self._format = format
+        self._shards = shards
+
+    def can_copy(self) -> bool:
+        """See `Store`: files are written whole."""
+        return False
+
+    def live(self) -> LiveRelease | None:
+        """See `Store`."""
+        with self._folder() as folder:
+            found = folder.read(CURRENT)
+        return None if found is None else live_from_json(found)
+
+    def notes(self, release: str) -> Notes | None:
+        """See `Store`."""
+        with self._folder() as folder:
+            found = folder.read(f"{release_folder(release)}/{_NOTES}")
+            if found is None:
+                if folder.names(release_folder(release)):
+                    raise StoreError(
+                        f"{folder.path}/{release_folder(release)} has files that no export made. Move them away."
+                    )
+                return None
+        fields = json.loads(found)
+        return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
+
+    def prepare(self, release: Release, *, resume: bool) -> list[Written]:  # noqa: ARG002 - without a manifest nothing is known to be whole
+        """See `Store`."""
+        live = self.live()
+        if live is not None and live.dataset != release.dataset:
+            raise StoreError(
+                f"{self._place} holds the lists of dataset {live.dataset}. Give this one a folder of its own."
+            )
+        notes = self.notes(release.run_id)
+        if notes is not None:
+            self._remove(release.run_id)
+        self._note(release, "loading")
+        return []
+
+    def write_partition(self, release: Release, part: Part, lists: PartLists) -> Written:
+        """See `Store`."""
+        entries: list[FileEntry] = []
+        with self._folder() as folder:
+            for shard, rows in self._files_of(part.table, lists.rows):
+                entry, content = self._encode(release, part, shard, rows)
+                folder.write(f"{release_folder(release.run_id)}/{entry.path}", content)
+                entries.append(entry)
+        size = sum(entry.bytes for entry in entries)
+        detail = json.dumps([asdict(entry) for entry in entries])
+        return Written(part.number, len(lists.rows), 0, size, detail)
+
+    def verify(self, release: Release, written: Sequence[Written]) -> None:
+        """See `Store`."""
+        require_all(release, written)
+        entries = [FileEntry(**entry) for one in written for entry in json.loads(one.detail)]
+        place = release_folder(release.run_id)
+        with self._folder() as folder:
+            for entry in entries:
+                size = folder.size(f"{place}/{entry.path}")
+                if size != entry.bytes:
+                    raise StoreError(
+                        f"{folder.path}/{place}/{entry.path} has {size} bytes, not {entry.bytes}. Export again."
+                    )
+            folder.replace(f"{place}/{MANIFEST}", self._manifest(release, entries))
+        self._note(release, "complete")
+
+    def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
+        """See `Store`."""
+        record = json.loads(LiveRelease(dataset, run_id, publication, now).to_json())
+        content = {**record, "manifest": f"{release_folder(run_id)}/{MANIFEST}"}
+        with self._folder() as folder:
+            folder.replace(CURRENT, json.dumps(content, indent=2).encode())
+
+    def prune(self, keep: int) -> list[str]:
+        """See `Store`."""
+        live = self.live()
+        with self._folder() as folder:
+            there = folder.names(_RELEASES)
+            known = [one for one in there if folder.read(f"{release_folder(one)}/{_NOTES}")]
+        notes = {name: found for name in known if (found := self.notes(name)) is not None}
+        gone = sorted(set(notes) - kept_releases(notes, live.release if live else None, keep))
+        for release in gone:
+            self._remove(release)
+        return gone
+
+    def _note(self, release: Release, state: Literal["loading", "complete"]) -> None:
+        notes = Notes(
+            *(release.dataset, release.run_id, state, release.fingerprint),
+            *(release.generation, release.began),
+        )
+        content = json.dumps(asdict(notes), default=datetime.isoformat, indent=2)
+        with self._folder() as folder:
+            folder.replace(f"{release_folder(release.run_id)}/{_NOTES}", content.encode())
+
+    def _remove(self, release: str) -> None:
+        with self._folder() as folder, written("removal of a release of files"):
+            folder.remove(release_folder(release))
+
+    def _files_of(self, table: ListTable, rows: pa.Table) -> Iterator[tuple[int | None, pa.Table]]:
+        """What goes into a file each, in order of the key: a shard, or all."""
+        if not len(rows):
+            return
+        if self._format == "parquet":
+            yield None, rows
+            return
+        shards = [shard_of(key, self._shards) for key in rows[table.key].to_pylist()]
+        numbers = pa.array(shards, pa.int32())
+        for shard in sorted(set(shards)):
+            yield shard, rows.filter(pa.compute.equal(numbers, shard))
+
+    def _encode(
+        self, release: Release, part: Part, shard: int | None, rows: pa.Table
+    ) -> tuple[FileEntry, bytes]:
+        attempt = f"{part.number:05d}-{uuid4().hex[:12]}"
+        if shard is None:
+            name, content = f"part-{attempt}.parquet", _parquet(rows)
+        else:
+            content = _json_lines(release.run_id, part.table.key, rows)
+            name = f"{shard:04d}-{attempt}.jsonl.gz"
+        keys = rows[part.table.key]
+        entry = FileEntry(
+            table=part.table.name,
+            path=f"{part.table.name}/{name}",
+            rows=len(rows),
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            first=keys[0].as_py(),
+            last=keys[-1].as_py(),
+            shard=shard,
+        )
+        return entry, content
+
+    def _manifest(self, release: Release, entries: Sequence[FileEntry]) -> bytes:
+        tables: dict[str, list[dict[str, Any]]] = {table.name: [] for table in LIST_TABLES}
+        for entry in sorted(entries, key=lambda entry: (entry.first, entry.path)):
+            fields = asdict(entry)
+            tables[fields.pop("table")].append(fields)
+        content = {
+            "layout": LAYOUT,
+            "dataset": release.dataset,
+            "release": release.run_id,
+            "run_id": release.run_id,
+            "format": self._format,
+            "shards": self._shards if self._format == "jsonl" else None,
+            "tables": tables,
+        }
+        return json.dumps(content, indent=1).encode()
+
+    @contextmanager
+    def _folder(self) -> Iterator[_Folder]:
+        """The folder; what its file system refuses becomes a `StoreError`."""
+        try:
+            yield _open(self._place)
+        except (OSError, pa.ArrowException) as error:
+            said = str(error).partition("\n")[0].rstrip(".")
+            raise StoreError(
+                f"{self._place} cannot be used: {said}. Look at its permissions and its free space."
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of a file system."""
+
+    files: FileSystem
+    path: str
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; `None` where there is none."""
+        try:
+            with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
+                content: bytes = stream.read()
+                return content
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file that nobody looks for yet."""
+        self._create_folder(name)
+        with (
+            written("content of a store"),
+            self.files.open_output_stream(f"{self.path}/{name}", compression=None) as stream,
+        ):
+            stream.write(content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file so that others see the former content or this one, and nothing between."""
+        if not isinstance(self.files, LocalFileSystem):
+            # An object is there when its last byte has arrived.
+            self.write(name, content)
+            return
+        draft = f"{name}.{uuid4().hex[:12]}.tmp"
+        self.write(draft, content)
+        with written("pointer of a store"):
+            Path(self.path, draft).replace(Path(self.path, name))
+
+    def names(self, name: str) -> list[str]:
+        """What lies in a folder within."""
+        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True)
+        return sorted(info.base_name for info in self.files.get_file_info(selector))
+
+    def size(self, name: str) -> int | None:
+        """The size of a file; `None` where there is none."""
+        info = self.files.get_file_info(f"{self.path}/{name}")
+        return None if info.type is not FileType.File else info.size
+
+    def remove(self, name: str) -> None:
+        """Remove a folder within, if it is there."""
+        with written("folder of a store"):
+            try:
+                self.files.delete_dir(f"{self.path}/{name}")
+            except FileNotFoundError:
+                return
+
+    def _create_folder(self, name: str) -> None:
+        with written("folder of a store"):
+            self.files.create_dir(f"{self.path}/{name}".rpartition("/")[0], recursive=True)
+
+
+def _open(place: str) -> _Folder:
+    if "://" in place:
+        files, path = FileSystem.from_uri(place)
+        return _Folder(files, path.rstrip("/"))
+    return _Folder(LocalFileSystem(), str(Path(place).expanduser().resolve()))
+
+
+def _parquet(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd", row_group_size=ROWS_PER_GROUP)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _json_lines(run_id: str, key: str, rows: pa.Table) -> bytes:
+    target = io.BytesIO()
+    chosen = rows.select(["placement", key, "items", "short_reason"])
+    # Without a time in it, the same lists are the same bytes.
+    with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0) as packed:
+        for batch in chosen.to_batches(max_chunksize=1_000):
+            for row in batch.to_pylist():
+                line = json.dumps({"run_id": run_id, **row}, ensure_ascii=False)
+                packed.write(line.encode() + b"\n")
+    return target.getvalue()

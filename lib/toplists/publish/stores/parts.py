@@ -1,0 +1,135 @@
+"""How the lists of a run are cut into parts, and how a part is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toplists.evaluation.user_ranges import UserRange, read_columns
+from toplists.publish.stores.changes import all_changed, find_changes
+from toplists.publish.stores.store import Part, PartLists
+from toplists.reader.layouts import LIST_TABLES, ListTable
+
+_COLUMNS = ("items", "short_reason", "schema_version")
+
+
+@dataclass(frozen=True)
+class ListFiles:
+    """The Parquet files of a table's lists: those of the run, and those of the run before (none = no base)."""
+
+    table: ListTable
+    now: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part, and the files that hold its lists."""
+
+    part: Part
+    now: tuple[str, ...]
+    before: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a run is cut: the pieces of work, and how many lists each table has."""
+
+    pieces: tuple[Piece, ...]
+    rows: dict[str, int]
+
+    def fingerprint(self, *more: object) -> str:
+        """A digest of what is written and how it is cut, and of what else decides it."""
+        text = repr((self.pieces, sorted(self.rows.items()), more))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A row group: the smallest and the largest key in it, if its file says so."""
+
+    file: str
+    rows: int
+    low: str | None
+    high: str | None
+
+
+def cut_lists(files: Sequence[ListFiles], rows_per_part: int) -> Cut:
+    """Cut the lists of a run into parts of about so many, by what the footers of files say of keys."""
+    pieces: list[Piece] = []
+    rows: dict[str, int] = {}
+    for one in files:
+        now, before = (list(_groups(part, one.table.key)) for part in (one.now, one.before))
+        rows[one.table.name] = sum(group.rows for group in now)
+        for low, high in pairwise([None, *_cuts(now, rows_per_part), None]):
+            part = Part(len(pieces), one.table, low, high)
+            pieces.append(Piece(part, _files_in(now, part), _files_in(before, part)))
+    return Cut(tuple(pieces), {table.name: rows.get(table.name, 0) for table in LIST_TABLES})
+
+
+def read_part(piece: Piece, tolerance: float, *, has_base: bool) -> PartLists:
+    """Read the lists of a part, and tell those that changed since the base."""
+    now = _read(piece.now, piece.part)
+    if not has_base:
+        return all_changed(now, piece.part.table.key)
+    return find_changes(now, _read(piece.before, piece.part), piece.part.table.key, tolerance)
+
+
+def _read(files: Sequence[str], part: Part) -> pa.Table:
+    key = part.table.key
+    columns = ["placement", key, *_COLUMNS]
+    if not files:
+        return _schema(key).empty_table()
+    rows = read_columns(files, columns, UserRange(part.low, part.high), key=key)
+    in_order = rows.sort_by(key) if len(files) > 1 else rows
+    return in_order.cast(_schema(key))
+
+
+def _schema(key: str) -> pa.Schema:
+    entry = [("item_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
+    columns = [
+        ("placement", pa.string()),
+        (key, pa.string()),
+        ("items", pa.list_(pa.struct(entry))),
+    ]
+    return pa.schema([*columns, ("short_reason", pa.string()), ("schema_version", pa.int32())])
+
+
+def _cuts(groups: Sequence[_Group], rows_per_part: int) -> Iterator[str]:
+    """Keys at which parts begin."""
+    rows = 0
+    last: str | None = None
+    for group in sorted(groups, key=lambda group: group.low or ""):
+        if rows >= rows_per_part and group.low is not None and group.low != last:
+            yield group.low
+            rows, last = 0, group.low
+        rows += group.rows
+
+
+def _groups(files: Sequence[str], key: str) -> Iterator[_Group]:
+    for file in files:
+        footer = pq.read_metadata(file)
+        names = [footer.schema.column(place).path for place in range(footer.num_columns)]
+        column = names.index(key)
+        for number in range(footer.num_row_groups):
+            group = footer.row_group(number)
+            found = group.column(column).statistics
+            known = found is not None and found.has_min_max
+            yield _Group(file, group.num_rows, *((found.min, found.max) if known else (None, None)))
+
+
+def _files_in(groups: Sequence[_Group], part: Part) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(group.file for group in groups if _overlaps(group, part)))
+
+
+def _overlaps(group: _Group, part: Part) -> bool:
+    if group.low is None or group.high is None:
+        return True
+    below = part.high is not None and group.low >= part.high
+    above = part.low is not None and group.high < part.low
+    return not below and not above
