@@ -52,6 +52,34 @@ def test_a_change_in_another_file_compiles_its_callers_anew(package: Path) -> No
     assert ask() == ["2"]
 
 
+_PAIR = "class Pair(NamedTuple):\n    number: float\n"
+_OF_PAIR = "@compiled\ndef ask(pair):\n    return pair.number\n"
+_COMPILING = (
+    "from typing import NamedTuple\nfrom toplists.engine.kernels.compiling import compiled\n"
+)
+_ASK_OF_PAIR = (
+    "from toplists.engine.kernels.{} import Pair; from toplists.engine.kernels.asking import ask; "
+    "print(ask(Pair(1.0)), len(ask.stats.cache_hits))"
+)
+
+
+@pytest.mark.process
+def test_what_was_compiled_for_a_type_that_moved_is_compiled_anew(package: Path) -> None:
+    def ask(of: str) -> list[str]:
+        environment = {**os.environ, "PYTHONPATH": str(package.parents[2])}
+        command = [sys.executable, "-c", _ASK_OF_PAIR.format(of)]
+        return subprocess.check_output(command, env=environment, text=True).split()
+
+    asking, saying = package / "asking.py", package / "saying.py"
+    asking.write_text(_COMPILING + _PAIR + _OF_PAIR)
+    assert ask("asking") == ["1.0", "0"]  # compiled
+    assert ask("asking") == ["1.0", "1"]  # one hit
+    saying.write_text(_COMPILING + _PAIR)
+    # As many lines: a function is told from another of its name by its line.
+    asking.write_text(_COMPILING + "\n\n" + _OF_PAIR)
+    assert ask("saying") == ["1.0", "0"]
+
+
 _LOAD = """
 import sys
 from toplists.engine.daemon import load_kernels

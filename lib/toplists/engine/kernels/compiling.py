@@ -33,6 +33,15 @@ class _OfKernels:
         """What all kernels look like."""
         return _stamp()
 
+    def get_disambiguator(self) -> str:
+        """What tells functions of one name apart, and those of one release from another's.
+
+        Numba reads an index before it knows whose it is. One that names a type which has moved since, or is
+        no more, cannot be read.
+        """
+        line: str = super().get_disambiguator()  # type: ignore[misc]  # numba's
+        return f"{line}-{_stamp()[:12]}"
+
 
 class Provided(_OfKernels, UserProvidedCacheLocator):
     """In the folder that NUMBA_CACHE_DIR names."""
