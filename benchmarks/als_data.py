@@ -54,20 +54,21 @@ class Snapshot:
         return cls(folder, **json.loads((folder / "sizes.json").read_text()))
 
 
-def generated(ratings: float, root: Path, submit: Path) -> Snapshot:
+def generated(ratings: float, root: Path, submit: Path, items: int = _ITEMS) -> Snapshot:
     """About so many made-up ratings; users grow with them, items do not.
 
     Args:
         ratings: Number of ratings.
         root: Where to keep them.
         submit: `spark-submit.sh`.
+        items: Number of items.
     """
-    folder = root / f"als-{ratings / 1e6:g}"
+    folder = root / f"als-{ratings / 1e6:g}{f'-{items}' if items != _ITEMS else ''}"
     if (folder / "snapshot" / "sizes.json").exists():
         return Snapshot.open(folder / "snapshot")
     if not (folder / "last-day" / "_SUCCESS").exists():
         sizes = ("--events", str(_SURPLUS * ratings), "--users", str(_USERS_PER_RATING * ratings))
-        command = [str(submit), "generate", *sizes, "--items", str(_ITEMS), "--out", str(folder)]
+        command = [str(submit), "generate", *sizes, "--items", str(items), "--out", str(folder)]
         subprocess.run(command, check=True)
     rows = pds.dataset([pds.dataset(folder / name) for name in ("history", "last-day")])
     table = rows.to_table(columns=["user", "item", "rating"])
