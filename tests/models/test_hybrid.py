@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from snapshots import write_blocks
 from toplists.config.model import ModelSettings
 from toplists.config.model_hybrid import HybridSettings
 from toplists.engine import inner_holdout
+from toplists.engine.alternation import Start
 from toplists.engine.blocks import BlockRef
 from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
 from toplists.engine.mix_choice import _ndcg, round_mixes
@@ -24,8 +26,9 @@ from toplists.engine.shapes import Factors, ItemWeights, Mixture, commit_shape, 
 from toplists.engine.storage import save_part
 from toplists.errors import ConfigurationError
 from toplists.models.definition import Parameters
-from toplists.models.hybrid import HYBRID
-from toplists.models.protocol import Fitted
+from toplists.models.hybrid import HYBRID, Hybrid
+from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.registry import can_start_warm, vectors_of
 
 N_USERS, N_ITEMS = 150, 20  # more users than fit a tile
 RNG = np.random.default_rng(7)
@@ -168,6 +171,66 @@ def test_given_weights_are_taken_and_0_leaves_a_member_out(fit: Fit) -> None:
     fitted = fit(GROUPED, weights=[0.0, 2.0])
     assert fitted.report["weights"] == {"item_knn": 2.0}
     assert fitted.report["ndcg@10"] == {}
+
+
+def test_als_goes_on_where_its_last_fit_ended_and_nobody_else_does(tmp_path: Path) -> None:
+    begun: dict[str, Start | None] = {}
+
+    class Member:
+        parameters: Mapping[str, Any] = {}
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def fit(self, data: TrainingData) -> Fitted:
+            begun[self.name] = data.start
+            return Fitted(ItemWeights(()))
+
+    settings = HybridSettings(members=("als", "slim"), weights=(0.5, 0.5))
+    start = Start((), ())
+    nothing: Any = None
+    data = TrainingData(
+        *(nothing, nothing, nothing, nothing, "all", 0, datetime(2024, 1, 1, tzinfo=UTC)),
+        *(nothing, (), 42, tmp_path, start),
+    )
+    Hybrid(settings, [Member("als"), Member("slim")]).fit(data)
+    assert begun == {"als": start, "slim": None}
+
+
+@pytest.mark.parametrize(
+    ("hybrid", "als", "warm"),
+    [
+        ({"members": ["slim", "als"], "weights": [0.7, 0.3]}, {}, True),
+        ({"members": ["slim", "als"], "weights": [0.7, 0.3]}, {"warm_start": False}, False),
+        ({"members": ["slim", "als"], "weights": [1.0, 0.0]}, {}, False),
+        # Which members count is chosen anew each time.
+        ({"members": ["slim", "als"]}, {}, False),
+        ({"members": ["slim", "ease"], "weights": [0.7, 0.3]}, {}, False),
+    ],
+)
+def test_a_night_starts_from_the_last_where_als_counts(
+    hybrid: Mapping[str, Any], als: Mapping[str, Any], warm: bool
+) -> None:
+    settings = ModelSettings.model_validate({"name": "hybrid", "hybrid": hybrid, "als": als})
+    assert can_start_warm(settings) == warm
+
+
+def test_the_vectors_of_a_mixture_are_those_of_als() -> None:
+    weights, filtered, vectors = (
+        ItemWeights(("w",)),
+        Factors(("f",), ("f",)),
+        Factors(("v",), ("v",)),
+    )
+    settings = ModelSettings.model_validate(
+        {
+            "name": "hybrid",
+            "hybrid": {"members": ["slim", "low_pass", "ease", "als"], "weights": [1, 1, 0, 1]},
+        }
+    )
+    shape = Mixture((weights, filtered, vectors), (1.0, 1.0, 1.0))
+    assert vectors_of(settings, shape) == vectors
+    assert vectors_of(ModelSettings(), vectors) == vectors
+    assert vectors_of(ModelSettings(), weights) is None
 
 
 def test_blocks_change_neither_the_choice_nor_its_figures(fit: Fit) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from toplists.config.model import ModelSettings
 from toplists.config.operation import EngineSettings
 from toplists.config.recommend import RecommendSettings
-from toplists.engine.shapes import Shape
+from toplists.engine.shapes import Factors, Shape
 from toplists.models.protocol import Model
 from toplists.models.search import Space
 
@@ -43,6 +43,7 @@ class Definition:
         lengths: How long its vectors are while kernels fit them, and as they are stored; `None` where it
             has none, or others fit them.
         starts_warm: Whether a fit can start from the item vectors of another; `None` = never.
+        vectors: The vectors of a fit that the next one goes on from, or folds into; `None` where there are none.
     """
 
     name: str
@@ -57,6 +58,9 @@ class Definition:
     elsewhere: tuple[str, ...] = ()
     lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
     starts_warm: Callable[[ModelSettings], bool] | None = None
+    vectors: Callable[[ModelSettings, Shape], Factors | None] = lambda _, shape: (
+        shape if isinstance(shape, Factors) else None
+    )
 
 
 def lengths_of(members: Iterable[Definition], settings: ModelSettings) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from toplists.engine.half import remove_rests
 from toplists.engine.inner_holdout import hold_out
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.mix_choice import Mix, judge_mixes, round_mixes
-from toplists.engine.shapes import Member, Mixture, RatedNeighbours, parts_of
+from toplists.engine.shapes import Factors, Member, Mixture, RatedNeighbours, Shape, parts_of
 from toplists.errors import ConfigurationError
 from toplists.models.als import ALS
 from toplists.models.definition import Definition, Parameters, lengths_of
@@ -64,7 +64,7 @@ class Hybrid:
         if not chosen:
             chosen, figures = self._choose(data)
         fits = {
-            member.name: (self._fit(member, data, member.name), weight)
+            member.name: (self._fit(member, data, member.name, goes_on=True), weight)
             for member, weight in zip(self._members, chosen, strict=True)
             if weight > 0
         }
@@ -116,9 +116,12 @@ class Hybrid:
         }
 
     @staticmethod
-    def _fit(member: Model, data: TrainingData, folder: str) -> Fitted:
-        """Fit a member from nothing, in a folder of its own."""
-        return member.fit(replace(data, folder=data.folder / folder, start=None, evaluated=None))
+    def _fit(member: Model, data: TrainingData, folder: str, *, goes_on: bool = False) -> Fitted:
+        """Fit a member in a folder of its own: from nothing, or ALS as from where it was `goes_on`."""
+        own = replace(data, folder=data.folder / folder)
+        if not (goes_on and member.name == ALS.name):
+            own = replace(own, start=None, evaluated=None)
+        return member.fit(own)
 
 
 def _as_member(fitted: Fitted) -> Member:
@@ -142,6 +145,27 @@ def _make(given: Parameters) -> Hybrid:
     return Hybrid(settings, [_MEMBERS[name].make(given) for name in settings.members])
 
 
+def _starts_warm(settings: ModelSettings) -> bool:
+    starts_warm = ALS.starts_warm
+    return _place_of_als(settings) is not None and starts_warm is not None and starts_warm(settings)
+
+
+def _vectors(settings: ModelSettings, shape: Shape) -> Factors | None:
+    """Those of ALS, where given weights say which member it is."""
+    place = _place_of_als(settings)
+    if place is None or not isinstance(shape, Mixture):
+        return None
+    member = shape.members[place]
+    return member if isinstance(member, Factors) else None
+
+
+def _place_of_als(settings: ModelSettings) -> int | None:
+    """Its place among the members that count; `None` where it does not, or weights are chosen each time."""
+    given = zip(settings.hybrid.members, settings.hybrid.weights, strict=False)
+    counting = [name for name, weight in given if weight > 0]
+    return counting.index(ALS.name) if ALS.name in counting else None
+
+
 def _lengths(settings: ModelSettings) -> tuple[int, int] | None:
     """Members are fitted, and their vectors stored, one after the other."""
     found = lengths_of((_MEMBERS[name] for name in settings.hybrid.members), settings)
@@ -158,5 +182,7 @@ HYBRID = Definition(
     reference="Burke, Hybrid recommender systems: survey and experiments, UMUAI 12, 2002",
     make=_make,
     lengths=_lengths,
+    starts_warm=_starts_warm,
+    vectors=_vectors,
 )
 """See `Hybrid`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from toplists.config.model import ModelSettings
-from toplists.engine.shapes import Ranking
+from toplists.engine.shapes import Factors, Ranking, Shape
 from toplists.models.als import ALS
 from toplists.models.association import ASSOCIATION
 from toplists.models.baseline import BASELINE
@@ -100,6 +100,11 @@ def can_start_warm(settings: ModelSettings) -> bool:
     """Whether the personal model is one whose fit can start from another's item vectors."""
     starts_warm = MODELS[settings.name].starts_warm
     return starts_warm is not None and starts_warm(settings)
+
+
+def vectors_of(settings: ModelSettings, shape: Shape) -> Factors | None:
+    """The vectors of a fit of the personal model that its next fit goes on from; `None` where it has none."""
+    return MODELS[settings.name].vectors(settings, shape)
 
 
 def tells_users_apart(model: Model) -> bool:

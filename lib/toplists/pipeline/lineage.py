@@ -15,14 +15,14 @@ from toplists.dataset.snapshot import SnapshotBlocks, block_folder
 from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import open_blocks
-from toplists.engine.shapes import Factors, open_shape
+from toplists.engine.shapes import open_shape
 from toplists.engine.storage import are_there, is_intact
 from toplists.errors import ToplistsError
 from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
-from toplists.models.registry import can_start_warm
+from toplists.models.registry import can_start_warm, vectors_of
 from toplists.pipeline.identity import identify_run
-from toplists.pipeline.steps.fits import model_folder, plan_fits
+from toplists.pipeline.steps.fits import model_folder, model_settings, plan_fits
 from toplists.pipeline.workplace import Workplace
 
 _LOG = logging.getLogger(__name__)
@@ -79,13 +79,14 @@ def find_remains(place: Workplace, parent: Run) -> Remains | None:
     users, items = open_blocks(folder, "users"), open_blocks(folder, "items")
     fit = plan_fits(place, parent).candidate
     shape = open_shape(model_folder(place.dataset, parent, fit))
-    if users is None or items is None or not isinstance(shape, Factors):
+    vectors = None if shape is None else vectors_of(model_settings(parent), shape)
+    if users is None or items is None or vectors is None:
         return None
     try:
         blocks_are_there = are_there(ref.path for ref in (*users.blocks, *items.blocks))
-        if not blocks_are_there or not all(map(is_intact, shape.items)):
+        if not blocks_are_there or not all(map(is_intact, vectors.items)):
             return None
     except ToplistsError as error:
         _LOG.warning("nothing can start from run %s: %s", parent.run_id, error)
         return None
-    return Remains(SnapshotBlocks(users, items), Start(items.blocks, shape.items))
+    return Remains(SnapshotBlocks(users, items), Start(items.blocks, vectors.items))

@@ -18,7 +18,7 @@ from toplists.lake.bookkeeping import Row, append_rows, read_rows
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
-from toplists.models.registry import can_start_warm
+from toplists.models.registry import can_start_warm, vectors_of
 from toplists.models.store import save_shape
 from toplists.pipeline.failure import reason_of
 from toplists.pipeline.lineage import find_remains
@@ -88,14 +88,15 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
         return _fit_and_save(place, run, snapshot, blocks, fit, start(), evaluated)
 
     def make_personal() -> None:
+        settings = place.settings.model
         evaluated = make(plan.candidate, lambda: _start_of_tonight(place, run, blocks))
+        vectors = vectors_of(settings, evaluated)
 
         def from_evaluated() -> Start | None:
-            if not (can_start_warm(place.settings.model) and isinstance(evaluated, Factors)):
+            if vectors is None or not can_start_warm(settings):
                 return None
-            return Start(blocks.items.blocks, evaluated.items)
+            return Start(blocks.items.blocks, vectors.items)
 
-        vectors = evaluated if isinstance(evaluated, Factors) else None
         make(plan.published, from_evaluated, vectors)
 
     def make_contenders() -> None:
