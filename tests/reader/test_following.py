@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 
 import pytest
+from reader.watched import Watched
 
 from toplists import reader
-from toplists.reader import Lists, RecommendationList
 
 MOVES, READERS, KEPT = 50, 4, 3
-USERS = ("ann", "bob")
-
-
-class Watched:
-    """What readers saw of runs whose items are all called after them."""
-
-    def __init__(self) -> None:
-        self.over = Event()
-        self.runs: set[str] = set()
-
-    def keep_reading(self, lists: Lists) -> int:
-        answers = 0
-        while not self.over.is_set():
-            self.look_at(lists.user(USERS[answers % 2]), places=2, fallback=False)
-            self.look_at(lists.user("nobody"), places=1, fallback=True)
-            self.look_at(lists.similar("film"), places=2, fallback=False)
-            answers += 3
-        return answers
-
-    def look_at(self, found: RecommendationList | None, *, places: int, fallback: bool) -> None:
-        assert found is not None
-        assert found.fallback is fallback
-        # Complete, and of one run.
-        ids = [item.item_id for item in found.items]
-        assert ids == [f"{found.run_id}-{place}" for place in range(1, places + 1)]
-        self.runs.add(found.run_id)
 
 
 @pytest.mark.long
@@ -57,7 +30,7 @@ def test_readers_see_whole_lists_of_one_run_whatever_is_published(lake):
                     live = stored[-2]
                     continue
                 run = f"r{move}"
-                lake.write_run(run, users=USERS)
+                lake.write_run(run, users=Watched.USERS)
                 lake.point_to(run, previous=live)
                 live = run
                 stored.append(run)

@@ -11,8 +11,8 @@ from toplists import reader
 from toplists.cli.places import Place
 from toplists.errors import ConfigurationError
 from toplists.reader import CatalogueItem, Interaction, Lists
+from toplists.reader.addresses import without_secrets
 from toplists.reader.facts import CATALOGUE, HISTORY, find_history, find_items
-from toplists.reader.opening import without_secrets
 from toplists.reader.snapshot import Snapshot
 
 _DELTA = "delta:"

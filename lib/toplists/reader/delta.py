@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
-from threading import Lock
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
-from toplists.reader.errors import ListsUnavailableError, SnapshotGoneError
+from toplists.reader.following import Following
+from toplists.reader.lists import Lists
 from toplists.reader.live import LiveLists
 from toplists.reader.pointer import Pointer
 from toplists.reader.records import (
@@ -30,7 +29,7 @@ def open_delta(path_of_dataset: str | PathLike[str]) -> DeltaLists:
     return DeltaLists(Path(path_of_dataset))
 
 
-class DeltaLists:
+class DeltaLists(Lists):
     """What `Lists` promises, and the catalogue, the users' history and earlier publications.
 
     Every method looks at the pointer first, then reads the run it names, so an answer is never put
@@ -41,19 +40,15 @@ class DeltaLists:
     def __init__(self, root: Path) -> None:
         """See `open_delta`."""
         self._root = root
-        self._pointer = Pointer(root)
-        self._live: LiveLists | None = None
-        self._lock = Lock()
+        self._live = Following(Pointer(root).last, lambda published: LiveLists(root, published))
 
     def publication(self) -> Publication | None:
         """See `Lists`."""
-        with self._lock:
-            return self._pointer.last()
+        return self._live.named()
 
     def publications(self) -> list[Publication]:
         """Every move of the pointer, oldest first."""
-        with self._lock:
-            return self._pointer.history()
+        return Pointer(self._root).history()
 
     def user(
         self, user_id: str, placement: str = "default", segment: str = "all"
@@ -89,40 +84,8 @@ class DeltaLists:
         Raises:
             ListsUnavailableError: the run that is published cannot be read.
         """
-        try:
-            return self._ask(question, reopen=False)
-        except SnapshotGoneError:
-            pass
-        try:
-            return self._ask(question, reopen=True)
-        except SnapshotGoneError as error:
-            raise ListsUnavailableError(f"The published lists cannot be read: {error}.") from error
-
-    def _ask(self, question: Callable[[LiveLists], Answer], *, reopen: bool) -> Answer | None:
-        live = self._current(reopen=reopen)
-        return None if live is None else question(live)
-
-    def _current(self, *, reopen: bool) -> LiveLists | None:
-        with self._lock:
-            published = self._pointer.last()
-            if published is None:
-                return None
-            if reopen or self._live is None or self._live.publication != published:
-                self._live = LiveLists(self._root, published)
-            return self._live
+        return self._live.read(question)
 
     def close(self) -> None:
         """See `Lists`."""
-        with self._lock:
-            self._live = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._live.forget()

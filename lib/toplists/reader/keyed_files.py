@@ -8,7 +8,7 @@ after they were deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,10 +33,21 @@ class KeyedFile:
 class KeyedFiles:
     """The rows of some files by one of their columns. May be asked from several threads at once."""
 
-    def __init__(self, files: Sequence[KeyedFile], key: str) -> None:
-        """Look for rows in `files` by the text column `key`; files are opened when they are needed."""
+    def __init__(
+        self,
+        files: Sequence[KeyedFile],
+        key: str,
+        open_file: Callable[[str], pa.NativeFile] = pa.memory_map,
+    ) -> None:
+        """Look for rows in `files` by the text column `key`.
+
+        Args:
+            files: Where rows may be; opened when they are needed.
+            key: The column.
+            open_file: Opens a path for reading at any place.
+        """
         self._files = tuple(files)
-        self._open = lru_cache(_OPEN_FILES)(lambda path: _OpenFile(path, key))
+        self._open = lru_cache(_OPEN_FILES)(lambda path: _OpenFile(open_file(path), key))
 
     def find(
         self, value: str, columns: Sequence[str], equals: Mapping[str, str]
@@ -69,10 +80,10 @@ class KeyedFiles:
 
 
 class _OpenFile:
-    """A file that is mapped into memory, with its footer."""
+    """An open file with its footer."""
 
-    def __init__(self, path: str, key: str) -> None:
-        self._source = pa.memory_map(path)
+    def __init__(self, source: pa.NativeFile, key: str) -> None:
+        self._source = source
         self._footer = pq.ParquetFile(self._source).metadata
         self._key = key
         names = [column.path for column in _columns(self._footer)]

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from toplists.reader.records import Publication, RecommendationList
 
 
-class Lists(Protocol):
+class Lists(ABC):
     """The lists of whatever run is live at each question; safe to share between threads.
 
     Every answer comes from one run, and says from which. All methods raise `ListsUnavailableError` if the
     lists cannot be read, and `ValueError` for an id that is not valid Unicode.
     """
 
+    @abstractmethod
     def publication(self) -> Publication | None:
         """What is live; `None` if nothing was published yet."""
-        ...
 
+    @abstractmethod
     def user(
         self, user_id: str, placement: str = "default", segment: str = "all"
     ) -> RecommendationList | None:
@@ -33,27 +35,28 @@ class Lists(Protocol):
         Returns:
             The list; `None` if nothing was published yet, or nothing for that placement.
         """
-        ...
 
+    @abstractmethod
     def similar(self, item_id: str, placement: str = "default") -> RecommendationList | None:
         """The items most like one item; `None` for an item without such a list."""
-        ...
 
+    @abstractmethod
     def popular(
         self, segment: str = "all", placement: str = "default"
     ) -> RecommendationList | None:
         """The most popular items of a segment of users; `all` is everybody."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
-        """Let go of connections and files; nothing can be asked afterwards."""
-        ...
+        """Let go of connections and files. Nothing is to be asked afterwards."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self.close()

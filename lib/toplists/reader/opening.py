@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from toplists.reader.errors import AddressError, ListsUnavailableError
 from toplists.reader.lists import Lists
 
-_FORMS = "delta:FOLDER"
+_PACKAGES = {"psycopg": "psycopg[binary]"}
 
 
 def open(address: str) -> Lists:  # noqa: A001 - called as `reader.open`
@@ -17,29 +15,46 @@ def open(address: str) -> Lists:  # noqa: A001 - called as `reader.open`
     fork.
 
     Args:
-        address: `delta:` and the folder of a dataset.
+        address: `delta:FOLDER` with the folder of a dataset, `postgresql://…`, `redis://…`, `rediss://…`, or
+            `files:` and a path or a URI. See `docs/stores.md`.
 
     Raises:
-        AddressError: there are no lists of such a kind.
+        AddressError: there are no lists of such a kind, or it cannot be understood.
         ListsUnavailableError: a package is not installed.
     """
     kind, colon, place = address.partition(":")
     try:
-        if colon and place and kind == "delta":
+        lists = _open(kind, place, address) if colon and place else None
+    except ModuleNotFoundError as error:
+        package = _PACKAGES.get(error.name or "", error.name)
+        raise ListsUnavailableError(
+            f"Reading from {kind}: takes the package {error.name}, which is not installed here: "
+            f"pip install '{package}'."
+        ) from error
+    if lists is None:
+        raise AddressError(
+            f"{kind!r} is no kind of lists that can be opened: write delta:FOLDER, "
+            "postgresql://USER@HOST:PORT/DATABASE, redis://HOST:PORT/DB or files:PATH."
+        )
+    return lists
+
+
+def _open(kind: str, place: str, address: str) -> Lists | None:
+    match kind:
+        case "delta":
             from toplists.reader.delta import open_delta
 
             return open_delta(place)
-    except ModuleNotFoundError as error:
-        raise ListsUnavailableError(
-            f"Reading from {kind}: takes the package {error.name}, which is not installed here: "
-            f"pip install {error.name}."
-        ) from error
-    raise AddressError(f"{kind!r} is no kind of lists that can be opened: write {_FORMS}.")
+        case "files":
+            from toplists.reader.files import open_files
 
+            return open_files(place)
+        case "postgresql" | "postgres":
+            from toplists.reader.postgres import open_postgres
 
-def without_secrets(address: str) -> str:
-    """An address as it may be shown: without user, password and options."""
-    if "://" not in address:
-        return address
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+            return open_postgres(address)
+        case "redis" | "rediss":
+            from toplists.reader.redis import open_redis
+
+            return open_redis(address)
+    return None

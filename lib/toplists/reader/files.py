@@ -1,0 +1,226 @@
+"""Lists read from files, as `docs/stores.md` lays them out: no server either, and no lake."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pyarrow as pa
+from pyarrow.fs import FileSystem, LocalFileSystem
+
+from toplists.reader.addresses import without_secrets
+from toplists.reader.errors import AddressError, ListsUnavailableError, SnapshotGoneError
+from toplists.reader.following import Following
+from toplists.reader.keyed_files import KeyedFile, KeyedFiles
+from toplists.reader.layouts import (
+    CURRENT,
+    LAYOUT,
+    LIST_TABLES,
+    PERSONAL,
+    POPULAR,
+    SIMILAR,
+    ListTable,
+    live_from_json,
+    shard_of,
+)
+from toplists.reader.list_rows import COLUMNS, list_of
+from toplists.reader.lists import Lists
+from toplists.reader.records import Publication, RecommendationList, RecommendedItem
+
+_LOOK_SECONDS = 1.0
+"""How long what is live is taken for granted, where to look takes a request to another machine."""
+
+
+def open_files(place: str) -> FileLists:
+    """The lists in a folder: a path, or a URI such as `s3://BUCKET/PREFIX`.
+
+    Raises:
+        AddressError: there is no such kind of file system.
+    """
+    return FileLists(place)
+
+
+class FileLists(Lists):
+    """What `Lists` promises. A new release is seen at once in a folder here, elsewhere after a second."""
+
+    def __init__(self, place: str) -> None:
+        """See `open_files`."""
+        self._folder = _Folder.open(place)
+        self._looked = -_LOOK_SECONDS
+        self._record: bytes | None = None
+        self._live = Following(self._look, lambda record: _Release(self._folder, record))
+
+    def publication(self) -> Publication | None:
+        """See `Lists`."""
+        return self._live.read(lambda release: release.publication)
+
+    def user(
+        self, user_id: str, placement: str = "default", segment: str = "all"
+    ) -> RecommendationList | None:
+        """See `Lists`."""
+
+        def find(release: _Release) -> RecommendationList | None:
+            own = release.find(PERSONAL, user_id, placement)
+            if own is not None:
+                return own
+            popular = release.find(POPULAR, segment, placement)
+            popular = popular or release.find(POPULAR, "all", placement)
+            return None if popular is None else replace(popular, fallback=True)
+
+        return self._live.read(find)
+
+    def similar(self, item_id: str, placement: str = "default") -> RecommendationList | None:
+        """See `Lists`."""
+        return self._live.read(lambda release: release.find(SIMILAR, item_id, placement))
+
+    def popular(
+        self, segment: str = "all", placement: str = "default"
+    ) -> RecommendationList | None:
+        """See `Lists`."""
+        return self._live.read(lambda release: release.find(POPULAR, segment, placement))
+
+    def close(self) -> None:
+        """See `Lists`."""
+        self._live.forget()
+
+    def _look(self) -> bytes | None:
+        now = monotonic()
+        if self._folder.is_here or now - self._looked >= _LOOK_SECONDS:
+            try:
+                self._record = self._folder.read(CURRENT)
+            except FileNotFoundError:
+                self._record = None
+            except (OSError, pa.ArrowException) as error:
+                raise self._folder.unavailable(error) from error
+            self._looked = now
+        return self._record
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of a file system, and how it is called."""
+
+    files: FileSystem
+    path: str
+    shown: str
+
+    @classmethod
+    def open(cls, place: str) -> _Folder:
+        if "://" not in place:
+            return cls(LocalFileSystem(), str(Path(place).expanduser().resolve()), place)
+        shown = without_secrets(place)
+        try:
+            files, path = FileSystem.from_uri(place)
+        except (pa.ArrowException, OSError, ValueError):  # which quotes parts of the address
+            raise AddressError(f"{shown} is in no file system that pyarrow opens.") from None
+        return cls(files, path.rstrip("/"), shown)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether to look takes no request to another machine."""
+        return isinstance(self.files, LocalFileSystem)
+
+    def read(self, name: str) -> bytes:
+        with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
+            content: bytes = stream.read()
+            return content
+
+    def open_file(self, path: str) -> pa.NativeFile:
+        return pa.memory_map(path) if self.is_here else self.files.open_input_file(path)
+
+    def unavailable(self, error: Exception) -> ListsUnavailableError:
+        said = str(error).partition("\n")[0].rstrip(".")
+        return ListsUnavailableError(f"{self.shown} cannot be read: {said}.")
+
+
+class _Release:
+    """The release that a record names, by its manifest."""
+
+    def __init__(self, folder: _Folder, record: bytes) -> None:
+        self._folder = folder
+        try:
+            self.publication = live_from_json(record).publication
+        except ValueError as error:
+            raise ListsUnavailableError(
+                f"{folder.shown} cannot be read: {CURRENT} is {error}. Update this reader to the release "
+                "that exports."
+            ) from error
+        place = str(json.loads(record)["manifest"])
+        manifest = self._load(place)
+        inside = f"{folder.path}/{place.rpartition('/')[0]}"
+        self._find = {table: _finder(folder, inside, table, manifest) for table in LIST_TABLES}
+
+    def find(self, table: ListTable, key: str, placement: str) -> RecommendationList | None:
+        """A list; `None` if there is none."""
+        key.encode("utf-8")
+        return self._find[table](key, placement, self.publication)
+
+    def _load(self, place: str) -> Mapping[str, Any]:
+        try:
+            manifest: Mapping[str, Any] = json.loads(self._folder.read(place))
+        except (OSError, pa.ArrowException) as error:
+            raise SnapshotGoneError(f"{self._folder.shown}: {error}") from error
+        if manifest.get("layout") != LAYOUT:
+            raise ListsUnavailableError(
+                f"{self._folder.shown} cannot be read: its manifest is not of layout {LAYOUT}."
+            )
+        return manifest
+
+
+_Finder = Callable[[str, str, Publication], RecommendationList | None]
+
+
+def _finder(folder: _Folder, inside: str, table: ListTable, manifest: Mapping[str, Any]) -> _Finder:
+    """What finds the lists of a table."""
+    files: Sequence[Mapping[str, Any]] = manifest["tables"][table.name]
+    if manifest["format"] == "jsonl":
+        return _LinesFinder(folder, inside, table, files, int(manifest["shards"]))
+    keyed = [KeyedFile(f"{inside}/{one['path']}", one["first"], one["last"]) for one in files]
+    rows = KeyedFiles(keyed, table.key, folder.open_file)
+
+    def find(key: str, placement: str, live: Publication) -> RecommendationList | None:
+        row = rows.find(key, COLUMNS, {"placement": placement})
+        return None if row is None else list_of(row, live.run_id, live.as_of)
+
+    return find
+
+
+@dataclass(frozen=True)
+class _LinesFinder:
+    """Finds lists in gzipped JSON lines, which takes reading a shard from its beginning."""
+
+    folder: _Folder
+    inside: str
+    table: ListTable
+    files: Sequence[Mapping[str, Any]]
+    shards: int
+
+    def __call__(self, key: str, placement: str, live: Publication) -> RecommendationList | None:
+        shard = shard_of(key, self.shards)
+        for file in self.files:
+            if file["shard"] == shard and file["first"] <= key <= file["last"]:
+                for row in self._rows_with(f"{self.inside}/{file['path']}", key):
+                    if row[self.table.key] == key and row["placement"] == placement:
+                        return _list_of(row, live)
+        return None
+
+    def _rows_with(self, path: str, key: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of a file in which the key stands anywhere."""
+        wanted = json.dumps(key, ensure_ascii=False).encode()
+        try:
+            with self.folder.open_file(path) as packed, gzip.open(packed) as lines:
+                for line in lines:
+                    if wanted in line:
+                        yield json.loads(line)
+        except (OSError, EOFError, pa.ArrowException) as error:
+            raise SnapshotGoneError(str(error)) from error
+
+
+def _list_of(row: Mapping[str, Any], live: Publication) -> RecommendationList:
+    items = tuple(RecommendedItem(**item) for item in row["items"])
+    return RecommendationList(live.run_id, items, row["short_reason"], live.as_of)

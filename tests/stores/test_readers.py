@@ -1,0 +1,304 @@
+"""Lists read from stores: each is asked the same questions."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+from stores.conformance import ODD_IDS
+from stores.runs import DATASET, NOW, Run, Work, entries
+from stores.servers import (
+    PASSWORD,
+    Server,
+    run_postgres,
+    run_redis,
+    wait_for_postgres,
+    wait_for_redis,
+)
+from toplists.publish.stores.files import FilesStore
+from toplists.publish.stores.postgres import PostgresStore
+from toplists.publish.stores.redis import RedisStore
+from toplists.publish.stores.secrets import Secret
+from toplists.publish.stores.store import Store
+
+from toplists import reader
+from toplists.reader import AddressError, Lists, ListsUnavailableError
+
+KINDS = ("postgres", "redis", "parquet", "jsonl")
+QUOTED = quote(PASSWORD, safe="")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """An empty store, and the address that readers open it by."""
+
+    store: Store
+    address: str
+
+    def activate(self, run: Run, action: str = "publish") -> None:
+        publication = replace(run.publication, action=action)
+        self.store.activate(run.run_id, DATASET, publication, NOW)
+
+
+def postgres_at(port: int, namespace: str) -> Shop:
+    address = f"postgresql://postgres@127.0.0.1:{port}/postgres#{namespace}"
+    return Shop(
+        PostgresStore("pg", address, Secret("env:STORE_PASSWORD")),
+        address.replace("postgres@", f"postgres:{QUOTED}@"),
+    )
+
+
+def redis_at(port: int, namespace: str) -> Shop:
+    address = f"redis://127.0.0.1:{port}/0#{namespace}"
+    return Shop(
+        RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 7),
+        address.replace("redis://", f"redis://:{QUOTED}@"),
+    )
+
+
+@pytest.fixture(params=KINDS)
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    namespace = f"n{uuid4().hex[:12]}"
+    match request.param:
+        case "postgres":
+            return postgres_at(request.getfixturevalue("postgres_server").port, namespace)
+        case "redis":
+            return redis_at(request.getfixturevalue("redis_server").port, namespace)
+    address = f"files:{tmp_path / 'lists'}"
+    return Shop(FilesStore("files", address, request.param, 4), address)
+
+
+@pytest.fixture
+def lists(shop: Shop) -> Iterator[Lists]:
+    with reader.open(shop.address) as opened:
+        yield opened
+
+
+USERS = {"ann": entries("a", "b", "c"), "bob": entries("b")}
+SEGMENTS = {"all": entries("x", "y"), "teens": entries("t", "y")}
+
+
+def test_nothing_where_nothing_was_exported(lists):
+    assert lists.publication() is None
+    assert lists.user("ann") is None
+    assert lists.similar("film") is None
+    assert lists.popular() is None
+
+
+def test_lists_with_their_order_scores_sources_and_day(shop, lists):
+    run = Run(1, USERS, segments=SEGMENTS, reasons={"bob": "seen everything else"})
+    Work(run).bring(shop.store)
+    assert lists.publication() == run.publication
+    ann, bob = lists.user("ann"), lists.user("bob")
+    assert [(i.item_id, i.score, i.source) for i in ann.items] == USERS["ann"]
+    assert (ann.run_id, ann.as_of, ann.short_reason) == (run.run_id, date(2026, 3, 1), None)
+    assert (bob.short_reason, bob.fallback) == ("seen everything else", False)
+    assert [item.item_id for item in lists.similar("film").items] == ["a", "b"]
+    assert [item.item_id for item in lists.popular("teens").items] == ["t", "y"]
+    for found in (lists.similar("film"), lists.popular()):
+        assert (found.run_id, found.as_of, found.fallback) == (run.run_id, date(2026, 3, 1), False)
+    assert lists.similar("nothing") is None
+    assert lists.popular("nowhere") is None
+    assert lists.user("ann", placement="front page") is None
+
+
+def test_a_user_without_a_list_is_shown_what_is_popular_and_the_answer_says_so(shop, lists):
+    Work(Run(1, USERS, segments=SEGMENTS)).bring(shop.store)
+    assert lists.user("nobody") == replace(lists.popular(), fallback=True)
+    assert lists.user("nobody", segment="teens") == replace(lists.popular("teens"), fallback=True)
+    assert lists.user("nobody", segment="nowhere") == lists.user("nobody")
+
+
+def test_what_becomes_live_later_is_followed_forth_and_back(shop, lists):
+    first, second = Run(1, USERS), Run(2, {"ann": entries("new"), "zoe": entries("z")})
+    Work(first).bring(shop.store)
+    assert not lists.user("ann").fallback
+    Work(second).bring(shop.store)
+    assert [item.item_id for item in lists.user("ann").items] == ["new"]
+    assert lists.user("bob").fallback  # has no list any more
+    assert not lists.user("zoe").fallback
+    shop.activate(first, "rollback")
+    assert lists.publication().action == "rollback"
+    assert [item.item_id for item in lists.user("ann").items] == ["a", "b", "c"]
+    assert lists.user("zoe").fallback
+
+
+def test_ids_are_found_letter_by_letter(shop, lists):
+    Work(Run(1, {odd: entries(odd, "other") for odd in ODD_IDS})).bring(shop.store)
+    for odd in ODD_IDS:
+        assert lists.user(odd).items[0].item_id == odd
+    for strange in ("042", "X" * 512, "nul\0"):
+        assert lists.user(strange).fallback
+    with pytest.raises(ValueError, match="surrogates"):
+        lists.user("\udcff")
+
+
+def test_eight_threads_at_once_lose_nothing(shop, lists):
+    users = {f"u{number:03}": entries(f"i{number}", "b") for number in range(200)}
+    Work(Run(1, users)).bring(shop.store)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lists.user, [*users, *users]))
+    assert [one.items[0].item_id for one in found] == [items[0][0] for items in users.values()] * 2
+
+
+@pytest.mark.long
+def test_readers_see_whole_lists_of_one_run_whatever_becomes_live(shop, lists):
+    from reader.watched import Watched
+
+    def run(number: int) -> Run:
+        def items(count: int) -> list[tuple[str, float, str]]:
+            return entries(*(f"{name}-{place}" for place in range(1, count + 1)))
+
+        made = Run(number, {})
+        name = made.run_id
+        made.users = {user: items(2) for user in Watched.USERS}
+        made.items, made.segments = {"film": items(2)}, {"all": items(1)}
+        return made
+
+    runs = [run(number) for number in range(1, 29)]
+    Work(runs[0]).bring(shop.store)
+    watched, live = Watched(), 0
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(watched.keep_reading, lists) for _ in range(4)]
+        try:
+            for move in range(1, 51):
+                if move % 2:
+                    live = (move + 1) // 2
+                    Work(runs[live], runs[live - 1] if live % 3 else None).bring(shop.store)
+                else:
+                    shop.activate(runs[live - 1], "rollback")
+                shop.store.prune(3)
+        finally:
+            watched.over.set()
+        assert sum(one.result() for one in reading) > 50
+    assert len(watched.runs) > 10
+
+
+def killed_and_started_again(server: Server, wait: Callable[[Server], None]) -> None:
+    server.end(signal.SIGINT)
+    server.start()
+    wait(server)
+
+
+def test_connections_are_made_again_after_the_server_was(tmp_path):
+    with run_postgres() as server:
+        shop = postgres_at(server.port, "shop")
+        Work(Run(1, USERS)).bring(shop.store)
+        with reader.open(shop.address) as lists:
+            assert not lists.user("ann").fallback
+            killed_and_started_again(server, wait_for_postgres)
+            assert not lists.user("ann").fallback
+            server.end()
+            with pytest.raises(ListsUnavailableError, match=r"127\.0\.0\.1.*cannot be read"):
+                lists.user("ann")
+            server.start()
+            wait_for_postgres(server)
+            assert not lists.user("ann").fallback
+    with run_redis() as server:
+        shop = redis_at(server.port, "shop")
+        Work(Run(1, USERS)).bring(shop.store)
+        with reader.open(shop.address) as lists:
+            assert not lists.user("ann").fallback
+            killed_and_started_again(server, wait_for_redis)  # and forgets all
+            assert lists.user("ann") is None
+            Work(Run(2, USERS)).bring(shop.store)
+            assert not lists.user("ann").fallback
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://postgres:{wrong}@127.0.0.1:{postgres}/postgres",
+        "postgresql://postgres:{right}@127.0.0.1:{postgres}/nothing",
+        "postgresql://postgres:{right}@127.0.0.1:1/postgres",
+        "redis://:{wrong}@127.0.0.1:{redis}/0",
+        "redis://:{right}@127.0.0.1:1/0",
+    ],
+)
+def test_what_cannot_be_reached_is_said_in_a_sentence_without_secrets(
+    postgres_server, redis_server, address
+):
+    filled = address.format(
+        wrong=QUOTED + "x",
+        right=QUOTED,
+        postgres=postgres_server.port,
+        redis=redis_server.port,
+    )
+    with reader.open(filled) as lists, pytest.raises(ListsUnavailableError) as refused:
+        lists.user("ann")
+    assert "127.0.0.1" in str(refused.value)
+    assert "cannot be read: " in str(refused.value)
+    assert "55" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:se/cr@et@host/db",
+        "postgresql://me@host:secret/db",
+        "redis://:se/cret@host:6379/0",
+        "redis://:x@host:secret/0",
+        "postgresql://me:secret@host/db#No Namespace",
+        "files:nowhere://secret@x/y",
+    ],
+)
+def test_an_address_that_is_not_understood_is_not_shown_whole(address):
+    with pytest.raises(AddressError) as refused:
+        reader.open(address)
+    assert "cret" not in str(refused.value).partition("host")[0]
+    assert refused.value.__cause__ is None
+
+
+def test_a_role_that_may_not_read_is_told_so(postgres_server):
+    shop = postgres_at(postgres_server.port, f"n{uuid4().hex[:12]}")
+    Work(Run(1, USERS)).bring(shop.store)
+    role = f"r{uuid4().hex[:12]}"
+    with psycopg.connect(shop.address.partition("#")[0], autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    address = shop.address.replace(f"postgres:{QUOTED}@", f"{role}:x@")
+    with reader.open(address) as lists, pytest.raises(ListsUnavailableError, match="permission"):
+        lists.user("ann")
+
+
+def test_a_newer_layout_is_refused(redis_server, tmp_path):
+    shop = redis_at(redis_server.port, f"n{uuid4().hex[:12]}")
+    folder = FilesStore("files", f"files:{tmp_path}", "parquet", 4)
+    for store in (shop.store, folder):
+        Work(Run(1, USERS)).bring(store)
+    client = redis.Redis(port=redis_server.port, password=PASSWORD)
+    name = f"{shop.address.partition('#')[2]}:live"
+    client.set(name, json.dumps({**json.loads(client.get(name)), "layout": 2}))
+    current = tmp_path / "current.json"
+    current.write_text(json.dumps({**json.loads(current.read_text()), "layout": 2}))
+    for address in (shop.address, f"files:{tmp_path}"):
+        with reader.open(address) as lists, pytest.raises(ListsUnavailableError, match="layout 1"):
+            lists.user("ann")
+
+
+def test_lists_that_expired_are_no_unknown_users(redis_server):
+    shop = redis_at(redis_server.port, f"n{uuid4().hex[:12]}")
+    Work(Run(1, USERS)).bring(shop.store)
+    client = redis.Redis(port=redis_server.port, password=PASSWORD)
+    namespace = shop.address.partition("#")[2]
+    record = json.loads(client.get(f"{namespace}:live"))
+    past = NOW - timedelta(days=1)
+    client.set(f"{namespace}:live", json.dumps({**record, "expires_at": past.isoformat()}))
+    for key in client.scan_iter(f"{namespace}:2026*"):
+        client.delete(key)
+    with (
+        reader.open(shop.address) as lists,
+        pytest.raises(
+            ListsUnavailableError, match=r"expired at 2026-02-28 05:00 UTC.*Export again"
+        ),
+    ):
+        lists.user("ann")
