@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+import msgpack
 import psycopg
 import pytest
 import redis
@@ -25,14 +28,13 @@ from stores.servers import (
     wait_for_postgres,
     wait_for_redis,
 )
-from toplists.publish.stores.files import FilesStore
-from toplists.publish.stores.postgres import PostgresStore
-from toplists.publish.stores.redis import RedisStore
-from toplists.publish.stores.secrets import Secret
-from toplists.publish.stores.store import Store
 
 from toplists import reader
-from toplists.reader import AddressError, Lists, ListsUnavailableError
+from toplists.publish.stores.files import FilesStore
+from toplists.publish.stores.postgres import PostgresStore
+from toplists.publish.stores.secrets import Secret
+from toplists.reader import AddressError, Lists, ListsUnavailableError, Publication
+from toplists.reader.layouts import LIST_TABLES, PERSONAL, LiveRelease
 
 KINDS = ("postgres", "redis", "parquet", "jsonl")
 QUOTED = quote(PASSWORD, safe="")
@@ -42,8 +44,14 @@ QUOTED = quote(PASSWORD, safe="")
 class Shop:
     """An empty store, and the address that readers open it by."""
 
-    store: Store
+    store: Any
     address: str
+
+    def bring(self, run: Run) -> None:
+        if isinstance(self.store, RedisByHand):
+            self.store.bring(run)
+        else:
+            Work(run).bring(self.store)
 
     def activate(self, run: Run, action: str = "publish") -> None:
         publication = replace(run.publication, action=action)
@@ -60,10 +68,37 @@ def postgres_at(port: int, namespace: str) -> Shop:
 
 def redis_at(port: int, namespace: str) -> Shop:
     address = f"redis://127.0.0.1:{port}/0#{namespace}"
-    return Shop(
-        RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 7),
-        address.replace("redis://", f"redis://:{QUOTED}@"),
-    )
+    return Shop(RedisByHand(port, namespace), address.replace("redis://", f"redis://:{QUOTED}@"))
+
+
+class RedisByHand:
+    """Runs in Redis, put there as docs/stores.md says and not as the export does it."""
+
+    def __init__(self, port: int, namespace: str) -> None:
+        self.client = redis.Redis(port=port, password=PASSWORD)
+        self.namespace = namespace
+
+    def bring(self, run: Run) -> None:
+        for table in LIST_TABLES:
+            for key, items in run.lists(table).items():
+                ids, scores, sources = ([*column] for column in zip(*items, strict=True))
+                reason = run.reasons.get(key) if table is PERSONAL else None
+                value = msgpack.packb([ids, scores, sources, [1] * len(sources), reason])
+                bucket = zlib.crc32(key.encode()) % 3
+                name = f"{self.namespace}:{run.run_id}:{{{table.letter}:{bucket}}}"
+                self.client.hset(name, f"default:{key}", value)
+        self.activate(run.run_id, DATASET, run.publication, NOW)
+
+    def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
+        buckets = {table.name: 3 for table in LIST_TABLES}
+        record = LiveRelease(dataset, run_id, publication, now, buckets=buckets)
+        self.client.set(f"{self.namespace}:live", record.to_json())
+
+    def prune(self, keep: int) -> None:
+        releases = {key.split(b":")[1] for key in self.client.scan_iter(f"{self.namespace}:2026*")}
+        for release in sorted(releases)[:-keep]:
+            for key in self.client.scan_iter(f"{self.namespace}:{release.decode()}:*"):
+                self.client.delete(key)
 
 
 @pytest.fixture(params=KINDS)
@@ -97,7 +132,7 @@ def test_nothing_where_nothing_was_exported(lists):
 
 def test_lists_with_their_order_scores_sources_and_day(shop, lists):
     run = Run(1, USERS, segments=SEGMENTS, reasons={"bob": "seen everything else"})
-    Work(run).bring(shop.store)
+    shop.bring(run)
     assert lists.publication() == run.publication
     ann, bob = lists.user("ann"), lists.user("bob")
     assert [(i.item_id, i.score, i.source) for i in ann.items] == USERS["ann"]
@@ -113,7 +148,7 @@ def test_lists_with_their_order_scores_sources_and_day(shop, lists):
 
 
 def test_a_user_without_a_list_is_shown_what_is_popular_and_the_answer_says_so(shop, lists):
-    Work(Run(1, USERS, segments=SEGMENTS)).bring(shop.store)
+    shop.bring(Run(1, USERS, segments=SEGMENTS))
     assert lists.user("nobody") == replace(lists.popular(), fallback=True)
     assert lists.user("nobody", segment="teens") == replace(lists.popular("teens"), fallback=True)
     assert lists.user("nobody", segment="nowhere") == lists.user("nobody")
@@ -121,9 +156,9 @@ def test_a_user_without_a_list_is_shown_what_is_popular_and_the_answer_says_so(s
 
 def test_what_becomes_live_later_is_followed_forth_and_back(shop, lists):
     first, second = Run(1, USERS), Run(2, {"ann": entries("new"), "zoe": entries("z")})
-    Work(first).bring(shop.store)
+    shop.bring(first)
     assert not lists.user("ann").fallback
-    Work(second).bring(shop.store)
+    shop.bring(second)
     assert [item.item_id for item in lists.user("ann").items] == ["new"]
     assert lists.user("bob").fallback  # has no list any more
     assert not lists.user("zoe").fallback
@@ -134,7 +169,7 @@ def test_what_becomes_live_later_is_followed_forth_and_back(shop, lists):
 
 
 def test_ids_are_found_letter_by_letter(shop, lists):
-    Work(Run(1, {odd: entries(odd, "other") for odd in ODD_IDS})).bring(shop.store)
+    shop.bring(Run(1, {odd: entries(odd, "other") for odd in ODD_IDS}))
     for odd in ODD_IDS:
         assert lists.user(odd).items[0].item_id == odd
     for strange in ("042", "X" * 512, "nul\0"):
@@ -145,7 +180,7 @@ def test_ids_are_found_letter_by_letter(shop, lists):
 
 def test_eight_threads_at_once_lose_nothing(shop, lists):
     users = {f"u{number:03}": entries(f"i{number}", "b") for number in range(200)}
-    Work(Run(1, users)).bring(shop.store)
+    shop.bring(Run(1, users))
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lists.user, [*users, *users]))
     assert [one.items[0].item_id for one in found] == [items[0][0] for items in users.values()] * 2
@@ -166,7 +201,7 @@ def test_readers_see_whole_lists_of_one_run_whatever_becomes_live(shop, lists):
         return made
 
     runs = [run(number) for number in range(1, 29)]
-    Work(runs[0]).bring(shop.store)
+    shop.bring(runs[0])
     watched, live = Watched(), 0
     with ThreadPoolExecutor(4) as pool:
         reading = [pool.submit(watched.keep_reading, lists) for _ in range(4)]
@@ -174,7 +209,7 @@ def test_readers_see_whole_lists_of_one_run_whatever_becomes_live(shop, lists):
             for move in range(1, 51):
                 if move % 2:
                     live = (move + 1) // 2
-                    Work(runs[live], runs[live - 1] if live % 3 else None).bring(shop.store)
+                    shop.bring(runs[live])
                 else:
                     shop.activate(runs[live - 1], "rollback")
                 shop.store.prune(3)
@@ -193,7 +228,7 @@ def killed_and_started_again(server: Server, wait: Callable[[Server], None]) -> 
 def test_connections_are_made_again_after_the_server_was(tmp_path):
     with run_postgres() as server:
         shop = postgres_at(server.port, "shop")
-        Work(Run(1, USERS)).bring(shop.store)
+        shop.bring(Run(1, USERS))
         with reader.open(shop.address) as lists:
             assert not lists.user("ann").fallback
             killed_and_started_again(server, wait_for_postgres)
@@ -206,12 +241,12 @@ def test_connections_are_made_again_after_the_server_was(tmp_path):
             assert not lists.user("ann").fallback
     with run_redis() as server:
         shop = redis_at(server.port, "shop")
-        Work(Run(1, USERS)).bring(shop.store)
+        shop.bring(Run(1, USERS))
         with reader.open(shop.address) as lists:
             assert not lists.user("ann").fallback
             killed_and_started_again(server, wait_for_redis)  # and forgets all
             assert lists.user("ann") is None
-            Work(Run(2, USERS)).bring(shop.store)
+            shop.bring(Run(2, USERS))
             assert not lists.user("ann").fallback
 
 
@@ -244,10 +279,10 @@ def test_what_cannot_be_reached_is_said_in_a_sentence_without_secrets(
 @pytest.mark.parametrize(
     "address",
     [
-        "postgresql://me:se/cr@et@host/db",
-        "postgresql://me@host:secret/db",
+        "postgresql://me:se/se@cret@host/db",
+        "postgresql://me:5e/cret@host/db",
         "redis://:se/cret@host:6379/0",
-        "redis://:x@host:secret/0",
+        "redis://:x@host:port/0",
         "postgresql://me:secret@host/db#No Namespace",
         "files:nowhere://secret@x/y",
     ],
@@ -255,13 +290,13 @@ def test_what_cannot_be_reached_is_said_in_a_sentence_without_secrets(
 def test_an_address_that_is_not_understood_is_not_shown_whole(address):
     with pytest.raises(AddressError) as refused:
         reader.open(address)
-    assert "cret" not in str(refused.value).partition("host")[0]
+    assert "cret" not in str(refused.value)
     assert refused.value.__cause__ is None
 
 
 def test_a_role_that_may_not_read_is_told_so(postgres_server):
     shop = postgres_at(postgres_server.port, f"n{uuid4().hex[:12]}")
-    Work(Run(1, USERS)).bring(shop.store)
+    shop.bring(Run(1, USERS))
     role = f"r{uuid4().hex[:12]}"
     with psycopg.connect(shop.address.partition("#")[0], autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
@@ -273,8 +308,8 @@ def test_a_role_that_may_not_read_is_told_so(postgres_server):
 def test_a_newer_layout_is_refused(redis_server, tmp_path):
     shop = redis_at(redis_server.port, f"n{uuid4().hex[:12]}")
     folder = FilesStore("files", f"files:{tmp_path}", "parquet", 4)
-    for store in (shop.store, folder):
-        Work(Run(1, USERS)).bring(store)
+    shop.bring(Run(1, USERS))
+    Work(Run(1, USERS)).bring(folder)
     client = redis.Redis(port=redis_server.port, password=PASSWORD)
     name = f"{shop.address.partition('#')[2]}:live"
     client.set(name, json.dumps({**json.loads(client.get(name)), "layout": 2}))
@@ -287,7 +322,7 @@ def test_a_newer_layout_is_refused(redis_server, tmp_path):
 
 def test_lists_that_expired_are_no_unknown_users(redis_server):
     shop = redis_at(redis_server.port, f"n{uuid4().hex[:12]}")
-    Work(Run(1, USERS)).bring(shop.store)
+    shop.bring(Run(1, USERS))
     client = redis.Redis(port=redis_server.port, password=PASSWORD)
     namespace = shop.address.partition("#")[2]
     record = json.loads(client.get(f"{namespace}:live"))

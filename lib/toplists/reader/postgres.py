@@ -68,11 +68,14 @@ class PostgresLists(Lists):
         try:
             given = {name: str(value) for name, value in conninfo_to_dict(uri).items()}
             self._conninfo = make_conninfo(**{**_UNLESS_GIVEN, **given})
+            understood = given.get("port", "0").replace(",", "").isdecimal()
         except psycopg.Error:  # which quotes parts of the address
+            understood = False
+        if not understood:
             raise AddressError(
                 f"{self._shown} cannot be understood as an address of Postgres. Signs such as @, /, : and # "
                 "in a user or password are written as %40, %2F, %3A and %23."
-            ) from None
+            )
         self._namespace = namespace
         self._idle: list[_Connection] = []
         self._lock = Lock()
@@ -136,14 +139,14 @@ class PostgresLists(Lists):
         """The first row of an answer; `None` where there is none, or no table yet."""
         for value in asked.values():
             value.encode("utf-8")
+        # Postgres has no text with NUL, and nothing is called "".
+        asked = {name: "" if "\0" in value else value for name, value in asked.items()}
         try:
             return self._ask(query, asked)
         except (psycopg.OperationalError, psycopg.InternalError):
             # The server was restarted, or a release went while it was read. Idle connections may be as old.
             self.close()
         except psycopg.errors.UndefinedTable:
-            return None
-        except psycopg.DataError:  # an id with NUL, which Postgres has no text for
             return None
         except psycopg.Error as error:
             raise self._unavailable(error) from error

@@ -18,7 +18,9 @@ from toplists.reader.layouts import (
     SIMILAR,
     ListTable,
     LiveRelease,
-    list_key,
+    bucket_key,
+    bucket_of,
+    field_of,
     live_from_json,
     live_key,
 )
@@ -101,12 +103,12 @@ class RedisLists(Lists):
             key.encode("utf-8")
         before = self._known[1] if self._known else None
         while True:
-            names = [] if before is None else self._names(before, keys, placement)
-            *values, record = self._ask(partial(self._get, names))
+            places = [] if before is None else self._places(before, keys, placement)
+            *values, record = self._ask(partial(self._get, places))
             live = self._live(record)
             if live is None:
                 return None
-            if before is not None and live.release == before.release:
+            if before is not None and _same_place(before, live):
                 break
             before = live
         for place, value in enumerate(values):
@@ -116,15 +118,19 @@ class RedisLists(Lists):
         self._require_unexpired(live)
         return None
 
-    def _names(self, live: LiveRelease, keys: _Keys, placement: str) -> list[str]:
-        return [
-            list_key(self._namespace, live.release, table, key, placement) for table, key in keys
-        ]
+    def _places(self, live: LiveRelease, keys: _Keys, placement: str) -> list[tuple[str, str]]:
+        """Where the lists would be: keys of hashes, and the field in each."""
+        places = []
+        for table, key in keys:
+            bucket = bucket_of(key, max(1, live.buckets.get(table.name, 1)))
+            name = bucket_key(self._namespace, live.release, table, bucket)
+            places.append((name, field_of(key, placement)))
+        return places
 
-    def _get(self, names: Sequence[str]) -> list[bytes | None]:
+    def _get(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
         pipeline = self._client.pipeline(transaction=False)
-        for name in names:
-            pipeline.get(name)
+        for name, field in places:
+            pipeline.hget(name, field)
         # Last: what is live then was there when the lists were read, and a live release is never pruned.
         pipeline.get(live_key(self._namespace))
         values: list[bytes | None] = pipeline.execute()
@@ -159,3 +165,8 @@ class RedisLists(Lists):
         except redis.RedisError as error:
             said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
             raise ListsUnavailableError(f"{self._shown} cannot be read: {said}.") from error
+
+
+def _same_place(before: LiveRelease, live: LiveRelease) -> bool:
+    """Whether the lists of both lie under the same keys."""
+    return (before.release, before.buckets) == (live.release, live.buckets)
