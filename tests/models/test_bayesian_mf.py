@@ -118,8 +118,43 @@ def test_it_predicts_the_mean_over_rounds(fit: Callable[..., Vectors]) -> None:
     assert np.abs(one - other).max() > 0.01
 
 
+def test_who_gives_values_at_random_counts_less(fit: Callable[..., Vectors]) -> None:
+    # A third of the users give values at random: what the others say is then learnt better.
+    rated, values = ratings(share=0.4)
+    noise = 3 * np.random.default_rng(1).normal(size=rated.shape)
+    rated[::3] += noise[::3]
+    asked = np.isnan(rated)
+    asked[::3] = False
+
+    def error(name: str, **changes: bool) -> float:
+        settings = BayesianMfSettings(rank=2, burn_in=8, rounds=12, keep_every=2, **changes)
+        users, items = fit(rated, settings, name=name)
+        return float(np.sqrt(np.mean((users @ items.T - values)[asked] ** 2)))
+
+    assert error("trusting", user_noise=False) > 1.2 * error("knowing")
+
+
+def test_few_values_are_read_in_the_light_of_how_few_they_are(fit: Callable[..., Vectors]) -> None:
+    # The more users have rated an item, the better it is; noise drowns a single value.
+    rng = np.random.default_rng(1)
+    quality = 3 + np.linspace(-2, 2, N_ITEMS)
+    rated = quality + rng.normal(size=(N_USERS, N_ITEMS))
+    counts = np.rint(np.exp(np.linspace(0, np.log(N_USERS), N_ITEMS))).astype(int)
+    places = rng.permuted(np.tile(np.arange(N_USERS), (N_ITEMS, 1)), axis=1).T
+    rated[places >= counts] = np.nan
+
+    def error(name: str, **changes: bool) -> float:
+        settings = BayesianMfSettings(rank=2, burn_in=8, rounds=12, keep_every=2, **changes)
+        users, items = fit(rated, settings, name=name)
+        known = users.any(axis=1)
+        return float(np.sqrt(np.mean(((users @ items.T)[known] - quality)[:, counts < 4] ** 2)))
+
+    assert error("blind", count_prior=False) > 1.2 * error("seeing")
+
+
 def test_one_round_counts_of_so_many() -> None:
-    chain = Chain({}, "all", 3.0, rank=1, burn_in=3, rounds=7, keep_every=3, seed=0)
+    settings = BayesianMfSettings(rank=1, burn_in=3, rounds=7, keep_every=3)
+    chain = Chain({}, "all", 3.0, **settings.model_dump(), seed=0)
     assert [number for number in range(12) if chain.counts(number)] == [6, 9]
 
 

@@ -12,7 +12,7 @@ import pytest
 from holdout import Holdout
 
 from toplists.config.model_knn import RatingKnnSettings
-from toplists.config.model_ratings import BaselineSettings, SlopeOneSettings
+from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, SlopeOneSettings
 from toplists.engine.alternation import Alternation, alternate_here
 from toplists.engine.baselines import fit_baselines
 from toplists.engine.co_clusters import CoClustering, fit_co_clusters
@@ -147,13 +147,10 @@ def test_bayesian_matrix_factorization(ratings_data: Path, tmp_path: Path) -> No
         {"users": held_out.users, "items": held_out.items},
         "train",
         held_out.mean,
-        rank=8,
-        burn_in=20,
-        rounds=200,
-        keep_every=5,
+        **BayesianMfSettings().model_dump(),
         seed=42,
     )
-    assert held_out.rmse(sample_here(chain, tmp_path / "model")) <= 0.870
+    assert held_out.rmse(sample_here(chain, tmp_path / "model")) <= 0.858
 
 
 @pytest.mark.parametrize(

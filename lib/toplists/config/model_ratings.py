@@ -92,6 +92,13 @@ class BayesianMfSettings(Section):
         ge=1,
         description="Of so many rounds, one counts; vectors have `rank` numbers for each that does.",
     )
+    count_prior: bool = Field(
+        True,
+        description="Expect of a user and of an item what goes with how many values they have.",
+    )
+    user_noise: bool = Field(
+        True, description="Learn how far each user's values are to be trusted; otherwise all alike."
+    )
 
     @model_validator(mode="after")
     def _a_round_counts(self) -> Self:

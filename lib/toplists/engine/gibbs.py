@@ -1,7 +1,8 @@
 """Gibbs sampling of factors over blocks: Bayesian matrix factorization of ratings.
 
 Salakhutdinov and Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte Carlo",
-2008, with the biases in the vectors. A round draws the items given the users, then the users given the
+2008, with the biases in the vectors. The mean of a row's prior may depend on how many values it has, and the
+precision of the noise on the user. A round draws the items given the users, then the users given the
 items; before each half the prior of its side is drawn, before each round the precision of the noise.
 Tasks exchange vectors as those of an alternation do: parts, and a manifest after every half.
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
@@ -38,11 +40,12 @@ from toplists.engine.kernels.normal_wishart import (
     Prior,
     draw_noise_precision,
     draw_prior,
+    draw_trust,
 )
 from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors
 from toplists.engine.side_sums import SideSums, read_sums, sum_block
-from toplists.engine.storage import Arrays, bring_here, open_array
+from toplists.engine.storage import Array, Arrays, bring_here, open_array, open_whole
 
 _ROWS_AT_A_TIME = 8_192
 _START_SCALE = 0.1
@@ -53,7 +56,8 @@ _FIRST_PRECISION = 2.0
 class Chain:
     """What is to be sampled: `rounds` after `burn_in` ones, of which every `keep_every`-th counts.
 
-    `mean` is the mean of the values that `part` lets learn from.
+    `mean` is the mean of the values that `part` lets learn from. With `count_prior` the mean of a row's prior
+    goes with the logarithm of how many values it has, with `user_noise` users are not trusted alike.
     """
 
     blocks: Mapping[Side, BlockSet]
@@ -63,13 +67,16 @@ class Chain:
     burn_in: int
     rounds: int
     keep_every: int
+    count_prior: bool
+    user_noise: bool
     seed: int
 
     @property
     def fingerprint(self) -> str:
         """Tells chains apart whose halves are not one another's."""
         length = (self.burn_in, self.rounds, self.keep_every)
-        return fingerprint_of(self.blocks, self.part, self.mean, self.rank, self.seed, length)
+        kind = (self.count_prior, self.user_noise)
+        return fingerprint_of(self.blocks, self.part, self.mean, self.rank, self.seed, length, kind)
 
     @property
     def biases(self) -> Biases:
@@ -85,6 +92,13 @@ class Chain:
     def counts(self, number: int) -> bool:
         """Whether predictions are averaged over round `number`."""
         return number > self.burn_in and (number - self.burn_in) % self.keep_every == 0
+
+    def regressors(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """What the mean of a row's prior depends on, given its number of values: float32[rows, d]."""
+        ones = np.ones((len(counts), 1), dtype=np.float32)
+        if not self.count_prior:
+            return ones
+        return np.column_stack((ones, np.log(np.maximum(counts, 1)).astype(np.float32)))
 
 
 def sample(spark: SparkSession, chain: Chain, folder: Path, single_task_entries: int) -> Factors:
@@ -160,12 +174,13 @@ def _draw_half(chain: Chain, state: _State, folder: Path, write: WriteParts) -> 
     random = np.random.Generator(np.random.Philox(derive_seed(chain.seed, number, side, "prior")))
     k = chain.rank + 1
     with threadpool_limits(limits=1):
-        prior = draw_prior(_moments(read_sums(old)), random) if begun else _first_prior(k)
+        prior = draw_prior(_moments(read_sums(old), k), random) if begun else _first_prior(chain)
     precision = draw_noise_precision(*_errors(given), random) if begun else _FIRST_PRECISION
     seed = derive_seed(chain.seed, number, side, "rows")
     base, basis = np.zeros(k), np.eye(k, dtype=np.float32)
     fixed = FixedSide(str(folder), half, given, side, chain.biases, base, basis)
-    draw = partial(_draw, chain, fixed, prior, precision, seed)
+    trusted = state.users if chain.user_noise else ()
+    draw = partial(_draw, chain, fixed, trusted, prior, precision, seed)
     new = write(chain.blocks[side].blocks, draw, folder, f"{side}-{half + 1:04d}")
     drawn = {"users": state.users, "items": state.items, side: new}
     kept = state.kept
@@ -184,16 +199,17 @@ def _start(chain: Chain, ref: BlockRef) -> Arrays:
     return {"vectors": vectors, "known": np.ones(ref.rows, dtype=np.bool_)}
 
 
-def _first_prior(k: int) -> Prior:
-    return Prior(np.zeros(k), np.eye(k))
+def _first_prior(chain: Chain) -> Prior:
+    k, d = chain.rank + 1, chain.regressors(np.zeros(0, dtype=np.int64)).shape[1]
+    return Prior(np.zeros((d, k)), np.eye(k))
 
 
-def _moments(sums: SideSums) -> Moments:
-    """Sums over the rows that have entries, from the Gram matrix of (draw, whether there is one)."""
+def _moments(sums: SideSums, k: int) -> Moments:
+    """Sums over the rows that have entries, from the Gram matrix of draws of length k and their regressors."""
     gram = sums.gram
     if gram is None:
         raise RuntimeError("draws have no Gram matrix beside them")
-    return Moments(int(gram[-1, -1]), gram[-1, :-1], gram[:-1, :-1])
+    return Moments(gram[k:, k:], gram[k:, :k], gram[:k, :k])
 
 
 def _errors(parts: Sequence[str]) -> tuple[int, float]:
@@ -206,12 +222,16 @@ def _errors(parts: Sequence[str]) -> tuple[int, float]:
 def _draw(
     chain: Chain,
     fixed: FixedSide,
+    trusted: tuple[str, ...],
     prior: Prior,
     precision: float,
     seed: int,
     ref: BlockRef,
 ) -> Arrays:
-    """Draws of one block, what is expected of them, and the sums over them."""
+    """Draws of one block, what is expected of them, and the sums over them.
+
+    Parts of users `trusted` say how much they are; there are none where all are alike.
+    """
     # Here, in the task: numba takes a second to load, and the driver never draws a row.
     from toplists.engine.kernels.gaussian_rows import Ratings, draw_rows
 
@@ -221,16 +241,30 @@ def _draw(
     residuals = values - offsets[indices]
     if weights is None:
         weights = np.ones_like(residuals)
+    of_users, counts = fixed.side == "users", np.diff(indptr)
+    trust = np.ones(ref.rows)
+    if trusted:
+        of_all = open_whole(trusted, "trust")
+        if of_users:
+            trust = of_all[ref.first : ref.first + ref.rows]
+        owners = np.repeat(trust, counts) if of_users else of_all[indices]
+        weights = weights * owners.astype(np.float32)
     hashes = hash_ids(block.ids.to_pylist())
+    regressors, known = chain.regressors(counts), counts > 0
     drawn = []
     for rows in tiles(ref.rows, _ROWS_AT_A_TIME):
         ratings = Ratings(indptr[rows.start : rows.stop + 1], indices, residuals, weights)
         normals = random_normals(hashes[rows], features.shape[1], seed)
-        drawn.append(draw_rows(ratings, features, prior, precision, normals))
+        drawn.append(draw_rows(ratings, features, prior, regressors[rows], precision, normals))
     means, draws, errors = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
-    known = np.diff(indptr) > 0
-    counted = np.column_stack((draws, known.astype(np.float32)))
+    further: dict[str, Array] = {}
+    if of_users and chain.user_noise:
+        normals = random_normals(hashes, 1, derive_seed(seed, "trust"))[:, 0]
+        further["trust"] = draw_trust(counts, errors / trust, precision, normals)
+        errors *= further["trust"] / trust
+    counted = np.column_stack((draws, regressors * known[:, np.newaxis]))
     return {
+        **further,
         "vectors": chain.biases.store(draws, fixed.side),
         "means": chain.biases.store(means, fixed.side),
         "known": known,

@@ -16,7 +16,7 @@ from toplists.engine.baselines import Doubles, Rated, deviation_of_values, mean_
 from toplists.engine.blocks import BlockRef, Rows, Side
 from toplists.engine.half import WriteParts
 from toplists.engine.shapes import Factors, open_vectors
-from toplists.engine.storage import Arrays, bring_here, open_array
+from toplists.engine.storage import Arrays, open_whole
 
 Center: TypeAlias = Literal["none", "means", "z_score", "baseline"]
 
@@ -62,7 +62,7 @@ def _item_part(leveling: Leveling, ref: BlockRef) -> Arrays:
 def _user_part(leveling: Leveling, items: tuple[str, ...], ref: BlockRef) -> Arrays:
     rows = leveling.rated.rows_of(ref)
     level, spread = _levels(leveling, "users", ref, rows)
-    of_item = {name: _whole_side(items, name) for name in ("level", "spread", "raters")}
+    of_item = {name: open_whole(items, name) for name in ("level", "spread", "raters")}
     owners = np.repeat(np.arange(ref.rows), np.diff(rows.indptr))
     above = rows.data - level[owners] - of_item["level"][rows.indices]
     deviations = above / (spread[owners] * of_item["spread"][rows.indices])
@@ -105,10 +105,3 @@ def _baselines(leveling: Leveling, side: Side, ref: BlockRef) -> Doubles:
 def _spread_of_all(rated: Rated) -> float:
     """For whose ratings are all equal; 1 where all are."""
     return deviation_of_values(rated) or 1.0
-
-
-@lru_cache(maxsize=6)
-def _whole_side(parts: tuple[str, ...], name: str) -> Doubles:
-    bring_here(parts, name)
-    whole: Doubles = np.concatenate([open_array(part, name) for part in parts])
-    return whole

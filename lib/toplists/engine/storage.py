@@ -14,6 +14,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeAlias
@@ -125,6 +126,13 @@ def bring_here(parts: Iterable[str], *names: str) -> None:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for name in names:
             list(pool.map(lambda remote, file=f"{name}.npy": remote.copy(file), far))
+
+
+@lru_cache(maxsize=6)
+def open_whole(parts: tuple[str, ...], name: str) -> Array:
+    """The array `name` of all parts as one, put together once per worker."""
+    bring_here(parts, name)
+    return np.concatenate([open_array(part, name) for part in parts])
 
 
 def folder_here(path: str) -> Path:

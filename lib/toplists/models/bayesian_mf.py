@@ -1,4 +1,4 @@
-"""Bayesian matrix factorization of ratings (Salakhutdinov and Mnih 2008)."""
+"""Bayesian matrix factorization of ratings (Salakhutdinov and Mnih 2008), with noise of each user's own."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class BayesianMf:
             burn_in=settings.burn_in,
             rounds=settings.rounds,
             keep_every=settings.keep_every,
+            count_prior=settings.count_prior,
+            user_noise=settings.user_noise,
             seed=data.seed,
         )
         return Fitted(sample(data.spark, chain, data.folder, self._single_task_entries))
@@ -62,7 +64,7 @@ BAYESIAN_MF = Definition(
     time="(burn_in + rounds) x (interactions x rank^2 + (users + items) x rank^3)",
     reference=(
         "Salakhutdinov and Mnih, Bayesian probabilistic matrix factorization using Markov chain Monte "
-        "Carlo, ICML 2008"
+        "Carlo, ICML 2008; Lakshminarayanan et al., Robust Bayesian matrix factorisation, AISTATS 2011"
     ),
     make=lambda given: BayesianMf(given.model.bayesian_mf, given.engine.single_task_entries),
     # Its priors need no search.

@@ -1,8 +1,8 @@
 """Draws of rows, each from the Gaussian that its entries and the prior of its side leave of it.
 
 Salakhutdinov and Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte Carlo",
-2008. A row x with entries of residual r_j, weight w_j and features z_j, under the prior N(mean, precision⁻¹) and
-noise of precision α, has the normal equations
+2008. A row x with entries of residual r_j, weight w_j and features z_j, under the prior N(mean, precision⁻¹) with a
+mean that may be of its own, and noise of precision α, has the normal equations
 
     (precision + α Σ_j w_j z_j z_jᵀ) m = precision mean + α Σ_j w_j r_j z_j,
 
@@ -48,7 +48,12 @@ class Drawn(NamedTuple):
 
 
 def draw_rows(
-    rows: Ratings, features: Floats, prior: Prior, noise_precision: float, normals: Doubles
+    rows: Ratings,
+    features: Floats,
+    prior: Prior,
+    regressors: Floats,
+    noise_precision: float,
+    normals: Doubles,
 ) -> Drawn:
     """Draw every row from its Gaussian.
 
@@ -58,6 +63,7 @@ def draw_rows(
         rows: The rows.
         features: float32[n, k].
         prior: The prior of the rows.
+        regressors: float32[rows, d], what the mean of each row's prior depends on.
         noise_precision: α, above 0.
         normals: float64[rows, k], standard normal.
     """
@@ -65,8 +71,10 @@ def draw_rows(
     drawn = Drawn(
         np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32), np.zeros(shape[0])
     )
-    pull = prior.precision @ prior.mean
-    _draw_rows(rows, features, prior.precision, pull, noise_precision, normals, drawn)
+    # A product of matrices would not promise that a row's digits are the same whatever rows are there.
+    terms = regressors[:, :, np.newaxis] * (prior.coefficients @ prior.precision)
+    pulls = terms.sum(axis=1)
+    _draw_rows(rows, features, prior.precision, pulls, noise_precision, normals, drawn)
     return drawn
 
 
@@ -75,12 +83,12 @@ def _draw_rows(
     rows: Ratings,
     features: Floats,
     prior: Doubles,
-    prior_pull: Doubles,
+    prior_pulls: Doubles,
     noise_precision: float,
     normals: Doubles,
     drawn: Drawn,
 ) -> None:
-    k = len(prior_pull)
+    k = len(prior)
     matrix = np.empty((k, k))
     mean = np.empty(k)
     draw = np.empty(k)
@@ -88,7 +96,8 @@ def _draw_rows(
         first, last = rows.indptr[row], rows.indptr[row + 1]
         if first == last:
             continue
-        _set_up(rows, first, last, features, prior, prior_pull, noise_precision, matrix, mean)
+        pull = prior_pulls[row]
+        _set_up(rows, first, last, features, prior, pull, noise_precision, matrix, mean)
         _factorize(matrix)
         # With the matrix L Lᵀ: mean = L⁻ᵀ (L⁻¹ right), draw = L⁻ᵀ (L⁻¹ right + normals).
         _substitute_forwards(matrix, mean)
