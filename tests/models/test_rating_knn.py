@@ -18,7 +18,8 @@ from toplists.engine.comparison import Comparison
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.kernels.ordered_sums import CHUNK_ROWS
 from toplists.engine.rating_levels import Leveling
-from toplists.engine.shapes import RatedNeighbours, open_vectors
+from toplists.engine.scorers import open_scorer
+from toplists.engine.shapes import RatedNeighbours, commit_shape, open_shape, open_vectors
 from toplists.models.baseline import baseline_method
 from toplists.models.rating_knn import RatingKnn, fit_neighbours
 
@@ -239,3 +240,17 @@ def test_parameters_say_what_decides(tmp_path: Path) -> None:
 def test_settings_that_predict_no_values_are_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         RatingKnnSettings(**settings)
+
+
+@pytest.mark.parametrize("by", ["users", "items"])
+def test_as_a_member_it_predicts_the_same(by: str, tmp_path: Path) -> None:
+    world = World(ratings(users=LONG), tmp_path, cuts=([CHUNK_ROWS], []))
+    shape = world.fit(by=by, k=2, signed=True, denominator=0.3)
+    found = []
+    for ref in world.users.blocks:
+        rows = np.arange(ref.rows)[::-1]
+        values = open_scorer(shape, ref.open(), "train", N_ITEMS)(rows)
+        found.append(values[::-1])
+    np.testing.assert_allclose(np.concatenate(found), world.predictions(shape), rtol=1e-6)
+    commit_shape(tmp_path, shape)
+    assert open_shape(tmp_path) == shape

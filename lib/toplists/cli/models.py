@@ -54,7 +54,7 @@ def _show_one(console: Console, definition: Definition, env: str, overrides: Seq
     console.print(definition.summary)
     facts = {
         "learns from": LEARNS_FROM[definition.feedback],
-        "ends in": definition.shape.__name__,
+        "ends in": definition.shape_name,
         "memory of a task": definition.memory,
         "time of a fit": definition.time,
         "source": definition.reference,

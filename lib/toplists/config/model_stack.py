@@ -9,10 +9,13 @@ from pydantic import Field, field_validator
 from toplists.config.section import Section
 
 StackMember = Literal[
+    "als",
     "baseline",
     "bayesian_mf",
     "co_clustering",
     "nmf",
+    "rating_knn",
+    "slope_one",
     "svd",
     "svd_plus_plus",
     "truncated_svd",

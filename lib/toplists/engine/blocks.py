@@ -118,13 +118,14 @@ class HeldOut(NamedTuple):
     """What is held out of rows: sorted columns, as `indptr` int64[rows + 1], `items` int32[entries].
 
     `liked` bool[entries] says whether it was; `values` float32[entries] are NaN where there is no value to
-    be learnt.
+    be learnt, `weights` float32[entries] say how much each value counts, `None` where all count 1.
     """
 
     indptr: npt.NDArray[np.int64]
     items: npt.NDArray[np.int32]
     liked: npt.NDArray[np.bool_]
     values: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32] | None
 
 
 class Block:
@@ -226,7 +227,8 @@ class Block:
         """Everything that is held out and says anything: likings, and values whether liked or not."""
         kept = self.holdout & ((self.weights > 0) | ~np.isnan(self.values))
         indptr, items = _select(self.indptr, self.indices, kept)
-        return HeldOut(indptr, items, self.weights[kept] > 0, self.values[kept])
+        weights = None if self.rating_weights is None else self.rating_weights[kept]
+        return HeldOut(indptr, items, self.weights[kept] > 0, self.values[kept], weights)
 
 
 def _select(

@@ -11,8 +11,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from toplists.engine.blocks import Block, Part
+from toplists.engine.kernels.neighbour_ratings import values_by_items, values_by_users
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.kernels.weight_sums import Sparse
+from toplists.engine.open_ratings import open_ratings
 from toplists.engine.shapes import (
     EVERYBODY,
     LIKED,
@@ -21,6 +23,7 @@ from toplists.engine.shapes import (
     ItemWeights,
     Member,
     Ranking,
+    RatedNeighbours,
     Transitions,
     UserWeights,
     item_weights,
@@ -56,6 +59,8 @@ def open_scorer(member: Member, block: Block, part: Part, n_items: int) -> Score
             return _by_weights(_matrix(neighbours, n_users), _matrix(likings, n_items))
         case Ranking():
             return _by_ranking(member)
+        case RatedNeighbours():
+            return _by_ratings(member, block)
 
 
 def _by_factors(model: Factors, block: Block) -> Scorer:
@@ -90,3 +95,10 @@ def _matrix(rows: Sparse, columns: int) -> sp.csr_array:
 def _by_ranking(model: Ranking) -> Scorer:
     scores = ranking_scores(model)[model.segments.index(EVERYBODY)]
     return lambda rows: np.tile(scores, (len(rows), 1))
+
+
+def _by_ratings(model: RatedNeighbours, block: Block) -> Scorer:
+    ratings = open_ratings(model, block)
+    if model.by == "users":
+        return lambda rows: values_by_users(*ratings.of(rows))
+    return lambda rows: values_by_items(*ratings.of(rows))

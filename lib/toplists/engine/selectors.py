@@ -7,34 +7,28 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from toplists.engine.blocks import Block, Part, tiles
 from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
 from toplists.engine.kernels.dense_scores import (
     add_scores,
-    no_scale,
+    add_values,
     no_totals,
     scale_of,
     select_by_totals,
 )
 from toplists.engine.kernels.factor_scan import select_by_factors
-from toplists.engine.kernels.neighbour_ratings import (
-    Levels,
-    Rule,
-    predict_by_items,
-    predict_by_users,
-)
+from toplists.engine.kernels.neighbour_ratings import predict_by_items, predict_by_users
 from toplists.engine.kernels.products import TILE_ROWS
 from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
+from toplists.engine.open_ratings import open_ratings
 from toplists.engine.scorers import open_scorer
 from toplists.engine.shapes import (
     EVERYBODY,
     LIKED,
     NEIGHBOURS,
-    RATED,
     Factors,
     ItemWeights,
     Mixture,
@@ -43,14 +37,13 @@ from toplists.engine.shapes import (
     Shape,
     Transitions,
     UserWeights,
+    as_sparse,
     item_weights,
     liked_by_users,
     open_rows,
     open_vectors,
     ranking_scores,
-    weights_by_history,
 )
-from toplists.engine.storage import bring_here, open_array
 
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -117,18 +110,8 @@ class RatedSelector:
 
     def __init__(self, shape: RatedNeighbours, block: Block, listable: Flags) -> None:
         """Open the neighbours, and the levels and ratings that they have."""
-        self._listable = listable
-        self._by_users = shape.by == "users"
-        self._rule = Rule(shape.k, shape.min_k, shape.shift, shape.counted, shape.otherwise)
-        part = shape.users[block.ref.index]
-        self._users = Levels(open_array(part, "level"), open_array(part, "spread"))
-        self._items = _levels(shape.items)
-        if self._by_users:
-            self._own = _nearest_first(open_rows(shape.neighbours[block.ref.index], NEIGHBOURS))
-            self._others = _ratings(shape.users)
-        else:
-            self._own = open_rows(part, RATED)
-            self._others = _sparse(weights_by_history(shape.neighbours))
+        self._listable, self._by_users = listable, shape.by == "users"
+        self._ratings = open_ratings(shape, block)
 
     def select(
         self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
@@ -136,11 +119,7 @@ class RatedSelector:
         """See `Selector`."""
         predict = predict_by_users if self._by_users else predict_by_items
         return predict(
-            self._own.of(rows),
-            self._others,
-            Levels(self._users.level[rows], self._users.spread[rows]),
-            self._items,
-            self._rule,
+            *self._ratings.of(rows),
             self._listable,
             candidates,
             k,
@@ -193,8 +172,10 @@ class MixtureSelector:
             totals = no_totals(len(own), len(self._listable))
             for scores_of, weight in self._members:
                 scores = scores_of(own)
-                scale = scale_of(scores) if self._standardized else no_scale(len(own))
-                add_scores(scores, scale, weight, totals)
+                if self._standardized:
+                    add_scores(scores, scale_of(scores), weight, totals)
+                else:
+                    add_values(scores, weight, totals)
             masks = Candidates(seen.of(batch), None if allowed is None else allowed.of(batch))
             asked = None if targets is None else targets.of(batch)
             found.append(select_by_totals(totals, self._listable, masks, k, targets=asked))
@@ -218,10 +199,10 @@ def open_selector(
             return FactorSelector(shape, block, listable, tile_bytes)
         case Transitions():
             recent = open_rows(shape.users[block.ref.index], LIKED)
-            return WeightSelector(recent, _sparse(item_weights(shape)), listable)
+            return WeightSelector(recent, as_sparse(item_weights(shape)), listable)
         case ItemWeights():
             liked = Sparse(*block.learnt("liked", part)[:3])
-            return WeightSelector(liked, _sparse(item_weights(shape)), listable)
+            return WeightSelector(liked, as_sparse(item_weights(shape)), listable)
         case Ranking():
             return RankingSelector(shape, listable)
         case UserWeights():
@@ -239,36 +220,3 @@ def _vector_tiles(parts: tuple[str, ...], listable: bytes, tile_bytes: int) -> V
     vectors, known = zip(*map(open_vectors, parts), strict=True)
     usable = np.concatenate(known) & np.frombuffer(listable, dtype=np.bool_)
     return VectorTiles(vectors, usable, tile_bytes)
-
-
-@lru_cache(maxsize=2)
-def _levels(parts: tuple[str, ...]) -> Levels:
-    """Level and spread of a whole side."""
-    bring_here(parts, "level", "spread")
-    level, spread = (
-        np.concatenate([open_array(part, name) for part in parts]) for name in ("level", "spread")
-    )
-    return Levels(level, spread)
-
-
-@lru_cache(maxsize=2)
-def _ratings(parts: tuple[str, ...]) -> Sparse:
-    """The deviations of all users, opened once per worker."""
-    bring_here(parts, *RATED)
-    return Sparse.stacked([open_rows(part, RATED) for part in parts])
-
-
-def _nearest_first(lists: Sparse) -> Sparse:
-    """The lists with the highest |value| first; they have the highest value first."""
-    if (lists.values > 0).all():
-        return lists
-    owners = np.repeat(np.arange(len(lists.indptr) - 1), np.diff(lists.indptr))
-    order = np.lexsort((lists.columns, -np.abs(lists.values), owners))
-    return Sparse(lists.indptr, lists.columns[order], lists.values[order])
-
-
-def _sparse(matrix: sp.csr_array) -> Sparse:
-    # scipy gives both index arrays one type.
-    return Sparse(
-        matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data
-    )

@@ -109,23 +109,6 @@ class Transitions(ItemWeights):
     users: tuple[str, ...]
 
 
-Member: TypeAlias = Factors | ItemWeights | Ranking | UserWeights
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Score of item i for user u: the weighted sum of what the members say.
-
-    With `standardized` each member's scores are brought to mean 0 and deviation 1 first, over all items for
-    each user. A score of 0 says nothing; what nobody says anything of has no score.
-    """
-
-    kind: ClassVar[str] = "mixture"
-    members: tuple[Member, ...]
-    weights: tuple[float, ...]
-    standardized: bool = True
-
-
 @dataclass(frozen=True)
 class RatedNeighbours:
     """Value of item i for user u: their level, and what similar ones with a rating are above theirs.
@@ -150,7 +133,25 @@ class RatedNeighbours:
     otherwise: float
 
 
-Shape: TypeAlias = Member | Mixture | RatedNeighbours
+Member: TypeAlias = Factors | ItemWeights | Ranking | UserWeights | RatedNeighbours
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Score of item i for user u: the weighted sum of what the members say.
+
+    With `standardized` each member's scores are brought to mean 0 and deviation 1 first, over all items for
+    each user. A score of 0 says nothing; what nobody says anything of has no score. Otherwise scores are
+    values and added as they are; what any member has no value of has none.
+    """
+
+    kind: ClassVar[str] = "mixture"
+    members: tuple[Member, ...]
+    weights: tuple[float, ...]
+    standardized: bool = True
+
+
+Shape: TypeAlias = Member | Mixture
 
 
 def parts_of(shape: Shape) -> tuple[str, ...]:
@@ -170,7 +171,10 @@ def parts_of(shape: Shape) -> tuple[str, ...]:
 
 _KINDS: dict[str, type[Member]] = {
     kind.kind: kind
-    for kind in (Factors, InexactFactors, ItemWeights, Ranking, UserWeights, Transitions)
+    for kind in (
+        *(Factors, InexactFactors, ItemWeights, Ranking),
+        *(UserWeights, Transitions, RatedNeighbours),
+    )
 }
 
 
@@ -200,18 +204,15 @@ def _of_description(manifest: Mapping[str, Any]) -> Shape:
     if manifest["kind"] == Mixture.kind:
         members = tuple(map(_member, manifest["members"]))
         return Mixture(members, tuple(manifest["weights"]), manifest["standardized"])
-    if manifest["kind"] == RatedNeighbours.kind:
-        fields: dict[str, Any] = {
-            name: tuple(field) if isinstance(field, list) else field
-            for name, field in manifest["parts"].items()
-        }
-        return RatedNeighbours(**fields)
     return _member(manifest)
 
 
 def _member(manifest: Mapping[str, Any]) -> Member:
-    parts = {side: tuple(paths) for side, paths in manifest["parts"].items()}
-    return _KINDS[manifest["kind"]](**parts)
+    fields: dict[str, Any] = {
+        name: tuple(field) if isinstance(field, list) else field
+        for name, field in manifest["parts"].items()
+    }
+    return _KINDS[manifest["kind"]](**fields)
 
 
 def open_vectors(part: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
@@ -260,6 +261,14 @@ def open_rows(part: str, arrays: tuple[str, str, str]) -> Sparse:
     """Lists of a part's rows, under the names that its arrays have."""
     indptr, columns, values = (open_array(part, name) for name in arrays)
     return Sparse(indptr, columns, values)
+
+
+def as_sparse(matrix: sp.csr_array) -> Sparse:
+    """The rows of a matrix of float32 for kernels."""
+    # scipy gives both index arrays one type.
+    return Sparse(
+        matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data
+    )
 
 
 @lru_cache(maxsize=8)

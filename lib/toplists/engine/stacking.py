@@ -1,7 +1,7 @@
-"""Weighted sums of factors that predict values: by which weights, and as factors again.
+"""Weighted sums of models that predict values: by which weights, and as one shape again.
 
 Wolpert, "Stacked generalization", 1992; Breiman, "Stacked regressions", 1996. A sum of products is a
-product: vectors stand side by side, those of users times their weight.
+product: vectors stand side by side, those of users times their weight. Other shapes are mixed with them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pyspark.sql import SparkSession
 
-from toplists.engine.blocks import BlockRef, BlockSet, tiles
+from toplists.engine.blocks import Block, BlockRef, BlockSet, HeldOut, tiles
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.ordered_sums import Subtree, add_up, as_chunks, sum_rows
-from toplists.engine.shapes import Factors, open_vectors
+from toplists.engine.kernels.products import TILE_ROWS
+from toplists.engine.scorers import open_scorer
+from toplists.engine.shapes import Factors, Member, Mixture, open_vectors
 from toplists.engine.storage import Arrays, bring_here, open_array
 
 Doubles = npt.NDArray[np.float64]
@@ -29,9 +31,9 @@ _ENTRIES_AT_A_TIME = 65_536
 
 @dataclass(frozen=True)
 class Stacking:
-    """Factors of several models, and the `mean` of the values that they learnt from."""
+    """Shapes of several models, and the `mean` of the values that they learnt from."""
 
-    members: tuple[Factors, ...]
+    members: tuple[Member, ...]
     mean: float
 
     def weights(
@@ -39,8 +41,8 @@ class Stacking:
     ) -> tuple[float, ...]:
         """The weights that predict what is held out of the blocks best, by ridge regression.
 
-        Values and predictions count as differences from the mean; the penalty is on how far weights are
-        from equal ones.
+        Values and predictions count as differences from the mean, each as much as its rating does; the
+        penalty is on how far weights are from equal ones.
 
         Args:
             spark: The session.
@@ -48,7 +50,8 @@ class Stacking:
             penalty: Above 0.
             folder: Where sums are exchanged; every executor sees it.
         """
-        parts = write_parts(spark, users.blocks, self.sum_block, folder, "sums")
+        add_block = partial(self.sum_block, users.columns)
+        parts = write_parts(spark, users.blocks, add_block, folder, "sums")
         bring_here(parts, "places", "totals")
         subtrees = [
             Subtree(int(level), int(place), total)
@@ -65,26 +68,19 @@ class Stacking:
         )
         return tuple(solved.tolist())
 
-    def sum_block(self, ref: BlockRef) -> Arrays:
-        """Of the held-out values of a block: products of what each member predicts, and the value."""
-        indptr, items, _, values = ref.open().held_out()
-        rows = np.repeat(np.arange(ref.rows), np.diff(indptr))
-        table = np.empty((len(items), len(self.members) + 1))
-        table[:, -1] = values - self.mean
-        usable = ~np.isnan(values)
-        for column, member in enumerate(self.members):
-            users, users_known = open_vectors(member.users[ref.index])
-            vectors, known = (
-                np.concatenate(arrays)
-                for arrays in zip(*map(open_vectors, member.items), strict=True)
-            )
-            usable &= users_known[rows] & known[items]
-            for some in tiles(len(items), _ENTRIES_AT_A_TIME):
-                scores = np.einsum("ij,ij->i", users[rows[some]], vectors[items[some]])
-                table[some, column] = scores - self.mean
-        table[~usable] = 0
-        entries = (np.ones(len(items)), np.arange(len(items)), indptr)
-        by_row = sp.csr_array(entries, shape=(ref.rows, len(items)))
+    def sum_block(self, n_items: int, ref: BlockRef) -> Arrays:
+        """Of the held-out values of a block of users: products of what each member predicts, and the value."""
+        block = ref.open()
+        held_out = block.held_out()
+        counts = len(held_out.items)
+        table = np.column_stack(
+            [*(_predicted(one, block, held_out, n_items) for one in self.members), held_out.values]
+        )
+        table -= self.mean
+        table[np.isnan(table).any(axis=1)] = 0
+        weights = np.ones(counts) if held_out.weights is None else held_out.weights
+        entries = (weights, np.arange(counts), held_out.indptr)
+        by_row = sp.csr_array(entries, shape=(ref.rows, counts))
         size = table.shape[1] ** 2
         products = (table[:, :, np.newaxis] * table[:, np.newaxis]).reshape(-1, size)
         sums = np.asarray(by_row @ products)
@@ -99,31 +95,77 @@ class Stacking:
             "totals": np.array([total for _, _, total in subtrees]).reshape(len(subtrees), -1),
         }
 
-    def join(self, spark: SparkSession, weights: Sequence[float], folder: Path) -> Factors:
-        """The factors of the weighted sum, as parts of the same blocks."""
+    def join(
+        self,
+        spark: SparkSession,
+        weights: Sequence[float],
+        blocks: tuple[BlockSet, BlockSet],
+        folder: Path,
+    ) -> Factors | Mixture:
+        """The weighted sum, as parts of the same `blocks` of users and items.
+
+        It is one of factors, where all members are; else these are one member among the others.
+        """
+        factors, others = [], []
+        for member, weight in zip(self.members, weights, strict=True):
+            if isinstance(member, Factors):
+                factors.append((member, weight))
+            else:
+                others.append((member, weight))
         # Users have a 1 for what the mean is short of.
         rest = self.mean * (1 - sum(weights))
-        joined = (
-            write_parts(
-                spark,
-                list(zip(*sides, strict=True)),
-                partial(_side_by_side, factors, last),
-                folder,
-                name,
-            )
-            for name, sides, factors, last in (
-                ("users", [member.users for member in self.members], weights, 1.0),
-                ("items", [member.items for member in self.members], [1.0] * len(weights), rest),
+        own = [weight for _, weight in factors]
+        joined = Factors(
+            *(
+                write_parts(
+                    spark,
+                    [(ref, tuple(part[ref.index] for part in parts)) for ref in side.blocks],
+                    partial(_side_by_side, scales, last),
+                    folder,
+                    name,
+                )
+                for name, side, parts, scales, last in (
+                    ("users", blocks[0], [one.users for one, _ in factors], own, 1.0),
+                    ("items", blocks[1], [one.items for one, _ in factors], [1.0] * len(own), rest),
+                )
             )
         )
-        return Factors(*joined)
+        if not others:
+            return joined
+        members, shares = zip((joined, 1.0), *others, strict=True)
+        return Mixture(members, shares, standardized=False)
 
 
-def _side_by_side(weights: Sequence[float], last: float, parts: Sequence[str]) -> Arrays:
-    vectors, known = zip(*map(open_vectors, parts), strict=True)
-    everybody = np.logical_and.reduce(known)
-    weighted = [np.float32(weight) * one for weight, one in zip(weights, vectors, strict=True)]
-    ends = np.full((len(everybody), 1), last, dtype=np.float32)
+def _predicted(member: Member, block: Block, held_out: HeldOut, n_items: int) -> Doubles:
+    """What a member predicts of the held-out values of a block; NaN = nothing."""
+    rows, items = np.repeat(np.arange(block.ref.rows), np.diff(held_out.indptr)), held_out.items
+    predicted = np.empty(len(items))
+    if isinstance(member, Factors):
+        users, users_known = open_vectors(member.users[block.ref.index])
+        vectors, known = (
+            np.concatenate(arrays) for arrays in zip(*map(open_vectors, member.items), strict=True)
+        )
+        for some in tiles(len(items), _ENTRIES_AT_A_TIME):
+            predicted[some] = np.einsum("ij,ij->i", users[rows[some]], vectors[items[some]])
+        predicted[~(users_known[rows] & known[items])] = np.nan
+        return predicted
+    values_of = open_scorer(member, block, "train", n_items)
+    for some in tiles(block.ref.rows, TILE_ROWS):
+        own = np.arange(some.start, some.stop)
+        entries = slice(held_out.indptr[some.start], held_out.indptr[some.stop])
+        predicted[entries] = values_of(own)[rows[entries] - some.start, items[entries]]
+    return predicted
+
+
+def _side_by_side(
+    weights: Sequence[float], last: float, piece: tuple[BlockRef, tuple[str, ...]]
+) -> Arrays:
+    """The vectors of a block, from its parts in all members."""
+    ref, parts = piece
+    opened = [open_vectors(part) for part in parts]
+    known = np.logical_and.reduce([np.ones(ref.rows, dtype=np.bool_), *(one for _, one in opened)])
+    weighted = [np.float32(weight) * one for weight, (one, _) in zip(weights, opened, strict=True)]
+    ends = np.full((ref.rows, 1), last, dtype=np.float32)
     joined = np.concatenate([*weighted, ends], axis=1)
-    joined[~everybody] = 0
-    return {"vectors": joined, "known": everybody}
+    joined[~known] = 0
+    return {"vectors": joined, "known": known}

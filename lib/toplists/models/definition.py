@@ -32,7 +32,7 @@ class Definition:
     Attributes:
         name: In the registry; its settings have the same under `model`.
         summary: What it does, in a sentence.
-        shape: What a fit of it ends in.
+        shape: What a fit of it ends in, or one of what.
         feedback: What it learns from.
         memory: Of a task, by the numbers of users, items, interactions.
         time: Of a fit, by the same.
@@ -48,7 +48,7 @@ class Definition:
 
     name: str
     summary: str
-    shape: type[Shape]
+    shape: type[Shape] | tuple[type[Shape], ...]
     feedback: Feedback
     memory: str
     time: str
@@ -61,6 +61,12 @@ class Definition:
     vectors: Callable[[ModelSettings, Shape], Factors | None] = lambda _, shape: (
         shape if isinstance(shape, Factors) else None
     )
+
+    @property
+    def shape_name(self) -> str:
+        """What a fit of it ends in, in words."""
+        shapes = self.shape if isinstance(self.shape, tuple) else (self.shape,)
+        return " or ".join(shape.__name__ for shape in shapes)
 
 
 def lengths_of(members: Iterable[Definition], settings: ModelSettings) -> list[tuple[int, int]]:

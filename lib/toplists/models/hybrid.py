@@ -14,7 +14,7 @@ from toplists.engine.half import remove_rests
 from toplists.engine.inner_holdout import hold_out
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.mix_choice import Mix, judge_mixes, round_mixes
-from toplists.engine.shapes import Factors, Member, Mixture, RatedNeighbours, Shape, parts_of
+from toplists.engine.shapes import Factors, Member, Mixture, Shape, parts_of
 from toplists.errors import ConfigurationError
 from toplists.models.als import ALS
 from toplists.models.definition import Definition, Parameters, lengths_of
@@ -125,7 +125,7 @@ class Hybrid:
 
 
 def _as_member(fitted: Fitted) -> Member:
-    if isinstance(fitted.shape, Mixture | RatedNeighbours):
+    if isinstance(fitted.shape, Mixture):
         raise TypeError(f"{fitted.shape.kind} is no member of a mixture")
     return fitted.shape
 

@@ -72,7 +72,7 @@ def _overview() -> Iterator[str]:
 def _describe(definition: Definition) -> Iterator[str]:
     yield f"\n## `{definition.name}`\n\n{definition.summary}\n"
     yield f"- Learns from: {LEARNS_FROM[definition.feedback]}"
-    yield f"- Ends in: `{definition.shape.__name__}`"
+    yield f"- Ends in: `{definition.shape_name}`"
     yield f"- Memory of a task: {definition.memory}"
     yield f"- Time of a fit: {definition.time}"
     yield f"- Source: {definition.reference}"

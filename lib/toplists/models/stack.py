@@ -11,15 +11,19 @@ from toplists.config.model_stack import StackSettings
 from toplists.engine.half import remove_rests
 from toplists.engine.inner_holdout import hold_out
 from toplists.engine.kernels.draws import derive_seed
-from toplists.engine.shapes import Factors, parts_of
+from toplists.engine.shapes import Factors, Member, Mixture, parts_of
 from toplists.engine.stacking import Stacking
+from toplists.errors import ConfigurationError, InputRefusedError
+from toplists.models.als import ALS
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.co_clustering import CO_CLUSTERING
 from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.nmf import NMF
 from toplists.models.protocol import Fitted, Model, TrainingData
+from toplists.models.rating_knn import RATING_KNN
 from toplists.models.search import LogRange, Space
+from toplists.models.slope_one import SLOPE_ONE
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
 from toplists.models.truncated_svd import TRUNCATED_SVD
@@ -27,10 +31,13 @@ from toplists.models.truncated_svd import TRUNCATED_SVD
 _MEMBERS = {
     one.name: one
     for one in (
+        ALS,
         BASELINE,
         BAYESIAN_MF,
         CO_CLUSTERING,
         NMF,
+        RATING_KNN,
+        SLOPE_ONE,
         SVD,
         SVD_PLUS_PLUS,
         TRUNCATED_SVD,
@@ -39,7 +46,7 @@ _MEMBERS = {
 
 
 class Stack:
-    """Values as a weighted sum of those of models that all end in factors.
+    """Values as a weighted sum of those of other models.
 
     The models are fitted twice: to a part of the values, so that the weights can be learnt from how they
     predict the rest, and to all.
@@ -78,29 +85,40 @@ class Stack:
             folder,
             lesson="rated",
         )
+        if inner.size == 0:
+            raise InputRefusedError(
+                "stack learns weights from values that its members do not see, and there are too few to "
+                "leave any to them. Use one of its members, such as model.name=baseline."
+            )
         less = replace(data, users=inner.users, items=inner.items, part="train", size=inner.size)
         judged = Stacking(self._fit_members(less, "judged"), mean)
         weights = judged.weights(data.spark, inner.users, settings.penalty, folder)
         rests = [path for member in judged.members for path in parts_of(member)]
         remove_rests(folder, "the choice of weights", (*rests, *inner.paths))
         stacking = Stacking(self._fit_members(data, "refitted"), mean)
-        factors = stacking.join(data.spark, weights, folder)
+        shape = stacking.join(data.spark, weights, (data.users, data.items), folder)
         named = zip((member.name for member in self._members), weights, strict=True)
-        return Fitted(factors, {"weights": dict(named)})
+        return Fitted(shape, {"weights": dict(named)})
 
-    def _fit_members(self, data: TrainingData, name: str) -> tuple[Factors, ...]:
+    def _fit_members(self, data: TrainingData, name: str) -> tuple[Member, ...]:
         fitted = []
         for member in self._members:
             folder = data.folder / name / member.name
             shape = member.fit(replace(data, folder=folder, start=None, evaluated=None)).shape
-            if not isinstance(shape, Factors):
-                raise TypeError(f"{member.name} ends in no factors")
+            if isinstance(shape, Mixture):
+                raise TypeError(f"{member.name} ends in a mixture of its own")
             fitted.append(shape)
         return tuple(fitted)
 
 
 def _make(given: Parameters) -> Model:
     settings = given.model.stack
+    als = given.model.als
+    if "als" in settings.members and (als.feedback != "explicit" or als.engine != "kernels"):
+        raise ConfigurationError(
+            "stack adds up models of values: set model.als.feedback=explicit and model.als.engine=kernels, or "
+            "leave als out of model.stack.members."
+        )
     return Stack(settings, [_MEMBERS[name].make(given) for name in settings.members])
 
 
@@ -115,10 +133,13 @@ def _lengths(settings: ModelSettings) -> tuple[int, int] | None:
 STACK = Definition(
     name="stack",
     summary="Predicts values by a weighted sum of several models, with weights learnt from held-out values.",
-    shape=Factors,
+    shape=(Factors, Mixture),
     feedback="values",
-    memory="that of the largest member, and the item vectors of all",
-    time="twice that of the members",
+    memory=(
+        "that of the largest member, and the item vectors of all; lists take some 20 bytes x items x 128 users "
+        "besides where not all members end in factors"
+    ),
+    time="twice that of the members; lists take members x items for each user where not all end in factors",
     reference="Wolpert, Stacked generalization, 1992; Breiman, Stacked regressions, 1996",
     make=_make,
     space=lambda _: Space({"penalty": LogRange(0.1, 1000.0)}),

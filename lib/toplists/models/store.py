@@ -149,9 +149,7 @@ def load_shape(
                 for member in stored
             ]
             return Mixture(
-                members=tuple(
-                    one for one in members if not isinstance(one, Mixture | RatedNeighbours)
-                ),
+                members=tuple(one for one in members if not isinstance(one, Mixture)),
                 weights=tuple(member.weight for member in stored),
                 standardized=all(member.standardized for member in stored),
             )

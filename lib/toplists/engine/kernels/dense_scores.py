@@ -45,11 +45,6 @@ def scale_of(scores: Floats) -> Scale:
     return scale
 
 
-def no_scale(users: int) -> Scale:
-    """What leaves scores as they are."""
-    return Scale(np.zeros(users), np.ones(users))
-
-
 @summing
 def _measure(scores: Floats, means: Doubles, deviations: Doubles) -> None:
     for user in range(len(scores)):
@@ -92,6 +87,19 @@ def add_scores(scores: Floats, scale: Scale, weight: float, totals: Totals) -> N
         totals: What is added to.
     """
     _add(frozen(scores), scale, weight, totals)
+
+
+def add_values(values: Floats, weight: float, totals: Totals) -> None:
+    """Add the values that one model predicts, times its weight; of what any has no value, nothing is said.
+
+    Args:
+        values: float32[users, n_items], NaN for none.
+        weight: Of the model.
+        totals: What is added to.
+    """
+    sums = totals.sums
+    sums += weight * values.astype(np.float64)
+    np.isfinite(sums, out=totals.said)
 
 
 @compiled

@@ -33,6 +33,8 @@ from toplists.engine.kernels.scored import Found, Scored, choose, no_scores, not
 from toplists.engine.kernels.topk import empty_heaps, offer
 from toplists.engine.kernels.weight_sums import Sparse
 
+Floats = npt.NDArray[np.float32]
+
 _NOBODY = np.int32(np.iinfo(np.int32).max)
 
 
@@ -157,10 +159,6 @@ def predict_by_items(
         targets: Items of each user whose score and rank are asked for.
     """
     n_items, found = len(usable), nothing_found(len(users.level), n, targets)
-    # Where all that anybody rated counts, there is nothing to choose.
-    chosen = 0 < rule.k < int(np.diff(history.indptr).max(initial=0))
-    heaps = empty_heaps(n_items if chosen else 0, rule.k if chosen else 1)
-    nearest = _Nearest(*heaps, np.full(n_items, -np.inf))
     _predict_by_items(
         history.frozen(),
         similarities.frozen(),
@@ -170,12 +168,43 @@ def predict_by_items(
         frozen(usable),
         as_masks(candidates),
         no_marks(n_items),
-        nearest,
+        _no_nearest(history, n_items, rule),
         _no_sums(n_items),
         no_scores(n_items),
         found,
     )
     return found.selection()
+
+
+def values_by_users(
+    neighbours: Sparse, deviations: Sparse, users: Levels, items: Levels, rule: Rule
+) -> Floats:
+    """What is predicted of all items for each user of the batch: float32[users, n_items], NaN = nothing.
+
+    Arguments as of `predict_by_users`.
+    """
+    values = np.full((len(users.level), len(items.level)), np.nan, dtype=np.float32)
+    known = (neighbours.frozen(), deviations.frozen(), users.frozen(), items.frozen())
+    _value_by_users(*known, rule, _no_sums(len(items.level)), values)
+    return values
+
+
+def values_by_items(
+    history: Sparse, similarities: Sparse, users: Levels, items: Levels, rule: Rule
+) -> Floats:
+    """The same from similar items; arguments as of `predict_by_items`."""
+    values = np.full((len(users.level), len(items.level)), np.nan, dtype=np.float32)
+    known = (history.frozen(), similarities.frozen(), users.frozen(), items.frozen())
+    nearest = _no_nearest(history, len(items.level), rule)
+    _value_by_items(*known, rule, nearest, _no_sums(len(items.level)), values)
+    return values
+
+
+def _no_nearest(history: Sparse, n_items: int, rule: Rule) -> _Nearest:
+    # Where all that anybody rated counts, there is nothing to choose.
+    chosen = 0 < rule.k < int(np.diff(history.indptr).max(initial=0))
+    heaps = empty_heaps(n_items if chosen else 0, rule.k if chosen else 1)
+    return _Nearest(*heaps, np.full(n_items, -np.inf))
 
 
 def _no_sums(n_items: int) -> _Sums:
@@ -197,17 +226,41 @@ def _predict_by_users(
     found: Found,
 ) -> None:
     for user in range(len(found.items)):
-        if np.isnan(users.level[user]):
-            continue
-        _empty(sums)
-        for place in range(neighbours.indptr[user], neighbours.indptr[user + 1]):
-            other, similarity = neighbours.columns[place], float(neighbours.values[place])
-            for entry in range(deviations.indptr[other], deviations.indptr[other + 1]):
-                item = deviations.columns[entry]
-                if rule.k == 0 or sums.counts[item] < rule.k:
-                    _add(sums, item, similarity, float(deviations.values[entry]), rule)
-        count = _score(sums, users, items, rule, user, scores)
-        choose(scores, count, user, usable, masks, marks, found)
+        if not np.isnan(users.level[user]):
+            _gather_by_users(neighbours, deviations, rule, user, sums)
+            count = _score(sums, users, items, rule, user, scores)
+            choose(scores, count, user, usable, masks, marks, found)
+
+
+@compiled
+def _value_by_users(
+    neighbours: Sparse,
+    deviations: Sparse,
+    users: Levels,
+    items: Levels,
+    rule: Rule,
+    sums: _Sums,
+    values: Floats,
+) -> None:
+    for user in range(len(values)):
+        if not np.isnan(users.level[user]):
+            _gather_by_users(neighbours, deviations, rule, user, sums)
+            for item in range(values.shape[1]):
+                values[user, item] = _value(sums, users, items, rule, user, item)
+
+
+@compiled
+def _gather_by_users(
+    neighbours: Sparse, deviations: Sparse, rule: Rule, user: int, sums: _Sums
+) -> None:
+    """Add up what similar users say of all items."""
+    _empty(sums)
+    for place in range(neighbours.indptr[user], neighbours.indptr[user + 1]):
+        other, similarity = neighbours.columns[place], float(neighbours.values[place])
+        for entry in range(deviations.indptr[other], deviations.indptr[other + 1]):
+            item = deviations.columns[entry]
+            if rule.k == 0 or sums.counts[item] < rule.k:
+                _add(sums, item, similarity, float(deviations.values[entry]), rule)
 
 
 @compiled
@@ -226,24 +279,49 @@ def _predict_by_items(
     found: Found,
 ) -> None:
     for user in range(len(found.items)):
-        if np.isnan(users.level[user]):
-            continue
-        _empty(sums)
-        first, end = history.indptr[user], history.indptr[user + 1]
-        bounded = 0 < rule.k < end - first
-        for place in range(first, end):
-            row, deviation = history.columns[place], float(history.values[place])
-            for entry in range(similarities.indptr[row], similarities.indptr[row + 1]):
-                item, similarity = similarities.columns[entry], float(similarities.values[entry])
-                if bounded:
-                    key = 2 * (place - first) + int(similarity < 0)
-                    _keep(nearest, sums.counts, item, key, abs(similarity))
-                else:
-                    _add(sums, item, similarity, deviation, rule)
-        if bounded:
-            _add_nearest(nearest, history, first, rule, sums)
-        count = _score(sums, users, items, rule, user, scores)
-        choose(scores, count, user, usable, masks, marks, found)
+        if not np.isnan(users.level[user]):
+            _gather_by_items(history, similarities, rule, user, nearest, sums)
+            count = _score(sums, users, items, rule, user, scores)
+            choose(scores, count, user, usable, masks, marks, found)
+
+
+@compiled
+def _value_by_items(
+    history: Sparse,
+    similarities: Sparse,
+    users: Levels,
+    items: Levels,
+    rule: Rule,
+    nearest: _Nearest,
+    sums: _Sums,
+    values: Floats,
+) -> None:
+    for user in range(len(values)):
+        if not np.isnan(users.level[user]):
+            _gather_by_items(history, similarities, rule, user, nearest, sums)
+            for item in range(values.shape[1]):
+                values[user, item] = _value(sums, users, items, rule, user, item)
+
+
+@compiled
+def _gather_by_items(
+    history: Sparse, similarities: Sparse, rule: Rule, user: int, nearest: _Nearest, sums: _Sums
+) -> None:
+    """Add up what the user's ratings of similar items say of all items."""
+    _empty(sums)
+    first, end = history.indptr[user], history.indptr[user + 1]
+    bounded = 0 < rule.k < end - first
+    for place in range(first, end):
+        row, deviation = history.columns[place], float(history.values[place])
+        for entry in range(similarities.indptr[row], similarities.indptr[row + 1]):
+            item, similarity = similarities.columns[entry], float(similarities.values[entry])
+            if bounded:
+                key = 2 * (place - first) + int(similarity < 0)
+                _keep(nearest, sums.counts, item, key, abs(similarity))
+            else:
+                _add(sums, item, similarity, deviation, rule)
+    if bounded:
+        _add_nearest(nearest, history, first, rule, sums)
 
 
 @compiled
@@ -300,13 +378,19 @@ def _score(sums: _Sums, users: Levels, items: Levels, rule: Rule, user: int, sco
     count = 0
     for item in range(len(items.level)):
         if not np.isnan(items.level[item]):
-            bottom = sums.bottom[item] + rule.shift
-            if sums.counts[item] < rule.min_k or bottom == 0.0:
-                left = rule.otherwise
-            else:
-                left = users.spread[user] * items.spread[item] * (sums.top[item] / bottom)
-            scores.scores[item] = users.level[user] + items.level[item] + left
+            scores.scores[item] = _value(sums, users, items, rule, user, item)
             scores.touched[item] = user
             scores.order[count] = item
             count += 1
     return count
+
+
+@compiled
+def _value(sums: _Sums, users: Levels, items: Levels, rule: Rule, user: int, item: int) -> float:
+    """What is predicted of one item; NaN where its level is not known."""
+    bottom = sums.bottom[item] + rule.shift
+    if sums.counts[item] < rule.min_k or bottom == 0.0:
+        left = rule.otherwise
+    else:
+        left = users.spread[user] * items.spread[item] * (sums.top[item] / bottom)
+    return float(users.level[user] + items.level[item] + left)
