@@ -31,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "als": {"rank": 2, "iterations": 2},
     "bayesian_mf": {"rank": 2, "burn_in": 1, "rounds": 2, "keep_every": 1},
     "hybrid": {"members": ["local_ridge", "low_pass"], "weights": [0.5, 0.5]},
-    "stack": {"members": ["svd", "baseline"]},
+    "stack": {"members": ["svd", "rating_knn"]},
 }
 """Settings under which a fit to a small world takes no time; the others' defaults do."""
 
@@ -174,9 +174,13 @@ def fit(
     cuts: tuple[Sequence[int], Sequence[int]] = ((), ()),
     seed: int = 42,
     changed: dict[str, Any] | None = None,
+    given: Parameters | None = None,
 ) -> Made:
-    """Fit the model called `name` to the training part of a world, with some settings `changed`."""
-    model = make_model(name, parameters(name, changed))
+    """Fit the model called `name` to the training part of a world.
+
+    Some of its usual settings may be `changed`, or others be `given` altogether.
+    """
+    model = make_model(name, given or parameters(name, changed))
     written = write_world(folder / "blocks", world, cuts)
     values = learns_values(model)
     fitted = model.fit(training_data(spark, written, folder / "model", values=values, seed=seed))

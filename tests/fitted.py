@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +14,7 @@ from snapshots import write_blocks
 
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import ItemWeights, item_weights
+from toplists.engine.storage import attempt_folder
 from toplists.models.protocol import Fitted, Model, TrainingData
 
 if TYPE_CHECKING:
@@ -39,9 +41,7 @@ def fit_here(
         monkeypatch: Of the test.
         how: What `write_blocks` takes besides.
     """
-    for name, module in list(sys.modules.items()):
-        if name.startswith("toplists.") and hasattr(module, "write_parts"):
-            monkeypatch.setattr(module, "write_parts", lambda _, *work: write_parts_here(*work))
+    without_spark(monkeypatch)
     part = "train" if "holdout" in how else "all"
     users, items = write_blocks(folder / "blocks", np.where(liked > 0, liked, np.nan), **how)
     data = TrainingData(
@@ -58,6 +58,31 @@ def fit_here(
         folder=folder / "model",
     )
     return model.fit(data)
+
+
+def without_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits leave to Spark's tasks is done in this process; what they ask of tables is not."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("toplists."):
+            for function, here in (("write_parts", _write_parts), ("run_alone", _run_alone)):
+                if hasattr(module, function):
+                    monkeypatch.setattr(module, function, here)
+    monkeypatch.setattr(TrainingData, "mean_value", _mean_value)
+
+
+def _write_parts(_: object, *work: Any) -> tuple[str, ...]:
+    return write_parts_here(*work)
+
+
+def _run_alone(_: object, work: Callable[[Path], object], folder: Path) -> Path:
+    path = attempt_folder(str(folder), "fit")
+    work(path)
+    return path
+
+
+def _mean_value(data: TrainingData) -> float | None:
+    values = [ref.open().learnt("rated", data.part).data for ref in data.users.blocks]
+    return float(np.concatenate(values).mean(dtype=np.float64)) if any(map(len, values)) else None
 
 
 def fitted_weights(model: Model, *where: Any, **how: Any) -> np.ndarray:
