@@ -264,6 +264,7 @@ def _fit(
     return Content(found.target_scores, dict(fitted.report))
 
 
+@pytest.mark.fits
 @pytest.mark.parametrize(
     ("model", "key"),
     [(model, key) for model, key in ALL if key not in NOT_HERE and model not in BY_TABLES],
