@@ -91,6 +91,8 @@ OTHER: dict[str, Any] = {
     "stack.members": ["svd", "baseline", "rating_knn"],
     "constant.value": 2.0,
     "markov.gap_hours": 24.0,
+    "item_knn.session_gap_hours": 24.0,
+    "association.session_gap_hours": 24.0,
     "markov.last": 1,
     "baseline.epochs": 2,
     **{f"{model}.neighbours": 3 for model in MODELS},
@@ -213,7 +215,9 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> tuple[BlockSet, BlockSet
     values = 3 + rng.normal(size=(40, 1)) + rng.normal(size=60) + 0.7 * rng.normal(size=(40, 60))
     values = np.clip(np.round(values), 1, 5)
     values[rng.random(values.shape) < 0.6] = np.nan
-    return write_blocks(tmp_path_factory.mktemp("blocks"), np.maximum(values - 3, 0), values=values)
+    liked = np.maximum(values - 3, 0)
+    times = rng.integers(0, 30, values.shape) * 86_400_000_000
+    return write_blocks(tmp_path_factory.mktemp("blocks"), liked, values=values, times=times)
 
 
 @pytest.fixture(scope="module")

@@ -75,8 +75,9 @@ class TrainingData:
         Raises:
             InputRefusedError: nothing that it may learn from has a time.
         """
-        rows = self.rated() if values else self.trained()
-        if session_gap_hours is not None and self.size and no_times(rows):
+        if session_gap_hours is None or not self.size:
+            return
+        if no_times(self.rated() if values else self.trained()):
             raise InputRefusedError(
                 f"{model}[session_gap_hours={session_gap_hours:g}] learns from what is in one session, and "
                 "no interaction has a time. Leave session_gap_hours out, or set it to null."
