@@ -288,12 +288,15 @@ class TestCatalogue:
 
 
 @pytest.mark.process
-def test_the_reader_brings_what_its_place_takes_and_nothing_of_the_pipeline():
+def test_the_reader_brings_what_its_place_takes_and_nothing_of_the_pipeline(lake):
+    lake.write_run("r1")
+    lake.point_to("r1")
     code = (
         "import sys, toplists.reader\n"
         "heavy = {'deltalake', 'pyarrow', 'pandas', 'pyspark', 'toplists.lake', 'toplists.errors'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
-        "toplists.reader.open('delta:nowhere').user('ann')\n"
+        f"lists = toplists.reader.open({f'delta:{lake.dataset.root}'!r})\n"
+        "assert not lists.user('ann').fallback\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     answer = subprocess.run(
