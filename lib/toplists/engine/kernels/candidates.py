@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toplists.engine.kernels.compiling import compiled
+from toplists.engine.kernels.compiling import compiled, inlined
 from toplists.engine.kernels.frozen import frozen
 
 
@@ -129,7 +129,7 @@ def mark(masks: Masks, user: int, marks: Marks) -> None:
             marks.allowed[masks.allowed.items[entry]] = user
 
 
-@compiled
+@inlined
 def is_open(masks: Masks, user: int, item: int, marks: Marks) -> bool:
     """Whether the user who was marked last may have an item."""
     return marks.masked[item] != user and (not masks.restricted or marks.allowed[item] == user)

@@ -10,14 +10,10 @@ import numpy.typing as npt
 from toplists.engine.kernels.candidates import (
     Candidates,
     ItemSets,
-    Marks,
     Masks,
     Selection,
     as_masks,
     frozen_sets,
-    is_open,
-    mark,
-    no_marks,
     no_sets,
 )
 from toplists.engine.kernels.compiling import compiled, summing
@@ -131,23 +127,22 @@ def select_by_totals(
         k: Length of the lists, at least 1.
         targets: Items of each user whose score and rank are asked for.
     """
-    users, n_items = totals.sums.shape
+    users = len(totals.sums)
     sets = frozen_sets(targets or no_sets(users))
     ranks, scores = np.zeros(len(sets.items), dtype=np.int64), np.full(len(sets.items), np.nan)
     scored = np.zeros(users, dtype=np.int64)
     heaps = empty_heaps(users, k)
-    masks, marks = as_masks(candidates), no_marks(n_items)
-    _select(totals, frozen(usable), masks, marks, *heaps, sets, ranks, scores, scored)
+    _select(*totals, frozen(usable), as_masks(candidates), *heaps, sets, ranks, scores, scored)
     sort_heaps(*heaps)
     return Selection(*heaps, ranks, scores, scored)
 
 
 @compiled
 def _select(
-    totals: Totals,
+    sums: Doubles,
+    said: npt.NDArray[np.bool_],
     usable: npt.NDArray[np.bool_],
     masks: Masks,
-    marks: Marks,
     items: npt.NDArray[np.int32],
     scores: Doubles,
     targets: ItemSets,
@@ -155,20 +150,37 @@ def _select(
     target_scores: Doubles,
     scored: npt.NDArray[np.int64],
 ) -> None:
-    """Fill the heaps; of a row of totals, `said` is afterwards only where there is a candidate."""
+    """Fill the heaps. What is called for every score would be handed all arrays each time: nothing is."""
+    n_items = sums.shape[1]
+    stands = np.empty(n_items, dtype=np.bool_)
     for user in range(len(items)):
-        mark(masks, user, marks)
-        sums, said = totals.sums[user], totals.said[user]
-        for item in range(len(sums)):
-            if said[item]:
-                said[item] = usable[item] and is_open(masks, user, item, marks)
-                if said[item]:
-                    scored[user] += 1
-                    offer(items, scores, user, item, sums[item])
+        _open(masks, user, usable, stands)
+        for item in range(n_items):
+            stands[item] &= said[user, item]
+            if stands[item]:
+                scored[user] += 1
+                if sums[user, item] >= scores[user, 0]:
+                    offer(items, scores, user, item, sums[user, item])
         for entry in range(targets.indptr[user], targets.indptr[user + 1]):
             target = targets.items[entry]
-            if said[target]:
-                target_scores[entry], target_ranks[entry] = sums[target], 1
-                for item in range(len(sums)):
-                    if said[item]:
-                        target_ranks[entry] += precedes(sums[item], item, sums[target], target)
+            if stands[target]:
+                own, rank = sums[user, target], 1
+                for item in range(n_items):
+                    if stands[item]:
+                        rank += precedes(sums[user, item], item, own, target)
+                target_scores[entry], target_ranks[entry] = own, rank
+
+
+@compiled
+def _open(
+    masks: Masks, user: int, usable: npt.NDArray[np.bool_], stands: npt.NDArray[np.bool_]
+) -> None:
+    """Which items a user may have at all."""
+    if masks.restricted:
+        stands[:] = False
+        for entry in range(masks.allowed.indptr[user], masks.allowed.indptr[user + 1]):
+            stands[masks.allowed.items[entry]] = usable[masks.allowed.items[entry]]
+    else:
+        stands[:] = usable
+    for entry in range(masks.seen.indptr[user], masks.seen.indptr[user + 1]):
+        stands[masks.seen.items[entry]] = False
