@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 SIZE = ("--users", "50e6", "--items", "2e6", "--events", "5e9", "--rank", "128")
+ALS = ("--set", "model.name=als")
 
 
 def test_it_says_what_a_fit_takes(cli) -> None:
-    answer = cli("plan", *SIZE, "--executors", "40", "--memory", "64")
+    answer = cli("plan", *SIZE, *ALS, "--executors", "40", "--memory", "64")
     assert answer.code == 0
     assert (
         answer.lines[0]
@@ -22,10 +23,20 @@ def test_it_says_what_a_fit_takes(cli) -> None:
 
 
 def test_it_says_what_does_not_fit_and_what_to_change(cli) -> None:
-    answer = cli("plan", *SIZE, "--executors", "40", "--memory", "32")
+    answer = cli("plan", *SIZE, *ALS, "--executors", "40", "--memory", "32")
     assert answer.code == 1
     assert "must fit half of a node's 32.0 GiB" in " ".join(answer.lines)
     assert "model.als.engine=mllib" in " ".join(answer.lines)
+
+
+def test_who_holds_all_interactions_is_not_for_billions(cli) -> None:
+    hybrid = ("--set", "model.name=hybrid")
+    answer = cli("plan", *SIZE, *hybrid, "--executors", "40", "--memory", "64")
+    assert answer.code == 1
+    assert answer.lines[0].startswith("hybrid of rank 128")
+    said = " ".join(" ".join(answer.lines).split())
+    assert "holds all 5,000,000,000 interactions" in said
+    assert "Use model.name=als" in said
 
 
 def test_settings_count(cli) -> None:

@@ -10,7 +10,8 @@ from toplists.config.model_ratings import BayesianMfSettings
 from toplists.config.operation import EngineSettings
 from toplists.engine.plan import GIB, Cluster
 from toplists.errors import ConfigurationError
-from toplists.models.registry import vector_lengths
+from toplists.models.definition import Parameters
+from toplists.models.registry import held_bytes, make_model, vector_lengths
 from toplists.pipeline.steps.room import require_room, share_out
 
 CLUSTER = Cluster(nodes=1, cores=2, memory=8 * GIB)
@@ -18,12 +19,15 @@ AMOUNTS = {"users": 20_000_000, "items": 100_000, "interactions": 500_000_000}
 
 
 def room(model: ModelSettings, cluster: Cluster = CLUSTER, **amounts: int) -> tuple[str, ...]:
-    return require_room(vector_lengths(model), EngineSettings(), cluster, **(AMOUNTS | amounts))
+    held = held_bytes(make_model(model.name, Parameters(model)))
+    return require_room(
+        vector_lengths(model), held, EngineSettings(), cluster, **(AMOUNTS | amounts)
+    )
 
 
 def test_a_side_larger_than_half_a_node_is_refused_with_its_remedies() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        room(ModelSettings(als=AlsSettings(rank=128)))
+        room(ModelSettings(name="als", als=AlsSettings(rank=128)))
     text = str(refused.value)
     assert text.startswith("The vectors of 20,000,000 users at rank 128 are 9.6 GiB")
     for remedy in (
@@ -35,11 +39,11 @@ def test_a_side_larger_than_half_a_node_is_refused_with_its_remedies() -> None:
 
 
 def test_what_fits_passes() -> None:
-    assert room(ModelSettings(als=AlsSettings(rank=32))) == ()
+    assert room(ModelSettings(name="als", als=AlsSettings(rank=32))) == ()
 
 
 def test_mllib_and_models_without_vectors_pass() -> None:
-    assert room(ModelSettings(als=AlsSettings(rank=128, engine="mllib"))) == ()
+    assert room(ModelSettings(name="als", als=AlsSettings(rank=128, engine="mllib"))) == ()
     assert room(ModelSettings(name="popularity")) == ()
 
 
@@ -57,17 +61,27 @@ def test_there_has_to_be_room_for_members() -> None:
         )
         with pytest.raises(ConfigurationError, match="Lower the rank"):
             room(model)
-    assert (
-        room(ModelSettings.model_validate({"name": "hybrid", "hybrid": {"members": ["slim"]}}))
-        == ()
-    )
+    few = {"members": ["slim"], "weights": [1.0]}
+    slim = ModelSettings.model_validate({"name": "hybrid", "hybrid": few})
+    assert room(slim, interactions=1_000_000) == ()
     stack = {"name": "stack", "stack": {"members": ["baseline", "nmf"]}, "nmf": {"rank": 20}}
     # One after the other while they are fitted, side by side when they are stored.
     assert vector_lengths(ModelSettings.model_validate(stack)) == (20, 1 + 2 + 20)
 
 
+@pytest.mark.parametrize("name", ["hybrid", "slim", "item_knn", "rp3beta"])
+def test_there_has_to_be_room_for_all_interactions_where_tasks_hold_them(name: str) -> None:
+    small = AlsSettings(rank=8)
+    with pytest.raises(ConfigurationError) as refused:
+        room(ModelSettings(name=name, als=small))
+    assert "holds all 500,000,000 interactions, together 14.9 GiB of a node's 8.0 GiB" in str(
+        refused.value
+    )
+    assert "Use model.name=als" in str(refused.value)
+
+
 def test_a_rank_above_the_smaller_side_is_warned_of() -> None:
-    (warning,) = room(ModelSettings(als=AlsSettings(rank=32)), items=20)
+    (warning,) = room(ModelSettings(name="als", als=AlsSettings(rank=32)), items=20)
     assert "32 numbers for 20 items" in warning
 
 

@@ -12,7 +12,8 @@ from toplists.cli.places import CONF_DIR
 from toplists.config.layers import resolve_settings
 from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
 from toplists.errors import ConfigurationError
-from toplists.models.registry import vector_lengths
+from toplists.models.definition import Parameters
+from toplists.models.registry import held_bytes, make_model, vector_lengths
 
 _USUAL_MEMORY = 32.0  # GiB
 
@@ -39,7 +40,8 @@ def show_plan(console: Console, arguments: Namespace) -> bool:
     memory = arguments.memory or engine.node_memory_gb or _USUAL_MEMORY
     cluster = Cluster(arguments.executors, arguments.cores, int(memory * GIB))
     amounts = (arguments.users, arguments.items, arguments.events)
-    plan = plan_fit(Fit(*amounts, *lengths, engine.block_entries, engine.tile_bytes), cluster)
+    held = held_bytes(make_model(model.name, Parameters(model)))
+    plan = plan_fit(Fit(*amounts, *lengths, engine.block_entries, engine.tile_bytes, held), cluster)
     users, items, events = amounts
     console.print(
         f"{model.name} of rank {lengths[0]}: {users:,} users, {items:,} items, {events:,} events"

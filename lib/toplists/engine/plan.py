@@ -49,7 +49,7 @@ class Fit:
 
     `rank` is their length while they are fitted, `stored` that of those which score; `block_entries` are
     the entries of one block, each of which is a task; `tile_bytes` what a task holds at a time while lists
-    are made.
+    are made; `held` the bytes of each event that every task holds, of all there are.
     """
 
     users: int
@@ -59,6 +59,7 @@ class Fit:
     stored: int
     block_entries: int
     tile_bytes: int
+    held: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def plan_fit(fit: Fit, cluster: Cluster, rates: Rates = RATES) -> Plan:
     """What the fit takes on the cluster."""
     row_bytes = _FLOAT * fit.rank
     fixed = max(fit.users, fit.items) * (row_bytes + _FLOAT)
-    task = max(_task_bytes(fit, rows, rates) for rows in (fit.users, fit.items))
+    task = max(
+        fit.held * fit.events, *(_task_bytes(fit, rows, rates) for rows in (fit.users, fit.items))
+    )
     together = cluster.cores * (task + rates.process_bytes) + rates.jvm_bytes
     selecting = 2 * fit.tile_bytes + fit.items * rates.item_bytes + rates.process_bytes
     scoring = fit.items * _FLOAT * fit.stored + cluster.cores * selecting + rates.jvm_bytes
@@ -169,6 +172,15 @@ def _objections(fit: Fit, cluster: Cluster, fixed: int, node: int, scoring: int)
                 f"fit half of a node's {cluster.memory / GIB:.1f} GiB",
                 f"{lower} nodes {-(-2 * fixed // GIB):,} GiB, or use model.als.engine=mllib, which no node "
                 "needs a whole side for.",
+            )
+        )
+    elif (whole := cluster.cores * fit.held * fit.events) > cluster.memory:
+        found.append(
+            Objection(
+                f"each of {cluster.cores} tasks at a time holds all {fit.events:,} interactions, together "
+                f"{whole / GIB:.1f} GiB of a node's {cluster.memory / GIB:.1f} GiB",
+                "Use model.name=als, whose tasks hold a block each, or give executors fewer cores or more "
+                "memory.",
             )
         )
     elif node > cluster.memory:

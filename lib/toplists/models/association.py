@@ -13,7 +13,7 @@ from toplists.engine.comparison import Comparison
 from toplists.engine.exchange import write_parts
 from toplists.engine.shapes import ItemWeights, neighbours_part
 from toplists.engine.storage import Arrays
-from toplists.models.definition import Definition
+from toplists.models.definition import WHOLE, Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Range, Space
 
@@ -76,6 +76,7 @@ ASSOCIATION = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="16 bytes x items, and all likings once per executor, of sessions twice",
+    holds=WHOLE,
     time="the sum over users, or sessions, of the square of what each liked",
     reference=(
         "Agrawal et al., Mining association rules between sets of items in large databases, SIGMOD 1993; "

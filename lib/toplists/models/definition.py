@@ -25,6 +25,10 @@ class Parameters(NamedTuple):
     engine: EngineSettings = EngineSettings()
 
 
+WHOLE = 16
+"""What `Definition.holds` where a task holds all interactions, as those of similarity do: place and value, both ways."""
+
+
 @dataclass(frozen=True)
 class Definition:
     """A model: what it is called, what it is good for, what it takes, and how it is made.
@@ -42,6 +46,8 @@ class Definition:
         elsewhere: Keys of settings that decide it and do not stand under `model` and its name.
         lengths: How long its vectors are while kernels fit them, and as they are stored; `None` where it
             has none, or others fit them.
+        holds: Bytes of each interaction that every task of a fit holds, of all there are; 0 where a task holds
+            a block only.
         starts_warm: Whether a fit can start from the item vectors of another; `None` = never.
         vectors: The vectors of a fit that the next one goes on from, or folds into; `None` where there are none.
     """
@@ -57,6 +63,7 @@ class Definition:
     space: Callable[[ModelSettings], Space] | None = None
     elsewhere: tuple[str, ...] = ()
     lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
+    holds: int = 0
     starts_warm: Callable[[ModelSettings], bool] | None = None
     vectors: Callable[[ModelSettings, Shape], Factors | None] = lambda _, shape: (
         shape if isinstance(shape, Factors) else None

@@ -12,7 +12,7 @@ from toplists.engine.kernels.ridge import solve_ridge
 from toplists.engine.local_fit import LocalFit, fit_locally
 from toplists.engine.shapes import ItemWeights
 from toplists.errors import ConfigurationError
-from toplists.models.definition import Definition
+from toplists.models.definition import WHOLE, Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Range, Space
 
@@ -67,6 +67,7 @@ LOCAL_RIDGE = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="all likings once, and 256 MiB of small systems",
+    holds=WHOLE,
     time="neighbours^3 x items / 3, and some passes over the pairs of items that users like together",
     reference=(
         "Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011; Steck, "

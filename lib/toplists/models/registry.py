@@ -107,6 +107,12 @@ def vectors_of(settings: ModelSettings, shape: Shape) -> Factors | None:
     return MODELS[settings.name].vectors(settings, shape)
 
 
+def held_bytes(model: Model) -> int:
+    """Bytes of each interaction that every task of a fit holds, of all there are; its members' included."""
+    names = (model.name, *model.parameters.get("members", ()))
+    return max(MODELS[name].holds for name in names)
+
+
 def tells_users_apart(model: Model) -> bool:
     """Whether a model has an order of items for each user, instead of one for all or for a segment."""
     return MODELS[model.name].shape is not Ranking

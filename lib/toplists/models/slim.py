@@ -16,7 +16,7 @@ from toplists.engine.local_fit import LocalFit, fit_locally, weights_by_item
 from toplists.engine.shapes import ItemWeights
 from toplists.engine.storage import Arrays
 from toplists.errors import ConfigurationError
-from toplists.models.definition import Definition
+from toplists.models.definition import WHOLE, Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
@@ -99,6 +99,7 @@ SLIM = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="all likings once, and 256 MiB of small systems; fitted to all others up to 0.8 GiB, and files of 4 bytes x items^2",
+    holds=WHOLE,
     time="passes x neighbours x weights that are not 0, for each item",
     reference="Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011",
     make=lambda given: Slim(given.model.slim),

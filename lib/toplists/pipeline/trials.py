@@ -28,6 +28,7 @@ from toplists.lake.dataset import partition_files
 from toplists.lake.tables import ITEMS, USER_METRICS
 from toplists.models.fold_training import check_training, training_data
 from toplists.models.popularity import Popularity
+from toplists.models.registry import held_bytes
 from toplists.pipeline.entrants import Entrant
 from toplists.pipeline.judgement import (
     Contender,
@@ -191,6 +192,7 @@ def _fit(
     facts, engine = data.snapshot.facts, place.settings.engine
     require_room(
         entrant.lengths,
+        held_bytes(entrant.model),
         engine,
         describe_cluster(place.spark, engine),
         users=facts.users,

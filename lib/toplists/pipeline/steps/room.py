@@ -15,6 +15,7 @@ from toplists.pipeline.watching.surroundings import memory_gib
 
 def require_room(
     lengths: tuple[int, int] | None,
+    held: int,
     engine: EngineSettings,
     cluster: Cluster,
     *,
@@ -26,6 +27,7 @@ def require_room(
 
     Args:
         lengths: How long its vectors are, as `registry.vector_lengths` says it.
+        held: Bytes of each interaction that every task holds, as `registry.held_bytes` says it.
         engine: How the work is cut.
         cluster: Where it is done.
         users: How many there are.
@@ -35,11 +37,14 @@ def require_room(
     Raises:
         ConfigurationError: it cannot; the message says what to change.
     """
-    if lengths is None:
+    if lengths is None and not held:
         return ()
-    plan = plan_fit(
-        Fit(users, items, interactions, *lengths, engine.block_entries, engine.tile_bytes), cluster
+    rank, stored = lengths or (0, 0)
+    fit = Fit(
+        *(users, items, interactions, rank, stored),
+        *(engine.block_entries, engine.tile_bytes, held),
     )
+    plan = plan_fit(fit, cluster)
     if plan.objections:
         sentences = " ".join(
             f"{one.reason[0].upper()}{one.reason[1:]}. {one.remedy}" for one in plan.objections

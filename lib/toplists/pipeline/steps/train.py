@@ -18,7 +18,7 @@ from toplists.lake.bookkeeping import Row, append_rows, read_rows
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
-from toplists.models.registry import can_start_warm, vectors_of
+from toplists.models.registry import can_start_warm, held_bytes, vectors_of
 from toplists.models.store import save_shape
 from toplists.pipeline.failure import reason_of
 from toplists.pipeline.lineage import find_remains
@@ -124,6 +124,7 @@ def _require_room(place: Workplace, snapshot: Snapshot, fit: Fit) -> tuple[str, 
     facts, engine = snapshot.facts, place.settings.engine
     return require_room(
         fit.lengths,
+        held_bytes(fit.model),
         engine,
         describe_cluster(place.spark, engine),
         users=facts.users,
