@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from environment import run_among_rivals, run_here
-from lookup_data import RUN, item_ids, items_of
+from lookup_users import RUN, item_ids, items_of
 from machine import describe_machine
 from result_files import write_results
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+from lookup_users import CATALOGUE, RUN, item_ids, items_of, user_id
 
 from toplists.engine.lists import lists_of
 from toplists.lake.adding import replace_files
@@ -24,30 +24,8 @@ from toplists.lake.tables import (
 )
 from toplists.lake.writing import columns_of, write_file
 
-RUN = "2026-11-27-00000001"
-CATALOGUE = 50_000
 _USERS_PER_FILE = 62_500
 _USERS_PER_BATCH = 8_192
-
-
-def user_id(number: int) -> str:
-    """The id of a user; in the order of numbers."""
-    return f"user-{number:09d}"
-
-
-def item_ids() -> list[str]:
-    """The ids of all items."""
-    return [str(item * 17 + 1_000) for item in range(CATALOGUE)]
-
-
-def items_of(users: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
-    """The items of each user's list, best first, some in many lists and most in few: [users, n]."""
-    mixed = users[:, np.newaxis] * np.uint64(2_654_435_761) + np.arange(n, dtype=np.uint64) * (
-        np.uint64(40_503) * np.uint64(65_537)
-    )
-    share = (mixed.astype(np.uint64) % np.uint64(2**32)).astype(np.float64) / 2**32
-    chosen: npt.NDArray[np.int64] = (CATALOGUE * share**3).astype(np.int64)
-    return chosen
 
 
 def make_dataset(folder: Path, users: int, n: int) -> None:

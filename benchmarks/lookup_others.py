@@ -12,6 +12,7 @@ import duckdb
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from lookup_timing import Ask, time_lookups, write_result
+from lookup_users import user_id
 
 
 def with_deltalake(lake: str, run: str) -> Ask:
@@ -55,10 +56,5 @@ ENGINES: dict[str, tuple[Callable[[str, str], Ask], tuple[str, ...]]] = {
 if __name__ == "__main__":
     engine, lake, run, users, questions, result = sys.argv[1:]
     open_engine, packages = ENGINES[engine]
-    timed = time_lookups(
-        lambda: open_engine(lake, run),
-        int(users),
-        int(questions),
-        lambda number: f"user-{number:09d}",
-    )
+    timed = time_lookups(lambda: open_engine(lake, run), int(users), int(questions), user_id)
     write_result(result, timed, {package: version(package) for package in packages})

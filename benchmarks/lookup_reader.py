@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from lookup_data import RUN, user_id
 from lookup_timing import time_lookups, write_result
+from lookup_users import RUN, user_id
 from machine import ROOT
 
 from toplists import reader
