@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from rich.cells import cell_len
+
+from toplists.lake.bookkeeping import append_rows, read_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.tables import PUBLICATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "2026-03-10-11111111"
@@ -182,6 +188,26 @@ class TestShowItem:
         assert "There is no item f99 in dataset films" in answer.error
 
 
+class TestHistory:
+    def test_publications_newest_first_and_which_is_live(self, toplists):
+        answer = toplists("history", "--dataset", "films")
+        assert answer.lines[0] == "Publications of films"
+        assert answer.lines[2].split() == [
+            *("1", "2", "hours", "ago", "published", RUN, "2026-03-10", "live")
+        ]
+
+    def test_the_same_for_a_program(self, toplists):
+        found = json.loads(toplists("history", "--json", "--dataset", "films").out)
+        assert found["live"]["run_id"] == RUN
+        assert [move["sequence"] for move in found["publications"]] == [1]
+        assert found["publications"][0]["as_of"] == "2026-03-10"
+
+    def test_nothing_published_yet(self, toplists):
+        answer = toplists("history", "--dataset", "songs")
+        assert answer.code == 2
+        assert "Nothing is published in dataset songs yet." in answer.error
+
+
 class TestFromAnAddress:
     def test_lists_titles_and_history_of_a_folder(self, cli, lake):
         there = f"delta:{lake / 'films'}"
@@ -195,6 +221,29 @@ class TestFromAnAddress:
         there = f"delta:{lake / 'books'}"  # which has no titles
         answer = toplists("show", "item", "f1", "--from", there, "--dataset", "films")
         assert any("Heat" in line for line in answer.lines)
+
+    def test_what_is_live_there_and_whether_it_is_fresh_enough(self, cli, lake):
+        there = f"delta:{lake / 'books'}"
+        answer = cli("status", "--from", there)
+        assert answer.code == 0
+        assert answer.lines[:2] == [f"Lists in {there}", "  live       run 2026-03-07-22222222"]
+        assert "3 days ago" in answer.lines[3]
+        assert cli("status", "--from", there, "--max-age", "4d").code == 0
+        stale = cli("status", "--from", there, "--max-age", "2d")
+        assert stale.code == 7
+        assert f"The live lists in {there} are too old" in stale.error
+
+    def test_a_store_that_is_behind_the_lake_is_told_so(self, cli, lake, tmp_path):
+        films = Dataset(copytree(lake / "films", tmp_path / "films"))
+        copy = f"delta:{copytree(films.root, tmp_path / 'store')}"
+        move = read_rows(films, PUBLICATIONS)[0]
+        append_rows(films, PUBLICATIONS, [{**move, "sequence": 2, "action": "rollback"}])
+        beside = ("--from", copy, "--lake", str(tmp_path), "--dataset", "films")
+        assert f"{copy} is 1 publication behind the lake" in cli("status", *beside).out
+        lines = cli("history", *beside).lines
+        assert lines[2].split()[0] == "2"
+        assert lines[3].endswith("live")
+        assert lines[-1].startswith(f"{copy} is 1 publication behind the lake")
 
     def test_an_address_of_no_lists_ends_in_usage(self, cli):
         answer = cli("show", "user", "15", "--from", "mongodb://me:secret@here/x")

@@ -39,6 +39,17 @@ def build_parser() -> argparse.ArgumentParser:
         help="exit with 7, and tell watch.webhook, if live lists are older, such as 90m, 26h or 2d",
     )
 
+    _add_source(status)
+
+    history = commands.add_parser(
+        "history", parents=[place], help="what was published and rolled back, newest first"
+    )
+    history.add_argument(
+        "--n", type=_count, default=20, metavar="N", help="publications to show (default: 20)"
+    )
+    history.add_argument("--json", action="store_true", help="the same as JSON")
+    _add_source(history)
+
     show = commands.add_parser("show", help="the list of one user, or the items like one item")
     kinds = show.add_subparsers(dest="kind", required=True, metavar="user|item")
     user = kinds.add_parser("user", parents=[place], help="a user's history and list")
@@ -147,8 +158,8 @@ def _add_source(command: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="ADDRESS",
-        help="read published lists there, such as delta:FOLDER, instead of in the lake; titles come from "
-        "the lake's dataset, if --dataset names one",
+        help="what readers see there (delta:FOLDER, postgresql://..., redis://..., files:PATH) instead of in "
+        "the lake; titles and earlier publications come from the dataset that --dataset names",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
@@ -14,6 +14,9 @@ from toplists.errors import ToplistsError
 from toplists.pipeline.failure import print_failure
 from toplists.pipeline.screen import open_console
 from toplists.reader import ListsUnavailableError
+
+if TYPE_CHECKING:
+    from toplists.cli.sources import Source
 
 # Without a terminal nothing is cut off or wrapped: what reads it wants whole values and lines.
 _PLAIN_WIDTH = 10_000
@@ -77,16 +80,14 @@ def _answer(
         return 0 if show_findings(console, findings) else _FAULTS
     from toplists.cli.places import Place, choose_place, find_lake, find_places
 
-    if arguments.command == "show":
-        from toplists.cli.show import show_item, show_user
+    def find_place() -> Place:
+        lake = find_lake(arguments.lake, arguments.env, arguments.set)
+        return choose_place(find_places(lake), arguments.dataset)
+
+    if arguments.command in ("show", "history") or getattr(arguments, "source", None) is not None:
         from toplists.cli.sources import find_source
 
-        def find_place() -> Place:
-            lake = find_lake(arguments.lake, arguments.env, arguments.set)
-            return choose_place(find_places(lake), arguments.dataset)
-
-        show = show_user if arguments.kind == "user" else show_item
-        show(console, find_source(arguments, find_place), arguments.id, arguments.n)
+        _speak_of(find_source(arguments, find_place), arguments, console, now)
         return 0
     lake = find_lake(arguments.lake, arguments.env, arguments.set)
     places = find_places(lake)
@@ -141,3 +142,23 @@ def _answer(
 
         show_rejected(console, place, arguments.reason, arguments.load, arguments.examples)
     return 0
+
+
+def _speak_of(
+    source: Source, arguments: argparse.Namespace, console: Console, now: datetime
+) -> None:
+    """Answer what can be asked of lists wherever they lie."""
+    if arguments.command == "show":
+        from toplists.cli.show import show_item, show_user
+
+        show = show_user if arguments.kind == "user" else show_item
+        show(console, source, arguments.id, arguments.n)
+        return
+    from toplists.cli.publications import require_fresh_source, show_publications, show_source
+
+    if arguments.command == "history":
+        show_publications(console, source, arguments.n, as_json=arguments.json, now=now)
+        return
+    show_source(console, source, now)
+    if arguments.max_age is not None:
+        require_fresh_source(source, arguments.max_age, now)

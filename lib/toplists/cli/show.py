@@ -9,6 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
+from toplists.cli.publications import require_live
 from toplists.cli.sources import Source
 from toplists.cli.tables import Catalogue, print_history, print_items
 from toplists.errors import ConfigurationError
@@ -24,7 +25,7 @@ def show_user(console: Console, source: Source, user_id: str, n: int) -> None:
     Raises:
         ConfigurationError: nothing is published, or no user can have such an id.
     """
-    live = _live(source)
+    live = require_live(source)
     found = _ask("user", user_id, lambda: source.lists.user(user_id))
     history = source.history(found.run_id if found else live.run_id, user_id, n)
     wanted = [*(seen.item_id for seen in history), *(item.item_id for item in _first(found, n))]
@@ -48,7 +49,7 @@ def show_item(console: Console, source: Source, item_id: str, n: int) -> None:
     Raises:
         ConfigurationError: nothing is published, or there is no such item.
     """
-    live = _live(source)
+    live = require_live(source)
     similar = _ask("item", item_id, lambda: source.lists.similar(item_id))
     wanted = [item_id, *(item.item_id for item in _first(similar, n))]
     catalogue = source.items(wanted)
@@ -67,16 +68,6 @@ def show_item(console: Console, source: Source, item_id: str, n: int) -> None:
         console.print("The catalogue has it, but no user of this run has anything to do with it.")
         return
     _print_list(console, "Items like it", similar, catalogue, n)
-
-
-def _live(source: Source) -> Publication:
-    live = source.lists.publication()
-    if live is None:
-        raise ConfigurationError(
-            f"Nothing is published in {source.called} yet. ./spark-submit.sh nightly "
-            "publishes; ./toplists status says what ran so far."
-        )
-    return live
 
 
 def _ask(kind: str, id_: str, question: Callable[[], Answer]) -> Answer:

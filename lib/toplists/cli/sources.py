@@ -10,8 +10,9 @@ from pathlib import Path
 from toplists import reader
 from toplists.cli.places import Place
 from toplists.errors import ConfigurationError
-from toplists.reader import CatalogueItem, Interaction, Lists
+from toplists.reader import CatalogueItem, Interaction, Lists, Publication
 from toplists.reader.addresses import without_secrets
+from toplists.reader.delta import open_delta
 from toplists.reader.facts import CATALOGUE, HISTORY, find_history, find_items
 from toplists.reader.snapshot import Snapshot
 
@@ -43,6 +44,13 @@ class Source:
         if self.root is None:
             return []
         return find_history(Snapshot(self.root, [HISTORY]), run_id, user_id, limit)
+
+    def publications(self) -> list[Publication]:
+        """Every publication that is known of, oldest first: those of the dataset, or what is live."""
+        if self.root is not None:
+            return open_delta(self.root).publications()
+        live = self.lists.publication()
+        return [] if live is None else [live]
 
 
 def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) -> Source:

@@ -15,10 +15,11 @@ from rich.text import Text
 from toplists.cli.history import print_chart
 from toplists.cli.judgement import print_judgement
 from toplists.cli.places import Place
+from toplists.cli.publications import live_facts
 from toplists.lake.attempts import RUNNING, RunState, StepState, last_nights, last_runs
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.tables import RUNS
-from toplists.pipeline.screen import age_text, printable, seconds_text, time_text
+from toplists.pipeline.screen import age_text, printable, seconds_text
 from toplists.reader import ListsUnavailableError
 
 _STYLES = {"done": "green", "refused": "yellow", "failed": "red", RUNNING: "cyan"}
@@ -81,10 +82,8 @@ def _live(place: Place, ledger: Sequence[Row], now: datetime) -> Table:
     if live is None:
         table.add_row("live", "nothing: ./spark-submit.sh nightly publishes")
         return table
-    table.add_row("live", f"run {live.run_id}")
-    table.add_row("knows", f"every event before {live.as_of} 00:00 UTC")
-    verb = "rolled back" if live.action == "rollback" else "published"
-    table.add_row(verb, f"{age_text(live.published_at, now)}, {time_text(live.published_at)}")
+    for name, value in live_facts(live, now):
+        table.add_row(name, value)
     behind = _seconds_behind(ledger, live.run_id)
     if behind is not None:
         since = live.published_at - timedelta(seconds=behind)
