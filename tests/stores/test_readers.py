@@ -337,3 +337,16 @@ def test_lists_that_expired_are_no_unknown_users(redis_server):
         ),
     ):
         lists.user("ann")
+
+
+def test_lists_of_an_object_store_are_followed_after_a_second(bucket, monkeypatch):
+    store = FilesStore("files", f"files:{bucket}", "parquet", 4)
+    Work(Run(1, USERS)).bring(store)
+    monkeypatch.setattr("toplists.reader.files._LOOK_SECONDS", 1e6)
+    with reader.open(f"files:{bucket}") as lists:
+        assert [(i.item_id, i.score, i.source) for i in lists.user("ann").items] == USERS["ann"]
+        assert lists.user("nobody").fallback
+        Work(Run(2, {"ann": entries("new")})).bring(store)
+        assert lists.user("ann").items[0].item_id == "a"  # is not asked for at every question
+        monkeypatch.setattr("toplists.reader.files._LOOK_SECONDS", 0.0)
+        assert lists.user("ann").items[0].item_id == "new"

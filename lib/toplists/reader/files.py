@@ -51,7 +51,7 @@ class FileLists(Lists):
     def __init__(self, place: str) -> None:
         """See `open_files`."""
         self._folder = _Folder.open(place)
-        self._looked = -_LOOK_SECONDS
+        self._looked = float("-inf")
         self._record: bytes | None = None
         self._live = Following(self._look, lambda record: _Release(self._folder, record))
 
