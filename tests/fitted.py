@@ -20,6 +20,9 @@ from toplists.models.protocol import Fitted, Model, TrainingData
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+NO_SPARK = cast("SparkSession", None)
+"""For what is asked for no session after all; see `without_spark`."""
+
 
 def likings(users: int = 60, items: int = 24, seed: int = 5) -> np.ndarray:
     """Whole numbers above 0 where liked (users x items): some groups of users, some popular items."""
@@ -45,7 +48,7 @@ def fit_here(
     part = "train" if "holdout" in how else "all"
     users, items = write_blocks(folder / "blocks", np.where(liked > 0, liked, np.nan), **how)
     data = TrainingData(
-        spark=cast("SparkSession", None),
+        spark=NO_SPARK,
         interactions=cast("DataFrame", None),
         users=users,
         items=items,

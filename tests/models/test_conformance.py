@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from toplists.config.model import ModelSettings
 from toplists.engine.kernels.candidates import Selection
 from toplists.engine.kernels.ordered_sums import CHUNK_ROWS
+from toplists.engine.scorers import open_scorer
+from toplists.engine.shapes import Mixture
 from toplists.errors import InputRefusedError
 from toplists.lake.dataset import Dataset
 from toplists.models.models_page import settings_of
@@ -96,6 +98,20 @@ class TestEveryModel:
             spark, dataset, made.shape.kind, "m", made.users, made.items, tmp_path / "again"
         )
         same(made.select(5), select(again, made.users, made.items, 5))
+
+    def test_as_a_member_of_a_mixture_it_says_what_it_says_alone(
+        self, fits: Fit, name: str
+    ) -> None:
+        made = fits(name)
+        if isinstance(made.shape, Mixture):
+            return
+        alone = made.select(1, seen=False).target_scores.reshape(N_USERS, N_ITEMS)
+        (ref,) = made.users.blocks
+        scores = open_scorer(made.shape, ref.open(), "train", N_ITEMS)(np.arange(N_USERS))
+        said = np.isfinite(alone)
+        np.testing.assert_allclose(scores[said], alone[said], rtol=1e-5)
+        # What is 0 or no number says nothing.
+        assert not np.nan_to_num(scores[~said], posinf=0, neginf=0).any()
 
     def test_who_and_what_is_cold_breaks_nothing(self, fits: Fit, name: str) -> None:
         values = WHOLE.values.copy()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fitted import fit_here, likings
+from fitted import NO_SPARK, fit_here, fitted_weights, likings, without_spark
 from pydantic import ValidationError
 from snapshots import write_blocks
 
@@ -20,13 +20,16 @@ from toplists.engine import inner_holdout
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import BlockRef
 from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
+from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.mix_choice import _ndcg, round_mixes
 from toplists.engine.selectors import open_selector
 from toplists.engine.shapes import Factors, ItemWeights, Mixture, commit_shape, open_shape
 from toplists.engine.storage import save_part
-from toplists.errors import ConfigurationError
+from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.definition import Parameters
 from toplists.models.hybrid import HYBRID, Hybrid
+from toplists.models.item_knn import ITEM_KNN
+from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.registry import can_start_warm, vectors_of
 
@@ -156,9 +159,12 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
     return fit
 
 
-def test_weights_are_those_of_the_best_mix(fit: Fit) -> None:
+def test_weights_are_those_of_the_best_mix(
+    fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = mix_figures(tmp_path, monkeypatch)
     fitted = fit(GROUPED)
-    figures = fitted.report["ndcg@10"]
+    assert fitted.report["ndcg@10"] == pytest.approx(figures, abs=1e-5)
     best = max(figures, key=lambda mix: figures[mix])
     weights = dict(zip(["local_ridge", "item_knn"], map(float, best.split("/")), strict=True))
     assert fitted.report["weights"] == {name: w for name, w in weights.items() if w > 0}
@@ -166,6 +172,45 @@ def test_weights_are_those_of_the_best_mix(fit: Fit) -> None:
     assert fitted.shape.weights == tuple(fitted.report["weights"].values())
     assert len(figures) == 11
     assert max(figures.values()) > 0.1
+
+
+def mix_figures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """The NDCG@10 of each mix on what the hybrid holds out, user by user."""
+    without_spark(monkeypatch)
+    sides = write_blocks(folder / "whole", np.where(GROUPED > 0, GROUPED, np.nan))
+    seed = derive_seed(42, "hybrid")
+    split = inner_holdout.hold_out(NO_SPARK, sides, "all", 0.1, seed, folder / "held-out")
+    learnt, truth, _ = parts_of_block(split.users.blocks[0], GROUPED.shape[1])
+    left = GROUPED * learnt
+    settings = Parameters(ModelSettings.model_validate({"local_ridge": {"neighbours": 10}}))
+    scores = []
+    for member in (LOCAL_RIDGE, ITEM_KNN):
+        own = left @ fitted_weights(member.make(settings), left, folder / member.name, monkeypatch)
+        deviations = own.std(axis=1, keepdims=True)
+        scored = (own - own.mean(axis=1, keepdims=True)) / np.where(deviations > 0, deviations, 1)
+        scores.append((scored, own != 0))
+    figures = {}
+    for mix in round_mixes(2):
+        total = sum(weight * scored for weight, (scored, _) in zip(mix, scores, strict=True))
+        said = np.logical_or.reduce(
+            [there for weight, (_, there) in zip(mix, scores, strict=True) if weight > 0]
+        )
+        gains = []
+        for own, may, wanted in zip(total, said & ~learnt, truth, strict=True):
+            if wanted.any():
+                order = [i for i in np.lexsort((np.arange(len(own)), -own)) if may[i]][:10]
+                discounts = 1 / np.log2(np.arange(2, 12))
+                best = discounts[: min(10, wanted.sum())].sum()
+                gains.append(
+                    sum(discounts[place] for place, i in enumerate(order) if wanted[i]) / best
+                )
+        figures["/".join(f"{weight:g}" for weight in mix)] = float(np.mean(gains))
+    return figures
+
+
+def test_too_few_likings_to_choose_by_are_refused(fit: Fit) -> None:
+    with pytest.raises(InputRefusedError, match=r"Give model\.hybrid\.weights"):
+        fit(np.array([[1.0, 0.0]]), validation_share=0.5)
 
 
 def test_given_weights_are_taken_and_0_leaves_a_member_out(fit: Fit) -> None:
@@ -246,13 +291,7 @@ def test_fewer_users_may_be_judged(fit: Fit) -> None:
 def test_the_inner_holdout_is_of_the_part_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        inner_holdout,
-        "write_parts",
-        lambda _, pieces, compute, folder, name: tuple(
-            save_part(str(folder), name, compute(piece)) for piece in pieces
-        ),
-    )
+    without_spark(monkeypatch)
     outer = np.random.default_rng(2).random(GROUPED.shape) < 0.2
     times = np.arange(GROUPED.size).reshape(GROUPED.shape) * 1_000_000
     sides = write_blocks(
@@ -262,7 +301,7 @@ def test_the_inner_holdout_is_of_the_part_alone(
         times=times,
         cuts=([64], [7]),
     )
-    split = inner_holdout.hold_out(None, sides, "train", 0.25, 1, tmp_path / "inner")  # type: ignore[arg-type]
+    split = inner_holdout.hold_out(NO_SPARK, sides, "train", 0.25, 1, tmp_path / "inner")
     by_user, by_item = (
         [
             np.vstack(arrays)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
 import numpy as np
 import pytest
 from conformance import fit, random_world, select
-from fitted import without_spark
+from fitted import NO_SPARK, without_spark
 from pydantic import BaseModel, ValidationError
 from snapshots import write_blocks
 
@@ -251,7 +251,7 @@ def _fit(
     model, (users, items) = make_model(name, given(overrides)), blocks
     lesson: Lesson = "rated" if learns_values(model) else "liked"
     data = TrainingData(
-        spark=cast("SparkSession", None),
+        spark=NO_SPARK,
         interactions=cast("DataFrame", None),
         users=users,
         items=items,

@@ -19,6 +19,8 @@ from toplists.engine.shapes import (
     Ranking,
     RatedNeighbours,
     Shape,
+    Transitions,
+    UserWeights,
     item_weights,
     open_vectors,
     ranking_scores,
@@ -138,9 +140,46 @@ def rated_by_items(folder: Path) -> RatedNeighbours:
     return replace(shape, neighbours=similar, by="items", counted=True)
 
 
-def dense(parts: tuple[str, ...], columns: int, names: str, numbers: str) -> np.ndarray:
+LIKED = [[0, 2], [], [3], [1, 2, 3], [0]]  # by user, ascending
+SIMILAR = [[1, 4], [0], [], [2, 1], [3]]
+
+
+def of_users(folder: Path, **lists: list[list[int]]) -> tuple[str, ...]:
+    """Lists of users as parts: `NAME_indptr`, or `indptr` of neighbours, and what is listed with a number."""
+    paths = []
+    for first, end in ((0, 2), (2, 5)):
+        arrays = {}
+        for name, rows in lists.items():
+            flat = [n for row in rows[first:end] for n in row]
+            indptr, numbers = names_of(name)
+            arrays[indptr] = np.cumsum([0, *map(len, rows[first:end])])
+            arrays[name] = np.array(flat, dtype=np.int32)
+            arrays[numbers] = np.array([n / 10 + 0.1 for n in flat], dtype=np.float32)
+        path = folder / f"{first}"
+        path.mkdir(parents=True)
+        save_arrays(path, arrays)
+        paths.append(str(path))
+    return tuple(paths)
+
+
+def names_of(name: str) -> tuple[str, str]:
+    """What the arrays beside it are called."""
+    return ("liked_indptr", "likings") if name == "liked" else ("indptr", "weights")
+
+
+def user_weights(folder: Path) -> UserWeights:
+    return UserWeights(of_users(folder, neighbours=SIMILAR, liked=LIKED))
+
+
+def transitions(folder: Path) -> Transitions:
+    return Transitions(weights(folder / "items").items, of_users(folder / "users", liked=LIKED))
+
+
+def dense(
+    parts: tuple[str, ...], columns: int, names: str, numbers: str, indptr: str = "indptr"
+) -> np.ndarray:
     """Lists as rows of a matrix."""
-    lists = [[open_array(part, name) for name in ("indptr", names, numbers)] for part in parts]
+    lists = [[open_array(part, name) for name in (indptr, names, numbers)] for part in parts]
     rows = [sp.csr_array((v, n, i), (len(i) - 1, columns)).toarray() for i, n, v in lists]
     return np.concatenate(rows)
 
@@ -150,6 +189,14 @@ def content(shape: Shape) -> list[np.ndarray]:
         case Factors():
             opened = [map(open_vectors, side) for side in (shape.users, shape.items)]
             return [np.concatenate(arrays) for side in opened for arrays in zip(*side, strict=True)]
+        case Transitions():
+            n_items = item_weights(shape).shape[0]
+            liked = dense(shape.users, n_items, "liked", "likings", "liked_indptr")
+            return [item_weights(shape).toarray(), liked]
+        case UserWeights():
+            n_users = sum(len(open_array(part, "indptr")) - 1 for part in shape.users)
+            similar = dense(shape.users, n_users, "neighbours", "weights")
+            return [similar, dense(shape.users, N_ITEMS, "liked", "likings", "liked_indptr")]
         case ItemWeights():
             return [item_weights(shape).toarray()]
         case Ranking():
@@ -185,7 +232,7 @@ def mixture_of_values(folder: Path) -> Mixture:
 @pytest.mark.parametrize(
     "make",
     [
-        *(factors, inexact_factors, weights, ranking),
+        *(factors, inexact_factors, weights, ranking, user_weights, transitions),
         *(mixture, mixture_of_values, rated_by_users, rated_by_items),
     ],
 )

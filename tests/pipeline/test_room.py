@@ -53,6 +53,14 @@ def test_kept_rounds_count_where_lists_are_made() -> None:
         room(ModelSettings(name="bayesian_mf", bayesian_mf=bayesian))
 
 
+@pytest.mark.parametrize("name", ["svd", "svd_plus_plus", "bpr"])
+def test_what_is_fitted_in_cells_has_to_have_room_where_lists_are_made(name: str) -> None:
+    wide = ModelSettings.model_validate({"name": name, name: {"rank": 1024}})
+    assert room(wide) == ()  # no task has the vectors of 20 million users
+    with pytest.raises(ConfigurationError, match="while lists are made"):
+        room(wide, items=2_000_000)
+
+
 def test_there_has_to_be_room_for_members() -> None:
     wide = AlsSettings(rank=1024)
     for name, members in (("hybrid", {"members": ("als", "slim")}), ("als", {})):

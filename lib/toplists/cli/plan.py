@@ -32,10 +32,10 @@ def show_plan(console: Console, arguments: Namespace) -> bool:
             update={n: s.model_copy(update={"rank": arguments.rank}) for n, s in ranked.items()}
         )
     lengths = vector_lengths(model)
-    if lengths is None:
+    if not (lengths and lengths[0]):
         raise ConfigurationError(
-            f"plan is for models of vectors on compiled kernels, which model.name={model.name} with "
-            "these settings is not. Say --set model.name=als."
+            f"plan is for models of vectors on compiled kernels whose tasks need a whole side, which "
+            f"model.name={model.name} with these settings is not. Say --set model.name=als."
         )
     memory = arguments.memory or engine.node_memory_gb or _USUAL_MEMORY
     cluster = Cluster(arguments.executors, arguments.cores, int(memory * GIB))

@@ -9,7 +9,19 @@ from pydantic import Field, model_validator
 from toplists.config.section import Section
 
 HybridMember = Literal[
-    "als", "item_knn", "p3alpha", "rp3beta", "local_ridge", "ease", "slim", "low_pass"
+    "als",
+    "item_knn",
+    "user_knn",
+    "p3alpha",
+    "rp3beta",
+    "association",
+    "markov",
+    "local_ridge",
+    "ease",
+    "slim",
+    "low_pass",
+    "bpr",
+    "popularity",
 ]
 
 

@@ -26,7 +26,7 @@ class StackSettings(Section):
     """Predicts values by those of other models."""
 
     members: Annotated[tuple[StackMember, ...], Field(min_length=2)] = Field(
-        ("bayesian_mf", "svd_plus_plus"),
+        ("bayesian_mf", "rating_knn"),
         description="The models whose predictions are added up, with settings of their own.",
     )
     held_out_share: float = Field(

@@ -129,5 +129,6 @@ BPR = Definition(
             "negatives": Choices(("uniform", "popular")),
         }
     ),
+    lengths=lambda settings: (0, settings.bpr.rank + 1),
 )
 """See `Bpr`."""

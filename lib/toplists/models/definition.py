@@ -44,8 +44,8 @@ class Definition:
         make: The model with its parameters.
         space: What of it can be tuned; `None` where there is nothing.
         elsewhere: Keys of settings that decide it and do not stand under `model` and its name.
-        lengths: How long its vectors are while kernels fit them, and as they are stored; `None` where it
-            has none, or others fit them.
+        lengths: How long its vectors are while kernels fit them, 0 where no task needs a whole side of them,
+            and as they are stored; `None` where it has none, or others fit them.
         holds: Bytes of each interaction that every task of a fit holds, of all there are; 0 where a task holds
             a block only.
         starts_warm: Whether a fit can start from the item vectors of another; `None` = never.

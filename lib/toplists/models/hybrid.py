@@ -15,19 +15,28 @@ from toplists.engine.inner_holdout import hold_out
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.mix_choice import Mix, judge_mixes, round_mixes
 from toplists.engine.shapes import Factors, Member, Mixture, Shape, parts_of
-from toplists.errors import ConfigurationError
+from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.als import ALS
+from toplists.models.association import ASSOCIATION
+from toplists.models.bpr import BPR
 from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.ease import EASE
 from toplists.models.item_knn import ITEM_KNN
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.low_pass import LOW_PASS
+from toplists.models.markov import MARKOV
+from toplists.models.popularity import POPULARITY
 from toplists.models.protocol import Fitted, Model, TrainingData
 from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.slim import SLIM
+from toplists.models.user_knn import USER_KNN
 
 _MEMBERS = {
-    one.name: one for one in (ALS, ITEM_KNN, P3ALPHA, RP3BETA, LOCAL_RIDGE, EASE, SLIM, LOW_PASS)
+    one.name: one
+    for one in (
+        *(ALS, ITEM_KNN, USER_KNN, P3ALPHA, RP3BETA, ASSOCIATION, MARKOV),
+        *(LOCAL_RIDGE, EASE, SLIM, LOW_PASS, BPR, POPULARITY),
+    )
 }
 
 
@@ -79,7 +88,8 @@ class Hybrid:
     def _choose(self, data: TrainingData) -> tuple[Mix, dict[str, float]]:
         """The best mix on likings that are held out, and how good each of them is."""
         mixes = round_mixes(len(self._members))
-        if len(mixes) == 1:
+        # Where there is nothing to learn from, members say what is missing.
+        if len(mixes) == 1 or data.size == 0:
             return mixes[0], {}
         settings, seed = self._settings, derive_seed(data.seed, "hybrid")
         inner = hold_out(
@@ -90,6 +100,11 @@ class Hybrid:
             seed,
             data.folder,
         )
+        if inner.size == 0:
+            raise InputRefusedError(
+                "hybrid chooses weights by likings that its members do not see, and there are too few to leave "
+                "any to them. Give model.hybrid.weights, or use one of its members."
+            )
         part = replace(
             data,
             users=inner.users,

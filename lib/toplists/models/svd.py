@@ -131,5 +131,6 @@ SVD = Definition(
     ),
     make=lambda given: Svd(given.model.svd, given.engine.single_task_entries),
     space=lambda _: svd_space(200),
+    lengths=lambda settings: (0, settings.svd.rank + 2),
 )
 """See `Svd`."""

@@ -85,5 +85,6 @@ SVD_PLUS_PLUS = Definition(
     ),
     make=lambda given: SvdPlusPlus(given.model.svd_plus_plus, given.engine.single_task_entries),
     space=lambda _: svd_space(100),
+    lengths=lambda settings: (0, settings.svd_plus_plus.rank + 2),
 )
 """See `SvdPlusPlus`."""
