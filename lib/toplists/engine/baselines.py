@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.biases import Biases
-from toplists.engine.blocks import BlockRef, BlockSet, Part, Rows, Side, other_side
+from toplists.engine.blocks import BlockRef, BlockSet, Part, Rows, Side
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
@@ -68,24 +68,20 @@ class Alternating:
 
     def biases(self, rated: Rated) -> dict[Side, Doubles]:
         """See `Method`."""
-        found = _no_biases(rated)
-        sides: tuple[Side, Side] = ("items", "users")
-        for _ in range(self.epochs):
-            for side in sides:
-                fixed = rated.mean + found[other_side(side)]
-                found[side] = np.concatenate(
-                    [
-                        _shrunk_means(rows, fixed, self.penalties[side])
-                        for _, rows in rated.rows(side)
-                    ]
-                )
-        return found
+        # Here, in the task: numba takes a second to load, and the driver finds no biases.
+        from toplists.engine.kernels.alternating_biases import Shrinkage, find_biases
+        from toplists.engine.kernels.weight_sums import Sparse
 
-
-def _shrunk_means(rows: Rows, fixed: Doubles, penalty: float) -> Doubles:
-    """Of each row, what is left of its values beside `fixed` float64[columns]."""
-    top, bottom = sum_of_rows(rows, rows.data - fixed[rows.indices]), sum_of_rows(rows)
-    return np.divide(top, bottom + penalty, out=np.zeros(len(top)), where=bottom > 0)
+        blocks = list(rated.rows("items"))
+        found = find_biases(
+            [(ref.first, Sparse(rows.indptr, rows.indices, rows.data)) for ref, rows in blocks],
+            rated.users.rows,
+            rated.mean,
+            Shrinkage(self.penalties["users"], self.penalties["items"], self.epochs),
+            rows_first=False,
+            weights=[rows.weights for _, rows in blocks],
+        )
+        return {"users": found.rows, "items": found.columns}
 
 
 def sum_of_rows(rows: Rows, numbers: Doubles | None = None) -> Doubles:

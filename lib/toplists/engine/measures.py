@@ -35,8 +35,16 @@ import numpy.typing as npt
 
 from toplists.config.model_knn import RatingMeasure, SimilaritySettings
 from toplists.engine.caps import Cap, Columns, cap_columns
+from toplists.engine.kernels.alternating_biases import (
+    ITEM_PENALTY,
+    PASSES,
+    USER_PENALTY,
+    Offsets,
+    Shrinkage,
+    find_biases,
+)
 from toplists.engine.kernels.gram import TILE_BYTES
-from toplists.engine.kernels.side_totals import Offsets, Totals, baseline_offsets, side_totals
+from toplists.engine.kernels.side_totals import Totals, side_totals
 from toplists.engine.kernels.similarity import (
     COSINE,
     DISTANCE,
@@ -272,7 +280,14 @@ def _change(
         case "profile_pearson":
             return _less(Offsets(0.0, rows.means, np.zeros(len(others.counts))))
         case "baseline_pearson":
-            return _less(baseline_offsets(columns, n_rows, users_are_rows=users_are_rows))
+            mean = float(rows.sums.sum() / max(1.0, rows.counts.sum()))
+            of_rows, of_columns = USER_PENALTY, ITEM_PENALTY
+            if not users_are_rows:
+                of_rows, of_columns = of_columns, of_rows
+            shrinkage = Shrinkage(of_rows, of_columns, PASSES)
+            return _less(
+                find_biases(columns, n_rows, mean, shrinkage, rows_first=not users_are_rows)
+            )
         case "cosine" | "asymmetric_cosine":
             return _weighted(settings, rows, others)
     return None
