@@ -196,7 +196,8 @@ def content(shape: Shape) -> list[np.ndarray]:
         case UserWeights():
             n_users = sum(len(open_array(part, "indptr")) - 1 for part in shape.users)
             similar = dense(shape.users, n_users, "neighbours", "weights")
-            return [similar, dense(shape.users, N_ITEMS, "liked", "likings", "liked_indptr")]
+            liked = dense(shape.users, N_ITEMS, "liked", "likings", "liked_indptr")
+            return [similar, liked[:, :-1]]  # the last item is not in the later snapshot
         case ItemWeights():
             return [item_weights(shape).toarray()]
         case Ranking():
