@@ -193,7 +193,7 @@ class TestHistory:
         answer = toplists("history", "--dataset", "films")
         assert answer.lines[0] == "Publications of films"
         assert answer.lines[2].split() == [
-            *("1", "2", "hours", "ago", "published", RUN, "2026-03-10", "live")
+            *("1", "2", "hours", "ago", RUN, "2026-03-10", "published,", "live")
         ]
 
     def test_the_same_for_a_program(self, toplists):
@@ -313,6 +313,7 @@ class TestLooks:
         [
             ("status",),
             ("status", "--run", REFUSED),
+            ("history",),
             ("show", "user", "15"),
             ("show", "user", UUID),
             ("show", "item", "f1"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
@@ -16,6 +15,8 @@ from toplists.cli.sources import Source
 from toplists.errors import ConfigurationError, StaleError
 from toplists.pipeline.screen import age_text, duration_text, printable, time_text
 from toplists.reader import Publication
+
+_VERBS = {"publish": "published", "rollback": "rolled back"}
 
 
 def show_publications(
@@ -34,16 +35,16 @@ def show_publications(
         return
     console.print(Text.assemble((f"Publications of {printable(source.name)}", "bold cyan")))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("#", "when", "what", "run", "as of", ""):
-        table.add_column(heading, no_wrap=heading != "")
+    for heading in ("#", "when", "run", "as of"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what", overflow="fold")
     for move in moves[:n]:
         table.add_row(
             str(move.sequence),
             age_text(move.published_at, now),
-            "rolled back" if move.action == "rollback" else "published",
             move.run_id,
             str(move.as_of),
-            _remark(move, live),
+            _what(move, live),
             style="bold" if move.sequence == live.sequence else None,
         )
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
@@ -74,11 +75,13 @@ def show_source(console: Console, source: Source, now: datetime) -> None:
 
 def live_facts(live: Publication, now: datetime) -> list[tuple[str, str]]:
     """What there is to say of any publication: names, and what is said."""
-    verb = "rolled back" if live.action == "rollback" else "published"
     return [
         ("live", f"run {live.run_id}"),
         ("knows", f"every event before {live.as_of} 00:00 UTC"),
-        (verb, f"{age_text(live.published_at, now)}, {time_text(live.published_at)}"),
+        (
+            _VERBS.get(live.action, live.action),
+            f"{age_text(live.published_at, now)}, {time_text(live.published_at)}",
+        ),
     ]
 
 
@@ -114,12 +117,13 @@ def require_fresh_source(source: Source, max_age: timedelta, now: datetime) -> N
         )
 
 
-def _remark(move: Publication, live: Publication) -> str:
-    remarks: Sequence[str] = [
+def _what(move: Publication, live: Publication) -> str:
+    said = [
+        _VERBS.get(move.action, move.action),
         "live" if move.sequence == live.sequence else "",
         f"declared {move.bad_run_id} bad" if move.bad_run_id else "",
     ]
-    return ", ".join(remark for remark in remarks if remark)
+    return ", ".join(part for part in said if part)
 
 
 def _behind(source: Source, publications: int) -> str:
