@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from catalogues import write_catalogue
 from events import END
 from snapshots import write_blocks
 
@@ -130,15 +131,34 @@ class Written:
     world: World
     users: BlockSet
     items: BlockSet
+    catalogue: tuple[str, ...]
 
 
 def write_world(
     folder: Path, world: World, cuts: tuple[Sequence[int], Sequence[int]] = ((), ())
 ) -> Written:
-    """Write the blocks of a world; `cuts` as `write_blocks` has them."""
+    """Write the blocks of a world and a catalogue of its items; `cuts` as `write_blocks` has them."""
     values = world.values if world.with_values else np.full(world.values.shape, np.nan)
     stored = {"values": values, "holdout": world.holdout, "times": world.times}
-    return Written(world, *write_blocks(folder, world.weights, **stored, cuts=cuts))
+    return Written(
+        world,
+        *write_blocks(folder, world.weights, **stored, cuts=cuts),
+        write_catalogue(folder / "catalogue", described_items(world.values.shape[1])),
+    )
+
+
+def described_items(items: int) -> dict[str, dict[str, Any]]:
+    """What a catalogue may say of items: nothing of the last."""
+    genres = ("Action", "Comedy", "Drama", "Western")
+    return {
+        f"i{item:03}": {
+            "title": f"The {genres[item * item % 4]} of {1990 + item % 7}",
+            "genres": [genres[item % 4], genres[item * 5 % 3]],
+            "year": 1990 + item * 7 % 11,
+            "numbers": {"price": float(item % 5)},
+        }
+        for item in range(items - 1)
+    }
 
 
 def training_data(
@@ -162,6 +182,7 @@ def training_data(
         segment_names=(EVERYBODY,),
         seed=seed,
         folder=folder,
+        catalogue=written.catalogue,
     )
 
 

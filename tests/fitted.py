@@ -33,7 +33,13 @@ def likings(users: int = 60, items: int = 24, seed: int = 5) -> np.ndarray:
 
 
 def fit_here(
-    model: Model, liked: np.ndarray, folder: Path, monkeypatch: pytest.MonkeyPatch, **how: Any
+    model: Model,
+    liked: np.ndarray,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    catalogue: tuple[str, ...] = (),
+    **how: Any,
 ) -> Fitted:
     """Fit a model that hands all its work to `write_parts`, in this process and without Spark.
 
@@ -42,6 +48,7 @@ def fit_here(
         liked: Likings, of users by items; 0 = none.
         folder: Where files go.
         monkeypatch: Of the test.
+        catalogue: Files of the table `items`.
         how: What `write_blocks` takes besides.
     """
     without_spark(monkeypatch)
@@ -59,6 +66,7 @@ def fit_here(
         segment_names=(),
         seed=42,
         folder=folder / "model",
+        catalogue=catalogue,
     )
     return model.fit(data)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,21 @@ from toplists.engine.selectors import open_selector
 from toplists.engine.shapes import Factors, RatedNeighbours, open_vectors
 
 SCALE = (0.5, 5.0)
+
+
+def described_movies(data: Path) -> dict[str, dict[str, Any]]:
+    """What the catalogue says of the movies that were rated, by the ids that `write_blocks` gives them."""
+    folder = data / "ml-latest-small"
+    movies = pd.read_csv(folder / "movies.csv.gz").set_index("movieId")
+    rated = np.sort(pd.read_csv(folder / "ratings.csv.gz").movieId.unique())
+    movies["year"] = movies.title.str.extract(r"\((\d{4})\)\s*$")[0]
+    return {
+        f"i{row:03}": {
+            "genres": [genre for genre in movie.genres.split("|") if genre[0] != "("],
+            "year": None if pd.isna(movie.year) else int(movie.year),
+        }
+        for row, movie in enumerate(movies.loc[rated].itertuples())
+    }
 
 
 @dataclass(frozen=True)

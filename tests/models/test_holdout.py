@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from holdout import Holdout
+from catalogues import write_catalogue
+from holdout import Holdout, described_movies
 
+from toplists.config.model_content import ContentRatingsSettings
 from toplists.config.model_knn import RatingKnnSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, SlopeOneSettings
 from toplists.engine.alternation import Alternation, alternate_here
 from toplists.engine.baselines import fit_baselines
 from toplists.engine.co_clusters import CoClustering, fit_co_clusters
+from toplists.engine.content import Aspect, Content, describe
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.gibbs import Chain, sample_here
 from toplists.engine.rating_levels import Leveling
@@ -23,6 +26,7 @@ from toplists.engine.singular_vectors import Truncation, fit_singular_vectors
 from toplists.engine.strata import Descent, descend_here
 from toplists.models.als import Explicit, Penalty
 from toplists.models.baseline import baseline_method
+from toplists.models.content_ratings import fit_similar_content
 from toplists.models.nmf import NonNegative
 from toplists.models.rating_knn import fit_neighbours
 from toplists.models.slope_one import fit_differences
@@ -114,6 +118,33 @@ def test_opposites_count_too(ratings_data: Path, tmp_path: Path) -> None:
     held_out = Holdout.load(ratings_data, tmp_path / "blocks")
     settings = RatingKnnSettings(signed=True, denominator=0.3)
     assert rmse_of_neighbours(settings, held_out, tmp_path) <= 0.876
+
+
+def rmse_by_content(settings: ContentRatingsSettings, data: Path, folder: Path) -> float:
+    held_out = Holdout.load(data, folder / "blocks")
+    files = write_catalogue(folder / "catalogue", described_movies(data))
+    aspects = tuple(Aspect(kind, "", weight) for kind, weight in settings.parts.items())
+    content = Content(held_out.items, files, aspects, False, settings.year_scale, 1.0)
+    path, _ = describe(content, folder / "content", write_parts_here)
+    baselines = fit_baselines(
+        held_out.rated, baseline_method(BaselineSettings()), folder / "baselines"
+    )
+    leveling = Leveling(held_out.rated, settings.center, "items", baselines, unrated=True)
+    shape = fit_similar_content(leveling, settings, path, folder / "model", write_parts_here)
+    return held_out.rmse_of_neighbours(shape, np.full(len(held_out.values), held_out.mean))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("part", "published"), [("genres", 0.9552), ("year", 0.9626)])
+def test_content_alone(part: str, published: float, ratings_data: Path, tmp_path: Path) -> None:
+    """The published figures are of 40 neighbours among all, around nothing."""
+    settings = ContentRatingsSettings(parts={part: 1.0}, center="none", neighbours=None)
+    assert rmse_by_content(settings, ratings_data, tmp_path) <= published
+
+
+@pytest.mark.long
+def test_content_around_baselines(ratings_data: Path, tmp_path: Path) -> None:
+    assert rmse_by_content(ContentRatingsSettings(), ratings_data, tmp_path) <= 0.873
 
 
 def test_co_clustering(ratings_data: Path, tmp_path: Path) -> None:

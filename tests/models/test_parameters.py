@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
 
 import numpy as np
 import pytest
-from conformance import fit, random_world, select
+from catalogues import write_catalogue
+from conformance import described_items, fit, random_world, select
 from fitted import NO_SPARK, without_spark
 from pydantic import BaseModel, ValidationError
 from snapshots import write_blocks
@@ -80,6 +81,10 @@ AMONG: dict[str, Overrides] = {
         for name in ("bm25_k1", "bm25_b")
     },
     "rating_knn.min_k": {"rating_knn.k": 5},
+    **{
+        f"{model}.number_scale": {f"{model}.parts": {"genres": 1.0, "number:price": 1.0}}
+        for model in ("content_knn", "content_ratings")
+    },
 }
 """Settings that a parameter needs to count, by its key."""
 
@@ -101,6 +106,11 @@ OTHER: dict[str, Any] = {
     "association.min_lift": 1.5,
     "slim.positive": False,
     "rating_knn.k": 2,
+    "content_ratings.k": 2,
+    "content_ratings.min_k": 30,
+    "content_ratings.denominator": 0.5,
+    **{f"{model}.parts": {"genres": 1.0} for model in ("content_knn", "content_ratings")},
+    **{f"{model}.threshold": 0.6 for model in ("content_knn", "content_ratings")},
 }
 """What a parameter is changed to where its type does not say."""
 
@@ -117,6 +127,8 @@ NOT_HERE = {
     "als.warm_start": "there is nothing to start from: tests/pipeline/test_lineage.py",
     "als.warm_iterations": "there is nothing to start from: tests/pipeline/test_lineage.py",
     "als.cold_every": "no matter of a single fit: tests/pipeline/test_lineage.py",
+    "content_knn.vectors": "needs a table of them: test_content.py",
+    "content_ratings.vectors": "needs a table of them: test_content.py",
     "recommend.segment_by": "the snapshot knows who is in which segment: tests/dataset/test_axes.py",
     "recommend.max_segments": "the snapshot knows who is in which segment: tests/dataset/test_axes.py",
 }
@@ -221,6 +233,11 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> tuple[BlockSet, BlockSet
 
 
 @pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return write_catalogue(tmp_path_factory.mktemp("catalogue"), described_items(60))
+
+
+@pytest.fixture(scope="module")
 def known() -> dict[str, Content]:
     """Fits that several tests compare with."""
     return {}
@@ -229,6 +246,7 @@ def known() -> dict[str, Content]:
 @pytest.fixture
 def fit_here(
     blocks: tuple[BlockSet, BlockSet],
+    catalogue: tuple[str, ...],
     known: dict[str, Content],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -239,14 +257,19 @@ def fit_here(
     def fit_here(name: str, overrides: Overrides) -> Content:
         called = repr((name, sorted(overrides.items(), key=str)))
         if called not in known:
-            known[called] = _fit(name, overrides, blocks, tmp_path / str(len(known)))
+            folder = tmp_path / str(len(known))
+            known[called] = _fit(name, overrides, blocks, catalogue, folder)
         return known[called]
 
     return fit_here
 
 
 def _fit(
-    name: str, overrides: Overrides, blocks: tuple[BlockSet, BlockSet], folder: Path
+    name: str,
+    overrides: Overrides,
+    blocks: tuple[BlockSet, BlockSet],
+    catalogue: tuple[str, ...],
+    folder: Path,
 ) -> Content:
     model, (users, items) = make_model(name, given(overrides)), blocks
     lesson: Lesson = "rated" if learns_values(model) else "liked"
@@ -262,6 +285,7 @@ def _fit(
         segment_names=(),
         seed=42,
         folder=folder,
+        catalogue=catalogue,
     )
     fitted = model.fit(data)
     found = select(fitted.shape, users, items, 1, seen=False)

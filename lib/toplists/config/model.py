@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from toplists.config.model_als import AlsSettings
+from toplists.config.model_content import ContentKnnSettings, ContentRatingsSettings
 from toplists.config.model_hybrid import HybridSettings
 from toplists.config.model_knn import (
     AssociationSettings,
@@ -44,6 +45,7 @@ ModelName = Literal[
     "rp3beta",
     "association",
     "markov",
+    "content_knn",
     "local_ridge",
     "ease",
     "slim",
@@ -62,6 +64,7 @@ ModelName = Literal[
     "bpr",
     "stack",
     "rating_knn",
+    "content_ratings",
     "slope_one",
     "co_clustering",
     "truncated_svd",
@@ -79,6 +82,7 @@ class ModelSettings(Section):
     rp3beta: Rp3BetaSettings = Rp3BetaSettings()
     association: AssociationSettings = AssociationSettings()
     markov: MarkovSettings = MarkovSettings()
+    content_knn: ContentKnnSettings = ContentKnnSettings()
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()
     local_ridge: LocalRidgeSettings = LocalRidgeSettings()
@@ -92,6 +96,13 @@ class ModelSettings(Section):
     hybrid: HybridSettings = HybridSettings()
     stack: StackSettings = StackSettings()
     rating_knn: RatingKnnSettings = RatingKnnSettings()
+    content_ratings: ContentRatingsSettings = ContentRatingsSettings()
     slope_one: SlopeOneSettings = SlopeOneSettings()
     co_clustering: CoClusteringSettings = CoClusteringSettings()
     truncated_svd: TruncatedSvdSettings = TruncatedSvdSettings()
+
+    @property
+    def vector_tables(self) -> tuple[str, ...]:
+        """The tables of ready-made vectors that models read, which lie outside the lake."""
+        named = (self.content_knn.vectors, self.content_ratings.vectors)
+        return tuple(path for path in named if path is not None)

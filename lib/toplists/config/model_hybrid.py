@@ -16,6 +16,7 @@ HybridMember = Literal[
     "rp3beta",
     "association",
     "markov",
+    "content_knn",
     "local_ridge",
     "ease",
     "slim",

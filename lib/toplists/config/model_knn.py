@@ -124,9 +124,6 @@ class SimilaritySettings(Section):
                 raise ValueError(f"{name} is for measure {measure}: leave it out")
         return self
 
-    def _is_set(self, name: str) -> bool:
-        return bool(getattr(self, name) != type(self).model_fields[name].default)
-
 
 def _session_gap() -> float | None:
     """The setting of models that may count by sessions."""

@@ -13,6 +13,7 @@ StackMember = Literal[
     "baseline",
     "bayesian_mf",
     "co_clustering",
+    "content_ratings",
     "nmf",
     "rating_knn",
     "slope_one",

@@ -98,6 +98,12 @@ class PrepareSettings(Section):
     stop_items_file: str | None = Field(
         None, description="File with more of them, one id per line; empty lines do not count."
     )
+    new_items: bool = Field(
+        False,
+        description=(
+            "Whether items that only the catalogue knows are part of a run, so that models of content can list them."
+        ),
+    )
     min_user_interactions: int = Field(
         1,
         ge=1,

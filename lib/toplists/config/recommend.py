@@ -19,9 +19,16 @@ class RecommendSettings(Section):
         description="Users without an event in this many days get no list; `null` = all do.",
     )
     similar_n: int = Field(20, ge=1, le=1000, description="Length of every list of similar items.")
-    similar: Literal["item_knn", "factors"] = Field(
+    similar: Literal["item_knn", "content_knn", "factors"] = Field(
         "item_knn",
-        description="Items are similar by who likes both, or by the direction of their factors (als).",
+        description=(
+            "Items are similar by who likes both, by what the catalogue says of them, or by the direction of "
+            "their factors (als)."
+        ),
+    )
+    similar_fallback: Literal["content_knn"] | None = Field(
+        None,
+        description="Fills lists of similar items that stay short, as those of new items do; `null` = nothing.",
     )
     fallback: tuple[FallbackName, ...] = Field(
         ("popularity",),
@@ -47,6 +54,8 @@ class RecommendSettings(Section):
 
     @model_validator(mode="after")
     def _every_list_can_be_filled(self) -> Self:
+        if self.similar == self.similar_fallback:
+            raise ValueError("similar_fallback is what similar is already: leave it out")
         if self.fallback[-1] != "popularity" or len(set(self.fallback)) < len(self.fallback):
             raise ValueError("fallback must name each ranking once, and popularity last")
         if ("segment" in self.fallback) != (self.segment_by is not None):

@@ -42,7 +42,8 @@ def user_axis(
     if settings.active_days is not None:
         since = known_before(as_of - timedelta(days=settings.active_days))
         active = F.coalesce(F.col("last_time") >= F.lit(since), F.lit(True))
-    users = _axis(opinions, "user_id", "user_pos", seen.users).withColumn("eligible", active)
+    counted = _count_by(opinions, "user_id")
+    users = add_positions(counted, "user_id", "user_pos", seen.users).withColumn("eligible", active)
     if settings.segment_by is None:
         return users.withColumn("segment", F.lit(None).cast("string"))
     return assign_segments(users, attributes, settings.segment_by, settings.max_segments)
@@ -54,6 +55,7 @@ def item_axis(
     catalogue: DataFrame,
     as_of: date,
     stop_items: Collection[str],
+    new_items: bool = False,
 ) -> DataFrame:
     """Every item with position, counts, and whether it may be recommended at `as_of`.
 
@@ -63,24 +65,31 @@ def item_axis(
         catalogue: The table `items`.
         as_of: End of what is known.
         stop_items: Items that may not.
+        new_items: Whether items that only the catalogue knows are there as well, if they may be recommended.
 
     Returns:
         `[item_id, item_pos, interactions, trained, first_time, last_time, recommendable]`.
     """
-    # Or a few more, where it does not matter for their positions.
+    now = known_before(as_of)
+    items = _count_by(opinions, "item_id")
     size = seen.interactions
+    if new_items:
+        known = mark_recommendable(catalogue.select("item_id"), catalogue, now, stop_items)
+        open_ids = known.where("recommendable").select("item_id")
+        items = items.join(open_ids, "item_id", "full").fillna(0, ["interactions", "trained"])
+        size += catalogue.count()
+    # Or a few more, where it does not matter for their positions.
     if size > IDS_PER_BUCKET:
-        size = opinions.select("item_id").distinct().count()
-    items = _axis(opinions, "item_id", "item_pos", size)
-    return mark_recommendable(items, catalogue, known_before(as_of), stop_items)
+        size = items.count()
+    placed = add_positions(items, "item_id", "item_pos", size)
+    return mark_recommendable(placed, catalogue, now, stop_items)
 
 
-def _axis(opinions: DataFrame, id_column: str, position: str, size: int) -> DataFrame:
-    """One side of the snapshot: every id with its position and counts."""
-    rows = opinions.groupBy(id_column).agg(
+def _count_by(opinions: DataFrame, id_column: str) -> DataFrame:
+    """One side of the snapshot: every id with its counts."""
+    return opinions.groupBy(id_column).agg(
         F.count(F.lit(1)).alias("interactions"),
         F.count_if(F.col("weight") > 0).alias("trained"),
         F.min("event_time").alias("first_time"),
         F.max("last_time").alias("last_time"),
     )
-    return add_positions(rows, id_column, position, size)

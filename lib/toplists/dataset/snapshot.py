@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from deltalake import DeltaTable
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -29,7 +30,7 @@ from toplists.engine.shapes import EVERYBODY
 from toplists.engine.tasks import at_once
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.lake.bookkeeping import read_rows
-from toplists.lake.dataset import Dataset, partition_files
+from toplists.lake.dataset import Dataset, files_of_version, partition_files
 from toplists.lake.frames import read_frame, replace_part
 from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, ITEMS, LOADS, SNAPSHOT_ITEMS, SNAPSHOT_USERS, USERS
@@ -48,6 +49,8 @@ class SnapshotFacts:
     everybody, if there is one.
     `repeated_pairs` counts pairs with several events, `surplus_events` their events beyond the last,
     `contradicted_pairs` those whose ratings disagree. `excluded` says what the filters left out.
+    `new_items` counts those of `items` that only the catalogue knows, `catalogue_version` is the version of the
+    table `items` that the snapshot was made by (`None` before 0.3.0).
     """
 
     events: int
@@ -69,6 +72,8 @@ class SnapshotFacts:
     contradicted_pairs: int
     excluded: Excluded
     segments: Sequence[str]
+    new_items: int = 0
+    catalogue_version: int | None = None
 
     def learnt(self, part: Part, *, values: bool) -> int:
         """How many pairs a fit on `part` learns from: likings, or ratings if it learns `values`."""
@@ -119,6 +124,11 @@ class Snapshot:
     def segmented_users(self) -> DataFrame:
         """`[user_pos: int, segment: string]` of the users who are in one."""
         return self.users.where(F.col("segment").isNotNull()).select("user_pos", "segment")
+
+    @property
+    def catalogue(self) -> tuple[str, ...]:
+        """The Parquet files of the table `items` as it was then, or as it is where these are vacuumed."""
+        return files_of_version(self.dataset, ITEMS, self.facts.catalogue_version)
 
     def axes(self) -> dict[Side, Axis]:
         """Its users and items, for blocks of any of its interactions.
@@ -225,9 +235,10 @@ def take_snapshot(
         protocol = choose_protocol(seen, settings.split)
         # What is not judged is held out all the same: the publication fit learns from it.
         fold, *_ = folds_of(Protocol(protocol.way), opinions, known_before(as_of))
+        catalogue_version = DeltaTable(dataset.path(ITEMS)).version()
         attributes, catalogue = (read_frame(spark, dataset, table) for table in (USERS, ITEMS))
         users = keep(user_axis(opinions, seen, attributes, as_of, recommend))
-        items = keep(item_axis(opinions, seen, catalogue, as_of, stop_items))
+        items = keep(item_axis(opinions, seen, catalogue, as_of, stop_items, settings.new_items))
         segments = _segments(users, recommend.segment_by)
         excluded = count_excluded(opinions, filters)
         counted = _store(dataset, run_id, users, items, _place(fold.rows, users, items))
@@ -238,6 +249,7 @@ def take_snapshot(
         cut=fold.cut.isoformat() if fold.cut else None,
         excluded=excluded,
         segments=segments,
+        catalogue_version=catalogue_version,
     )
     return Snapshot(spark, dataset, run_id, facts, exchange)
 
@@ -298,6 +310,7 @@ def _count_users() -> list[Column]:
 def _count_items() -> list[Column]:
     return [
         F.count(F.lit(1)).alias("items"),
+        F.count_if(F.col("interactions") == 0).alias("new_items"),
         F.count_if(F.col("trained") > 0).alias("trained_items"),
         F.count_if((F.col("trained") > 0) & F.col("recommendable")).alias("listable_items"),
     ]

@@ -29,13 +29,15 @@ class Leveling:
 
     `center` is what a rating is compared with: nothing, the mean of its user (`by` users) or of its item
     (`by` items), the same in units of the standard deviation, or the baseline of both. `baselines` are
-    there for the last.
+    there for the last. With `unrated` items that nobody rated have a level, too: the mean of all, or nothing
+    where ratings are compared with nothing.
     """
 
     rated: Rated
     center: Center
     by: Side
     baselines: Factors | None = None
+    unrated: bool = False
 
     @property
     def otherwise(self) -> float:
@@ -90,7 +92,10 @@ def _levels(leveling: Leveling, side: Side, ref: BlockRef, rows: Rows) -> tuple[
             # What rounding leaves of equal ratings is no spread.
             spreads = squares > _ROUNDING * level**2
             spread = np.where(spreads, np.sqrt(squares), _spread_of_all(leveling.rated))
-    return np.where(np.diff(rows.indptr) > 0, level, np.nan), spread
+    otherwise = np.nan
+    if side == "items" and leveling.unrated:
+        otherwise = leveling.rated.mean - leveling.otherwise
+    return np.where(np.diff(rows.indptr) > 0, level, otherwise), spread
 
 
 def _baselines(leveling: Leveling, side: Side, ref: BlockRef) -> Doubles:

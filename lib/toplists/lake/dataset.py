@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
 
 from toplists.errors import ConfigurationError
 from toplists.lake.failpoints import written
@@ -138,7 +140,22 @@ def partition_files(dataset: Dataset, table: Table, **partition: str) -> tuple[s
     """The Parquet files of the partition of `table` whose columns have the given values."""
     wanted = [(column, "=", value) for column, value in partition.items()]
     opened = DeltaTable(dataset.path(table))
-    uris = opened.file_uris(file_pruning_predicate=wanted)
+    return _paths(opened.file_uris(file_pruning_predicate=wanted))
+
+
+def files_of_version(dataset: Dataset, table: Table, version: int | None) -> tuple[str, ...]:
+    """The Parquet files of a version of `table`; those of the last one where that is gone, or `None`."""
+    if version is not None:
+        try:
+            files = _paths(DeltaTable(dataset.path(table), version=version).file_uris())
+        except DeltaError:  # its log was cleaned up
+            files = None
+        if files is not None and all(Path(file).exists() for file in files):
+            return files
+    return partition_files(dataset, table)
+
+
+def _paths(uris: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(unquote(uri).removeprefix("file://") for uri in uris))
 
 

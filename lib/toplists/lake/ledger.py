@@ -47,6 +47,12 @@ class Run:
         """The digest of the items that the run leaves out."""
         return str(json.loads(self.inputs)["stop_list"])
 
+    @property
+    def vectors(self) -> str | None:
+        """The digest of the tables of vectors that its models read; `None` where they read none."""
+        digest: str | None = json.loads(self.inputs).get("vectors")
+        return digest
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -156,6 +162,7 @@ class Ledger:
             and row["code_version"] == run.code_version
             and _run(row).loads == run.loads
             and json.loads(row["inputs"]).get("stop_list") == run.stop_list
+            and _run(row).vectors == run.vectors
         ]
         return [_run(row) for row in sorted(rows, key=lambda row: row["at"], reverse=True)]
 

@@ -36,8 +36,8 @@ RECOMMENDED_ITEMS = array_of(
         Column(
             "source",
             STRING,
-            "Who put it there: `personal` (a model that knows the user, als or item_knn), `similar`, or what "
-            "is said to all alike: `segment`, `trending`, `window`, `popularity`.",
+            "Who put it there: `personal` (a model that knows the user, als or item_knn), `similar`, `content` "
+            "(what fills lists of similar items), or what is said to all alike: `segment`, `trending`, `window`, `popularity`.",
         ),
     )
 )

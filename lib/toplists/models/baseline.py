@@ -8,8 +8,9 @@ from typing import Any
 
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.alone import fit_alone
-from toplists.engine.baselines import Alternating, Descending, Method, fit_baselines
+from toplists.engine.baselines import Alternating, Descending, Method, Rated, fit_baselines
 from toplists.engine.blocks import Side
+from toplists.engine.rating_levels import Center
 from toplists.engine.shapes import Factors
 from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
@@ -49,6 +50,16 @@ def baseline_method(settings: BaselineSettings) -> Method:
         "items": settings.item_penalty,
     }
     return Alternating(penalties, settings.epochs or 10)
+
+
+def fit_center(
+    center: Center, rated: Rated, settings: BaselineSettings, data: TrainingData
+) -> Factors | None:
+    """The baselines that ratings are compared with, where the center is that."""
+    if center != "baseline":
+        return None
+    fit = partial(fit_baselines, rated, baseline_method(settings))
+    return fit_alone(data.spark, fit, data.folder)
 
 
 def _space(settings: BaselineSettings) -> Space:

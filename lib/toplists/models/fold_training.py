@@ -44,6 +44,7 @@ def training_data(
         seed=seed,
         folder=folder,
         start=start,
+        catalogue=snapshot.catalogue,
     )
 
 

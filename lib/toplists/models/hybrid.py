@@ -19,6 +19,7 @@ from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.als import ALS
 from toplists.models.association import ASSOCIATION
 from toplists.models.bpr import BPR
+from toplists.models.content_knn import CONTENT_KNN
 from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.ease import EASE
 from toplists.models.item_knn import ITEM_KNN
@@ -34,7 +35,7 @@ from toplists.models.user_knn import USER_KNN
 _MEMBERS = {
     one.name: one
     for one in (
-        *(ALS, ITEM_KNN, USER_KNN, P3ALPHA, RP3BETA, ASSOCIATION, MARKOV),
+        *(ALS, ITEM_KNN, USER_KNN, P3ALPHA, RP3BETA, ASSOCIATION, MARKOV, CONTENT_KNN),
         *(LOCAL_RIDGE, EASE, SLIM, LOW_PASS, BPR, POPULARITY),
     )
 }

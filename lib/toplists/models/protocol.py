@@ -35,7 +35,7 @@ class TrainingData:
     each once. `seed` decides everything random in the fit. The files of what it finds go to `folder`,
     which every executor sees. `start` is where a model that can may begin. `evaluated` are the vectors
     of the evaluation fit, by the positions of the same blocks, for a model whose published vectors come
-    from them.
+    from them. `catalogue` are Parquet files of the table `items` as the run knows it, by id.
     """
 
     spark: SparkSession
@@ -51,6 +51,7 @@ class TrainingData:
     folder: Path
     start: Start | None = None
     evaluated: Factors | None = None
+    catalogue: tuple[str, ...] = ()
 
     def trained(self) -> DataFrame:
         """The pairs that may be learnt from: weight above 0, and in the part."""

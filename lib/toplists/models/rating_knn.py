@@ -9,14 +9,13 @@ from typing import Any
 
 from toplists.config.model_knn import RatingKnnSettings
 from toplists.config.model_ratings import BaselineSettings
-from toplists.engine.alone import fit_alone
-from toplists.engine.baselines import Rated, fit_baselines
+from toplists.engine.baselines import Rated
 from toplists.engine.comparison import Comparison
 from toplists.engine.exchange import write_parts
 from toplists.engine.half import WriteParts
 from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
-from toplists.models.baseline import baseline_method
+from toplists.models.baseline import fit_center
 from toplists.models.definition import WHOLE, Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Range, Space
@@ -50,10 +49,7 @@ class RatingKnn:
             InputRefusedError: no interaction of the part has a value.
         """
         rated, settings = data.rated_values(self.name), self._settings
-        baselines = None
-        if settings.center == "baseline":
-            fit = partial(fit_baselines, rated, baseline_method(self._baseline))
-            baselines = fit_alone(data.spark, fit, data.folder)
+        baselines = fit_center(settings.center, rated, self._baseline, data)
         leveling = Leveling(rated, settings.center, settings.by, baselines)
         write = partial(write_parts, data.spark)
         return Fitted(fit_neighbours(leveling, settings, data.folder, write))

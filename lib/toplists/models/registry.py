@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from toplists.config.model import ModelSettings
 from toplists.engine.shapes import Factors, Ranking, Shape
@@ -13,6 +14,8 @@ from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.bpr import BPR
 from toplists.models.co_clustering import CO_CLUSTERING
 from toplists.models.constant import CONSTANT
+from toplists.models.content_knn import CONTENT_KNN, ContentKnn
+from toplists.models.content_ratings import CONTENT_RATINGS
 from toplists.models.definition import Definition, Parameters
 from toplists.models.ease import EASE
 from toplists.models.hybrid import HYBRID
@@ -47,6 +50,7 @@ MODELS: Mapping[str, Definition] = {
         RP3BETA,
         ASSOCIATION,
         MARKOV,
+        CONTENT_KNN,
         LOCAL_RIDGE,
         EASE,
         SLIM,
@@ -65,6 +69,7 @@ MODELS: Mapping[str, Definition] = {
         BPR,
         STACK,
         RATING_KNN,
+        CONTENT_RATINGS,
         SLOPE_ONE,
         CO_CLUSTERING,
         TRUNCATED_SVD,
@@ -123,6 +128,8 @@ def learns_values(model: Model) -> bool:
     return model.parameters.get("feedback") == "explicit"
 
 
-def make_similar(settings: ModelSettings) -> Model:
+def make_similar(name: Literal["item_knn", "content_knn"], settings: ModelSettings) -> Model:
     """The model behind the lists of similar items: neighbours that may be recommended."""
+    if name == "content_knn":
+        return ContentKnn(settings.content_knn, only_recommendable=True)
     return ItemKnn(settings.item_knn, only_recommendable=True)

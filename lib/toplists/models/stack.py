@@ -18,6 +18,7 @@ from toplists.models.als import ALS
 from toplists.models.baseline import BASELINE
 from toplists.models.bayesian_mf import BAYESIAN_MF
 from toplists.models.co_clustering import CO_CLUSTERING
+from toplists.models.content_ratings import CONTENT_RATINGS
 from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.nmf import NMF
 from toplists.models.protocol import Fitted, Model, TrainingData
@@ -35,6 +36,7 @@ _MEMBERS = {
         BASELINE,
         BAYESIAN_MF,
         CO_CLUSTERING,
+        CONTENT_RATINGS,
         NMF,
         RATING_KNN,
         SLOPE_ONE,

@@ -26,6 +26,7 @@ def identify_run(
     settings: Settings,
     stop_items: Collection[str],
     *,
+    vectors: str | None = None,
     parent: Run | None = None,
 ) -> Run:
     """The run over these loads under these settings.
@@ -38,9 +39,12 @@ def identify_run(
         load_ids: Every load of the dataset.
         settings: The settings; those that decide a list enter.
         stop_items: The items on the stop-list, whose file may change while its name does not.
+        vectors: The digest of the tables of vectors that its models read, if there are any; the same.
         parent: The run that its fits start from, if any.
     """
     known = {"loads": sorted(load_ids), "stop_list": stop_list_digest(stop_items)}
+    if vectors is not None:
+        known["vectors"] = vectors
     lineage = {"parent": parent.run_id, "generation": parent.generation + 1} if parent else {}
     inputs = json.dumps(known | lineage)
     configuration = json.dumps(settings.result_affecting(), sort_keys=True)

@@ -54,8 +54,7 @@ def judge_night(
     """
     settings = place.settings
     blocks = snapshot.blocks(settings.engine.block_entries)
-    catalogue = partition_files(place.dataset, ITEMS)
-    traits = survey_traits(place.spark, blocks.users, blocks.items, catalogue)
+    traits = survey_traits(place.spark, blocks.users, blocks.items, snapshot.catalogue)
     metrics = settings.evaluate.metrics
     judging = Judging(blocks.users, fallback, depth_of(metrics), settings.engine.tile_bytes)
     _forget_others(place.dataset, snapshot.run_id, contenders)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from toplists.dataset.item_vectors import vectors_digest
 from toplists.dataset.snapshot import SnapshotBlocks, block_folder
 from toplists.dataset.stop_list import read_stop_list
 from toplists.engine.alternation import Start
@@ -38,7 +39,8 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
         cold: Whether to start from nothing in any case.
     """
     stop_items = read_stop_list(place.settings.prepare)
-    afresh = identify_run(as_of, load_ids, place.settings, stop_items)
+    vectors = vectors_digest(place.settings.model.vector_tables)
+    afresh = identify_run(as_of, load_ids, place.settings, stop_items, vectors=vectors)
     if cold:
         return afresh
     pointer = read_pointer(place.dataset)
@@ -47,7 +49,7 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
             return begun
     live = place.ledger.find_run(pointer.live.run_id) if pointer.live else None
     parent = live if live is not None and _can_be_parent(place, live, afresh) else None
-    return identify_run(as_of, load_ids, place.settings, stop_items, parent=parent)
+    return identify_run(as_of, load_ids, place.settings, stop_items, vectors=vectors, parent=parent)
 
 
 def _can_be_parent(place: Workplace, parent: Run, run: Run) -> bool:

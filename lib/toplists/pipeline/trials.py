@@ -25,7 +25,7 @@ from toplists.evaluation.judging import Judging
 from toplists.evaluation.slices import Slices
 from toplists.evaluation.traits import Traits, survey_traits
 from toplists.lake.dataset import partition_files
-from toplists.lake.tables import ITEMS, USER_METRICS
+from toplists.lake.tables import USER_METRICS
 from toplists.models.fold_training import check_training, training_data
 from toplists.models.popularity import Popularity
 from toplists.models.registry import held_bytes
@@ -91,8 +91,7 @@ def set_stage(place: Workplace, data: FoldData, *, side_by_side: bool = False) -
         LeakageError: what is learnt from, or popularity, knows of what is held out.
     """
     blocks = data.blocks(place.settings.engine.block_entries)
-    catalogue = partition_files(place.dataset, ITEMS)
-    traits = survey_traits(place.spark, blocks.users, blocks.items, catalogue)
+    traits = survey_traits(place.spark, blocks.users, blocks.items, data.snapshot.catalogue)
     popularity = Entrant("popularity", Popularity(), place.settings.model.seed)
     folder = data.folder / ("trials-side-by-side" if side_by_side else "trials")
     shared = training_data(data, blocks, values=False, seed=popularity.seed, folder=folder)

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from toplists.engine.blocks import BlockRef, BlockSet, all_flags, all_ids, tiles
 from toplists.engine.kernels.candidates import no_sets
+from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.lists import lists_of
-from toplists.engine.shapes import ItemWeights, Shape
-from toplists.engine.storage import open_array
+from toplists.engine.shapes import NEIGHBOURS, ItemWeights, Shape, open_rows
 from toplists.engine.tasks import Tasks
 from toplists.ranking.fallback import Fallback, Filler
 from toplists.ranking.reasons import FEW_ITEMS, FEW_NEIGHBOURS, SEEN_EVERYTHING_ELSE
@@ -27,6 +27,8 @@ _LIST = (
     "placement string, schema_version int"
 )
 _ROWS_PER_BATCH = 8_192
+_SIMILAR_SOURCES = ("similar", "content")
+"""Who put an item into a list of similar ones: what they are by, and what fills lists that stay short."""
 
 
 def personal_lists(
@@ -123,12 +125,15 @@ def _batch(
     )
 
 
-def similar_lists(items: BlockSet, similar: ItemWeights, n: int) -> Tasks[tuple[BlockRef, str]]:
+def similar_lists(
+    items: BlockSet, similar: ItemWeights, filler: ItemWeights | None, n: int
+) -> Tasks[tuple[BlockRef, tuple[str, ...]]]:
     """For every item of the snapshot, the items most like it.
 
     Args:
         items: Item blocks, for the items' ids.
         similar: Each item's neighbours.
+        filler: Neighbours that fill lists which stay short, if any.
         n: Length of the lists.
 
     Returns:
@@ -136,31 +141,56 @@ def similar_lists(items: BlockSet, similar: ItemWeights, n: int) -> Tasks[tuple[
         columns that every published table carries.
     """
     blocks = items.blocks
+    names = pa.array(_SIMILAR_SOURCES, pa.string())
 
-    def look_up(piece: tuple[BlockRef, str]) -> Iterator[pa.RecordBatch]:
-        (ref, part), item_ids = piece, all_ids(blocks)
-        indptr, neighbours, weights = (
-            open_array(part, name) for name in ("indptr", "neighbours", "weights")
-        )
+    def look_up(piece: tuple[BlockRef, tuple[str, ...]]) -> Iterator[pa.RecordBatch]:
+        (ref, parts), item_ids = piece, all_ids(blocks)
         for tile in tiles(ref.rows, _ROWS_PER_BATCH):
-            begins = indptr[tile.start : tile.stop]
-            lengths = np.minimum(np.diff(indptr[tile.start : tile.stop + 1]), n)
-            ends = np.cumsum(lengths)
-            entries = np.arange(ends[-1]) + np.repeat(begins - (ends - lengths), lengths)
+            lengths, neighbours, weights, sources = _first_of(
+                [open_rows(part, NEIGHBOURS) for part in parts], tile, n
+            )
             yield _batch(
                 ("item_id", item_ids[ref.first + tile.start : ref.first + tile.stop]),
                 lengths,
                 _entries(
-                    item_ids.take(pa.array(neighbours[entries])),
-                    weights[entries],
-                    pa.array(["similar"] * len(entries), pa.string()),
+                    item_ids.take(pa.array(neighbours)), weights, names.take(pa.array(sources))
                 ),
                 n=n,
                 reason=FEW_NEIGHBOURS,
             )
 
-    pieces = list(zip(blocks, similar.items, strict=True))
+    chain = [similar] if filler is None else [similar, filler]
+    parts = zip(*(shape.items for shape in chain), strict=True)
+    pieces = list(zip(blocks, parts, strict=True))
     return Tasks(pieces, look_up, f"item_id string, {_LIST}")
+
+
+def _first_of(
+    chain: Sequence[Sparse], tile: slice, n: int
+) -> tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]
+]:
+    """The first n of each row of a tile, from one list after the other, none twice.
+
+    Returns:
+        Their number int64[rows], and for all together int32 columns, float32 values, and int64 places in `chain`.
+    """
+    rows = np.arange(tile.start, tile.stop)
+    lists = [one.of(rows) for one in chain]
+    owners = np.concatenate([np.repeat(rows, np.diff(one.indptr)) for one in lists])
+    columns = np.concatenate([one.columns for one in lists])
+    values = np.concatenate([one.values for one in lists])
+    sources = np.repeat(np.arange(len(lists)), [len(one.columns) for one in lists])
+    # Stable: what stands first in the chain, and in its list, comes first.
+    order = np.lexsort((columns, owners))
+    again = np.zeros(len(order), dtype=np.bool_)
+    again[order[1:]] = (np.diff(owners[order]) == 0) & (np.diff(columns[order]) == 0)
+    left = np.flatnonzero(~again)
+    left = left[np.argsort(owners[left], kind="stable")]
+    counts = np.bincount(owners[left] - tile.start, minlength=len(rows))
+    places = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = left[places < n]
+    return np.minimum(counts, n), columns[kept], values[kept], sources[kept]
 
 
 def popular_lists(items: BlockSet, fallback: Fallback, n: int) -> Tasks[int]:

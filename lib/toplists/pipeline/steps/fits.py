@@ -107,7 +107,7 @@ class FitPlan:
 
     `live` is there only if the live run is configured differently, and `live_is_unreadable` if this release
     does not know its settings. `contenders` are judged beside the candidate, by what they are called. `similar`
-    is there unless similar items come from the published factors. The rankings of the fallback are in the order
+    is there unless similar items come from the published factors, `similar_fallback` if their lists are filled. The rankings of the fallback are in the order
     of use, `judged_fallback` for the evaluation and `fallback` for publication.
     """
 
@@ -118,6 +118,7 @@ class FitPlan:
     contenders: Mapping[str, Fit]
     published: Fit
     similar: Fit | None
+    similar_fallback: Fit | None
     fallback: tuple[Fit, ...]
 
     @property
@@ -134,6 +135,8 @@ class FitPlan:
         yield self.published
         if self.similar is not None:
             yield self.similar
+        if self.similar_fallback is not None:
+            yield self.similar_fallback
         yield from self.fallback
 
 
@@ -147,11 +150,13 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
     contender = _live_fit(live, of_live) if live and of_live else None
     if contender is not None and contender.same_as(candidate):
         contender = None
-    similar = (
-        Fit("similar", make_similar(settings), settings.seed, "all")
-        if recommend.similar == "item_knn"
-        else None
-    )
+    similar = similar_fallback = None
+    if recommend.similar != "factors":
+        model = make_similar(recommend.similar, settings)
+        similar = Fit("similar", model, settings.seed, "all")
+    if recommend.similar_fallback is not None:
+        model = make_similar(recommend.similar_fallback, settings)
+        similar_fallback = Fit("similar-fallback", model, settings.seed, "all")
     return FitPlan(
         candidate=candidate,
         judged_fallback=_fallback_fits(parameters, "train"),
@@ -160,6 +165,7 @@ def plan_fits(place: Workplace, run: Run) -> FitPlan:
         contenders=_contender_fits(place, run, parameters, candidate),
         published=_personal_fit(parameters, "all"),
         similar=similar,
+        similar_fallback=similar_fallback,
         fallback=_fallback_fits(parameters, "all"),
     )
 

@@ -57,9 +57,10 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         if facts.repeated_pairs
         else ""
     )
+    new = f" ({facts.new_items:,} of them new)" if facts.new_items else ""
     return Outcome(
         detail=(
-            f"{facts.interactions:,} interactions of {facts.users:,} users and {facts.items:,} items, "
+            f"{facts.interactions:,} interactions of {facts.users:,} users and {facts.items:,} items{new}, "
             f"{facts.trained:,} positive, holdout: {facts.protocol}{repeated}{_left_out(facts)}"
         ),
         facts=asdict(facts)

@@ -35,6 +35,11 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     model = open_fit(place, run, snapshot, plan.published)
     fallback = open_fallback(place, run, snapshot, plan.fallback)
     similar = _similar_items(place, run, snapshot, plan)
+    filler = (
+        open_fit_as(ItemWeights, place, run, snapshot, plan.similar_fallback)
+        if plan.similar_fallback is not None
+        else None
+    )
     lists = personal_lists(
         blocks.users,
         blocks.items,
@@ -44,7 +49,7 @@ def recommend(place: Workplace, run: Run) -> Outcome:
         place.settings.engine.tile_bytes,
         plan.published.source,
     )
-    alike = similar_lists(blocks.items, similar, settings.similar_n)
+    alike = similar_lists(blocks.items, similar, filler, settings.similar_n)
     popular = popular_lists(blocks.items, fallback, settings.n)
 
     def write(lists: Tasks[T], table: Table) -> None:

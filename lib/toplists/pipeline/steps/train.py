@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from toplists.dataset.held_out import holds_learnt
+from toplists.dataset.item_vectors import vectors_digest
 from toplists.dataset.snapshot import Snapshot, SnapshotBlocks
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import Part
@@ -40,8 +41,10 @@ def train(place: Workplace, run: Run) -> Outcome:
     """Fit and save every model of the run that is not saved yet.
 
     Raises:
-        ConfigurationError: the personal model cannot be fitted here.
+        ConfigurationError: the personal model cannot be fitted here, or the tables of vectors are not those that
+            the run was begun with.
     """
+    _require_same_vectors(place, run)
     snapshot = open_snapshot(place, run)
     plan, facts = plan_fits(place, run), snapshot.facts
     warnings = _require_room(place, snapshot, plan.candidate)
@@ -66,6 +69,15 @@ def train(place: Workplace, run: Run) -> Outcome:
         },
         rows_in=facts.interactions,
     )
+
+
+def _require_same_vectors(place: Workplace, run: Run) -> None:
+    tables = place.settings.model.vector_tables
+    if vectors_digest(tables) != run.vectors:
+        raise ConfigurationError(
+            f"{' or '.join(tables)} has changed since run {run.run_id} was begun. Begin a new run with prepare "
+            "or nightly."
+        )
 
 
 def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -> dict[str, str]:
@@ -178,6 +190,7 @@ def _fit_and_save(
         folder=model_folder(place.dataset, run, fit),
         start=start,
         evaluated=evaluated,
+        catalogue=snapshot.catalogue,
     )
     fitted = fit.model.fit(data)
     shape = fitted.shape
