@@ -21,6 +21,7 @@ from toplists.lake.upgrade import upgrade
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from store_servers import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -148,3 +149,23 @@ def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
     files, path = FileSystem.from_uri(f"s3://{name}?{options}&allow_bucket_creation=true")
     files.create_dir(path)
     return f"s3://{name}/exchange?{options}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A server of Postgres, whose password is in STORE_PASSWORD."""
+    from store_servers import run_postgres  # only here: no other test pays for the clients
+
+    with run_postgres() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORE_PASSWORD", server.password)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    """A server of Redis, likewise."""
+    from store_servers import run_redis
+
+    with run_redis() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORE_PASSWORD", server.password)
+        yield server

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from store_servers import PASSWORD
 from stores.runs import DATASET, NOW, Entries, Run, Work, entries
-from stores.servers import PASSWORD
 
 from toplists.errors import StoreError
 from toplists.publish.stores.store import Store
@@ -138,7 +138,7 @@ class StoreConformance:
         run = Run(1, people(20))
         work = Work(run, cuts=["u10"])
         release = work.release
-        store.prepare(release, resume=False)
+        work.prepare(store, resume=False)
         written = {}
         for part in [*work.parts, *work.parts]:  # a lost answer, and the task is tried again
             written[part.number] = store.write_partition(release, part, work.lists(part))
@@ -150,7 +150,7 @@ class StoreConformance:
         run = Run(1, people(200))
         work = Work(run, cuts=["u050", "u100", "u150"])
         release = work.release
-        store.prepare(release, resume=False)
+        work.prepare(store, resume=False)
         with ThreadPoolExecutor(4) as pool:
             parts = [part for part in work.parts for _ in range(2)]
             done = list(pool.map(lambda p: store.write_partition(release, p, work.lists(p)), parts))
@@ -213,10 +213,10 @@ class StoreConformance:
     def test_an_interrupted_release_is_gone_on_with(self, store: Store) -> None:
         work = Work(Run(1, people(30)), cuts=["u10", "u20"])
         release, parts = work.release, work.parts
-        store.prepare(release, resume=False)
+        work.prepare(store, resume=False)
         for part in parts[:2]:
             store.write_partition(release, part, work.lists(part))
-        there = store.prepare(release, resume=True)
+        there = work.prepare(store, resume=True)
         assert {one.part for one in there} == ({0, 1} if self.knows_parts else set())
         work.bring(store)
         self.check(store, work.run)
@@ -226,7 +226,7 @@ class StoreConformance:
     ) -> None:
         run = Run(1, people(30))
         work = Work(run, cuts=["u10", "u20"], fingerprint="before")
-        store.prepare(work.release, resume=False)
+        work.prepare(store, resume=False)
         for part in work.parts[:2]:
             store.write_partition(work.release, part, work.lists(part))
         Work(run, cuts=["u15"], fingerprint="now").bring(store)
@@ -264,7 +264,7 @@ class StoreConformance:
         run = Run(1, people(3))
         Work(run).bring(store)
         with pytest.raises(StoreError, match=DATASET):
-            store.prepare(replace(Work(Run(2, {})).release, dataset="books"), resume=False)
+            Work(Run(2, {}), dataset="books").prepare(store, resume=False)
         self.check(store, run)
 
     def test_what_somebody_else_has_put_there_is_left_alone(self, store: Store) -> None:
@@ -272,7 +272,7 @@ class StoreConformance:
         Work(first).bring(store)
         self.occupy(store, second)
         with pytest.raises(StoreError, match="no export made"):
-            store.prepare(Work(second).release, resume=False)
+            Work(second).prepare(store, resume=False)
         self.check(store, first)
 
     def test_it_travels_to_tasks_without_its_secret(self, store: Store) -> None:

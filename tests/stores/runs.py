@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from toplists.reader.layouts import LIST_TABLES, ListTable
 from toplists.reader.records import Publication
 
 DATASET = "films"
-NOW = datetime(2026, 3, 1, 5, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)  # servers have clocks
 
 Entries = Sequence[tuple[str, float, str]]
 
@@ -84,12 +84,13 @@ class Work:
     cuts: Sequence[str] = ()
     fingerprint: str = "same"
     tolerance: float = 0.0
+    dataset: str = DATASET
 
     @property
     def release(self) -> Release:
         rows = {table.name: len(self.run.lists(table)) for table in LIST_TABLES}
         return Release(
-            dataset=DATASET,
+            dataset=self.dataset,
             run_id=self.run.run_id,
             base=None if self.base is None else self.base.run_id,
             generation=0 if self.base is None else 1,
@@ -115,17 +116,23 @@ class Work:
         before = self.base.rows(part.table, part)
         return find_changes(now, before, part.table.key, self.tolerance)
 
+    def prepare(self, store: Store, *, resume: bool) -> list[Written]:
+        sample = {table.name: self.run.rows(table) for table in LIST_TABLES}
+        return store.prepare(self.release, resume=resume, sample=sample)
+
     def write(self, store: Store) -> list[Written]:
         """Every part that is not there, one after the other."""
-        done = {one.part: one for one in store.prepare(self.release, resume=True)}
+        done = {one.part: one for one in self.prepare(store, resume=True)}
         for part in self.parts:
             if part.number not in done:
                 done[part.number] = store.write_partition(self.release, part, self.lists(part))
         return list(done.values())
 
     def bring(self, store: Store) -> list[Written]:
-        """All the way to readers."""
-        written = self.write(store)
-        store.verify(self.release, written)
-        store.activate(self.run.run_id, DATASET, self.run.publication, NOW)
+        """All the way to readers; nothing is copied where the store says that it cannot."""
+        copies = self.base is not None and store.can_copy_from(self.base.run_id)
+        work = self if copies else replace(self, base=None)
+        written = work.write(store)
+        store.verify(work.release, written)
+        store.activate(self.run.run_id, self.dataset, self.run.publication, NOW)
         return written

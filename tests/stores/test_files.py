@@ -66,7 +66,7 @@ class Files(StoreConformance):
     def test_the_manifest_says_what_belongs_to_the_release(self, store: FilesStore) -> None:
         work = Work(Run(1, people(30)), cuts=["u10"])
         stray = work.parts[0]
-        store.prepare(work.release, resume=False)
+        work.prepare(store, resume=False)
         store.write_partition(
             work.release, stray, work.lists(stray)
         )  # an attempt that did not count

@@ -10,9 +10,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from store_servers import PASSWORD, Server
 from stores.conformance import Seen, StoreConformance
 from stores.runs import Run
-from stores.servers import PASSWORD, Server
 
 from toplists.publish.stores.postgres import PostgresStore
 from toplists.publish.stores.secrets import Secret

@@ -121,9 +121,10 @@ class Ledger:
             attempt, "refused", reason=reason, facts=json.dumps(dict(facts), sort_keys=True)
         )
 
-    def fail(self, attempt: Attempt, reason: str) -> None:
-        """Record that the attempt failed."""
-        self._append(attempt, "failed", reason=reason)
+    def fail(self, attempt: Attempt, reason: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Record that the attempt failed, with what it came to all the same."""
+        kept = None if facts is None else json.dumps(dict(facts), sort_keys=True)
+        self._append(attempt, "failed", reason=reason, facts=kept)
 
     def facts(
         self, run_id: str, step: str, *, states: Collection[str] = ("done",)

@@ -556,7 +556,7 @@ RUNS = Table(
         Column(
             "step",
             STRING,
-            "Verb: ingest, redrive, prepare, train, recommend, evaluate, publish, rollback, maintain.",
+            "Verb: ingest, redrive, prepare, train, recommend, evaluate, publish, export, rollback, maintain.",
         ),
         Column("attempt", INT, "1 for the first try."),
         Column("state", STRING, "`running`, `done`, `refused` or `failed`; one row each."),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from toplists.errors import ConfigurationError, GateRefusedError
+from toplists.errors import ConfigurationError, GateRefusedError, StoreError
 from toplists.ingest.load import LoadReport
 from toplists.ingest.recovery import take_back_unfinished
 from toplists.ingest.source import Source
@@ -24,6 +24,7 @@ from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
 from toplists.pipeline.reporting.writing import write_report
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
+from toplists.pipeline.steps.export import export_step
 from toplists.pipeline.steps.fits import check_contenders
 from toplists.pipeline.steps.ingest import ingest_source, redrive_refused
 from toplists.pipeline.steps.prepare import prepare
@@ -68,34 +69,50 @@ class NightlyOptions:
 
 
 def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> None:
-    """Take in, prepare, train, recommend, evaluate and publish; what is done already is not repeated.
+    """Take in, prepare, train, recommend, evaluate, publish, export; what is done already is not repeated.
 
     Raises:
         InputRefusedError: the input cannot be taken in.
         GateRefusedError: the lists are not fit to be published.
         ConfigurationError: something newer is live, and `force` is not given; or a model that it shall be
             judged beside cannot be made.
+        StoreError: the run is live in Delta, but not in every store.
     """
     check_contenders(place.settings)
-    verbs = ["ingest", *STEPS, *(["publish"] if options.publish else [])]
-    total = len(verbs)
+    exports = bool(options.publish and place.settings.publish.stores)
+    total = len(["ingest", *STEPS]) + options.publish + exports
     report = ingest_step(place, narrator, options.source, 1, total)
     run = begin_run(place, options.as_of, cold=options.cold)
     narrator.about(run.run_id)
     if _named_before(place, narrator, run):
+        if exports:  # the stores may be behind
+            export_step(place, narrator, total, total, resume=True)
         return
     if options.publish:
         require_newer(read_pointer(place.dataset), run, force=options.force)
     for number, verb in enumerate(STEPS, start=2):
         perform(place, narrator, run, verb, number, total)
+    behind: StoreError | None = None
     if options.publish:
-        publish_step(place, narrator, run, total, total, force=options.force)
+        publish_step(place, narrator, run, total - exports, total, force=options.force)
+        behind = _export(place, narrator, total) if exports else None
     else:
         narrator.note(
             f"Run {run.run_id} is complete, and not published (--no-publish). "
             f"./spark-submit.sh publish --dataset {place.dataset.name} --run-id {run.run_id} does it."
         )
     narrator.summary(summarise(place, run, report, narrator.steps))
+    if behind is not None:
+        raise behind
+
+
+def _export(place: Workplace, narrator: Narrator, total: int) -> StoreError | None:
+    """Bring the stores up to date as the last step; that some are behind does not undo the night."""
+    try:
+        export_step(place, narrator, total, total, resume=True)
+    except StoreError as error:
+        return error
+    return None
 
 
 def ingest_step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toplists.errors import GateRefusedError, InputRefusedError
+from toplists.errors import GateRefusedError, InputRefusedError, ToplistsError
 from toplists.lake.ledger import Ledger, Outcome, Run
 
 
@@ -13,7 +13,7 @@ def record(
     run: Run,
     step: str,
     action: Callable[[], Outcome],
-    refuse: Callable[[Outcome], GateRefusedError | None] = lambda _: None,
+    refuse: Callable[[Outcome], ToplistsError | None] = lambda _: None,
 ) -> Outcome:
     """Do `action` as an attempt at `step` of `run`, and record how it ended.
 
@@ -22,10 +22,10 @@ def record(
         run: The run.
         step: The verb.
         action: What the step does.
-        refuse: Whether the outcome amounts to a refusal; its facts are recorded then too.
+        refuse: Whether the outcome amounts to a refusal, or a failure; its facts are recorded then too.
 
     Raises:
-        GateRefusedError: `refuse` said so.
+        ToplistsError: `refuse` said so.
         Exception: whatever `action` raises.
     """
     attempt = ledger.begin(run, step)
@@ -39,7 +39,8 @@ def record(
         raise
     refused = refuse(outcome)
     if refused is not None:
-        ledger.refuse(attempt, str(refused), {"detail": outcome.detail, **outcome.facts})
+        end = ledger.refuse if isinstance(refused, GateRefusedError) else ledger.fail
+        end(attempt, str(refused), {"detail": outcome.detail, **outcome.facts})
         raise refused
     ledger.finish(attempt, outcome)
     return outcome

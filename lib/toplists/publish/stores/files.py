@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -80,7 +80,7 @@ class FilesStore(Store):
         self._format = format
         self._shards = shards
 
-    def can_copy(self) -> bool:
+    def can_copy_from(self, release: str) -> bool:  # noqa: ARG002 - of none
         """See `Store`: files are written whole."""
         return False
 
@@ -103,7 +103,13 @@ class FilesStore(Store):
         fields = json.loads(found)
         return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
 
-    def prepare(self, release: Release, *, resume: bool) -> list[Written]:  # noqa: ARG002 - without a manifest nothing is known to be whole
+    def prepare(
+        self,
+        release: Release,
+        *,
+        resume: bool,  # noqa: ARG002 - without a manifest no file is known to be whole
+        sample: Mapping[str, pa.Table],  # noqa: ARG002 - nobody says how much room there is
+    ) -> list[Written]:
         """See `Store`."""
         live = self.live()
         if live is not None and live.dataset != release.dataset:

@@ -15,6 +15,7 @@ from toplists.publish.stores.changes import all_changed, find_changes
 from toplists.publish.stores.store import Part, PartLists
 from toplists.reader.layouts import LIST_TABLES, ListTable
 
+_SAMPLE = 500
 _COLUMNS = ("items", "short_reason", "schema_version")
 
 
@@ -78,6 +79,15 @@ def read_part(piece: Piece, tolerance: float, *, has_base: bool) -> PartLists:
     if not has_base:
         return all_changed(now, piece.part.table.key)
     return find_changes(now, _read(piece.before, piece.part), piece.part.table.key, tolerance)
+
+
+def read_sample(piece: Piece) -> pa.Table:
+    """A few hundred lists of a part: the first in its first file."""
+    key = piece.part.table.key
+    if not piece.now:
+        return _schema(key).empty_table()
+    first = pq.ParquetFile(piece.now[0]).read_row_group(0, ["placement", key, *_COLUMNS])
+    return first.slice(0, _SAMPLE).cast(_schema(key))
 
 
 def _read(files: Sequence[str], part: Part) -> pa.Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -109,7 +109,13 @@ class PostgresStore(Store):
                 self._require_free(cursor, release)
             return found.get(release)
 
-    def prepare(self, release: Release, *, resume: bool) -> list[Written]:
+    def prepare(
+        self,
+        release: Release,
+        *,
+        resume: bool,
+        sample: Mapping[str, pa.Table],  # noqa: ARG002 - nobody says how much room there is
+    ) -> list[Written]:
         """See `Store`."""
         with self._session() as cursor:
             self._create_schema(cursor)

@@ -144,16 +144,19 @@ class Store(ABC):
             StoreError: there is something of that name which no export made.
         """
 
-    def can_copy(self) -> bool:
-        """Whether it copies unchanged lists by itself."""
-        return True
+    def can_copy_from(self, release: str) -> bool:
+        """Whether it copies unchanged lists by itself, and has all of that release to copy from."""
+        notes = self.notes(release)
+        return notes is not None and notes.state == "complete"
 
     @abstractmethod
-    def prepare(self, release: Release, *, resume: bool) -> list[Written]:
+    def prepare(
+        self, release: Release, *, resume: bool, sample: Mapping[str, pa.Table]
+    ) -> list[Written]:
         """Make room for a release beside the live one.
 
         What another attempt left of it is removed; with `resume` the parts of one with the same fingerprint
-        are kept, and returned.
+        are kept, and returned. `sample` are some of its lists by table, as `PartLists.rows`.
 
         Raises:
             StoreError: there is no room, or the place belongs to another dataset.

@@ -35,6 +35,7 @@ class Server:
     port: int
     options: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    password: str = PASSWORD
 
     def start(self) -> None:
         with (self.folder / "server.log").open("ab") as log:

@@ -1,0 +1,193 @@
+"""The same bytes by clients without Spark, and rows one by one, for comparison with an export.
+
+What is sent is made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import redis
+from stores_data import LENGTH, RUNS
+
+from toplists.lake.dataset import Dataset, partition_files
+from toplists.lake.tables import RECOMMENDATIONS
+from toplists.publish.stores.columns import slices
+from toplists.publish.stores.copy_format import COLUMNS, HEADER, TRAILER, encode_rows
+from toplists.publish.stores.redis_commands import in_order_of_buckets, set_lists
+
+_TABLE = """
+    CREATE TABLE {} (user_id text COLLATE "C" NOT NULL, placement text COLLATE "C" NOT NULL,
+    item_ids text[] NOT NULL, scores float8[] NOT NULL, sources text[] NOT NULL,
+    source_counts int4[] NOT NULL, short_reason text) WITH (toast_tuple_target = 8160)
+"""
+_SINGLE_SECONDS = 10.0
+
+Work = Callable[[Any], None]
+
+
+def copy_to_postgres(dataset: Dataset, uri: str, clients: int) -> float:
+    """Seconds of COPY by so many clients at once, key and count included."""
+    with psycopg.connect(uri, autocommit=True) as admin:
+        admin.execute("DROP TABLE IF EXISTS plain")
+        admin.execute(_TABLE.format("plain"))
+        began, _ = _at_once(dataset, clients, _encoded, _Copying(uri))
+        admin.execute("ALTER TABLE plain ADD PRIMARY KEY (user_id, placement)")
+        admin.execute("ANALYZE plain")
+        admin.execute("SELECT count(*) FROM plain")
+        return time.perf_counter() - began
+
+
+def insert_into_postgres(dataset: Dataset, uri: str) -> dict[str, float]:
+    """Items per second of INSERT: a row per user with arrays, and a row per user and item, one by one."""
+    users = _tables(dataset)[0].slice(0, 100_000)
+    rates = {}
+    with psycopg.connect(uri) as connection:
+        connection.execute("DROP TABLE IF EXISTS single, pairs")
+        connection.execute(_TABLE.format("single"))
+        connection.execute("ALTER TABLE single ADD PRIMARY KEY (user_id, placement)")
+        connection.execute(
+            "CREATE TABLE pairs (user_id text, place int, item_id text, score float8, PRIMARY KEY (user_id, place))"
+        )
+        insert = "INSERT INTO single VALUES (%s, 'default', %s, %s, '{personal}', '{50}', NULL)"
+        lists = (
+            (
+                row["user_id"],
+                [e["item_id"] for e in row["items"]],
+                [e["score"] for e in row["items"]],
+            )
+            for row in _rows(users)
+        )
+        rates["row per user"] = _rate(connection, insert, lists) * LENGTH
+        pairs = (
+            (row["user_id"], place, entry["item_id"], entry["score"])
+            for row in _rows(users)
+            for place, entry in enumerate(row["items"])
+        )
+        rates["row per user and item"] = _rate(
+            connection, "INSERT INTO pairs VALUES (%s, %s, %s, %s)", pairs
+        )
+    return rates
+
+
+def send_to_redis(dataset: Dataset, uri: str, clients: int, buckets: int) -> float:
+    """Seconds of HSET by so many clients at once."""
+    with redis.Redis.from_url(uri, password=os.environ["STORE_PASSWORD"]) as client:
+        client.flushall()
+    began, ended = _at_once(dataset, clients, _Commands(buckets), _Sending(uri))
+    return ended - began
+
+
+class _Copying:
+    """COPY of encoded rows on a connection of its own."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def __call__(self, parts: Sequence[Sequence[memoryview]]) -> None:
+        command = f"COPY plain (user_id, {', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+        with psycopg.connect(self._uri) as connection, connection.cursor() as cursor:
+            for part in parts:
+                with cursor.copy(command) as copy:
+                    copy.write(HEADER)
+                    for some in part:
+                        copy.write(some)
+                    copy.write(TRAILER)
+                connection.commit()
+
+
+class _Commands:
+    """What is sent to Redis of a table: commands, and how many they are."""
+
+    def __init__(self, buckets: int) -> None:
+        self._buckets = buckets
+
+    def __call__(self, table: pa.Table) -> list[tuple[bytes, int]]:
+        numbers, ordered = in_order_of_buckets(table, "user_id", self._buckets)
+        begin, made = 0, []
+        for some in slices(ordered):
+            content, count = set_lists(
+                numbers[begin : begin + len(some)], some, "user_id", "plain:{{u:{}}}".format
+            )
+            made.append((bytes(content), count))
+            begin += len(some)
+        return made
+
+
+class _Sending:
+    """Commands on a connection of its own, and their answers."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def __call__(self, parts: Sequence[Sequence[tuple[bytes, int]]]) -> None:
+        client = redis.Redis.from_url(self._uri, password=os.environ["STORE_PASSWORD"])
+        connection = client.connection_pool.get_connection()
+        for part in parts:
+            for content, count in part:
+                connection.send_packed_command([content])
+                for _ in range(count):
+                    connection.read_response()
+        connection.disconnect()
+
+
+def _encoded(table: pa.Table) -> list[bytes]:
+    return [bytes(encode_rows(some, "user_id")) for some in slices(table)]
+
+
+def _at_once(
+    dataset: Dataset, clients: int, make: Callable[[pa.Table], Any], work: Work
+) -> tuple[float, float]:
+    """When clients began that are ready, and when the last ended."""
+    context = mp.get_context("fork")
+    ready = context.Barrier(clients + 1)
+    tables = _tables(dataset)
+
+    def run(number: int) -> None:
+        parts = [make(table) for table in tables[number::clients]]
+        ready.wait()
+        work(parts)
+
+    processes = [context.Process(target=run, args=(number,)) for number in range(clients)]
+    for process in processes:
+        process.start()
+    ready.wait()
+    began = time.perf_counter()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0, "a client failed"
+    return began, time.perf_counter()
+
+
+def _tables(dataset: Dataset) -> list[pa.Table]:
+    """Lists of twenty thousand users each, as tasks get them."""
+    files = partition_files(dataset, RECOMMENDATIONS, run_id=RUNS[0])
+    whole = pq.read_table([Path(file) for file in files], partitioning=None)
+    return [whole.slice(first, 20_000).combine_chunks() for first in range(0, len(whole), 20_000)]
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.select(["user_id", "items"]).to_batches(max_chunksize=500):
+        yield from batch.to_pylist()
+
+
+def _rate(
+    connection: psycopg.Connection[Any], statement: str, rows: Iterator[tuple[Any, ...]]
+) -> float:
+    """Rows per second, one statement each, in one transaction."""
+    began, done = time.perf_counter(), 0
+    for row in rows:
+        connection.execute(statement, row)
+        done += 1
+        if time.perf_counter() - began > _SINGLE_SECONDS:
+            break
+    connection.commit()
+    return done / (time.perf_counter() - began)

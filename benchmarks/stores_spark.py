@@ -1,0 +1,45 @@
+"""One store filled by `export` on Spark: the first night as a whole, then what changed in the second."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from stores_data import RUNS
+
+from toplists.config.publish import PublishSettings
+from toplists.lake.dataset import Dataset
+from toplists.lake.pointer import Publication
+from toplists.lake.session import open_session
+from toplists.pipeline.process import leave
+from toplists.publish.stores.load import Loading, bring
+from toplists.publish.stores.opening import open_store
+
+
+def main(root: str, entry: str, out: str) -> int:
+    """Fill the store, and write how long each night took."""
+    spark = open_session("stores")
+    spark.range(8).repartition(2).count()  # a session that has done something, as a night's has
+    settings = PublishSettings.model_validate({"stores": [json.loads(entry)]})
+    dataset = Dataset(Path(root))
+    loading = Loading(dataset, settings, lambda: spark, lambda: datetime.now(UTC))
+    store = open_store(settings.stores[0], "stores")
+    nights = []
+    for number, run_id in enumerate(RUNS, start=1):
+        published = Publication(
+            *(number, run_id, "publish", date(2026, 1, number), None, None, 1),
+            published_at=datetime.now(UTC),
+        )
+        began = time.perf_counter()
+        brought = bring(loading, store, published, resume=False)
+        nights.append({"seconds": time.perf_counter() - began, **asdict(brought)})
+    Path(out).write_text(json.dumps(nights))
+    return 0
+
+
+if __name__ == "__main__":
+    leave(main(*sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""Bringing the live run to a store: what is there already is put live, what is not is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from toplists.config.publish import PublishSettings
+from toplists.engine.tasks import run_tasks
+from toplists.errors import StoreError
+from toplists.lake.dataset import Dataset, partition_files
+from toplists.lake.pointer import Publication as LakePublication
+from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from toplists.publish.stores.parts import Cut, ListFiles, Piece, cut_lists, read_part, read_sample
+from toplists.publish.stores.store import WRITTEN, Release, Store, Written
+from toplists.reader.layouts import LIST_TABLES, LiveRelease
+from toplists.reader.records import Publication
+
+_TABLES = {table.name: table for table in (RECOMMENDATIONS, SIMILAR_ITEMS, POPULAR_ITEMS)}
+
+Way = Literal["live already", "put live again", "loaded"]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What became of a store: how the live run got there, and how much was sent and copied for it."""
+
+    run_id: str
+    way: Way
+    sent: int = 0
+    copied: int = 0
+    bytes: int = 0
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        if self.way != "loaded":
+            return self.way
+        copied = f", {self.copied:,} copied inside" if self.copied else ""
+        return f"{self.sent:,} lists sent ({self.bytes / 2**20:,.1f} MiB){copied}"
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What a load works with. `start` begins a Spark session, and is called if lists are to be sent."""
+
+    dataset: Dataset
+    settings: PublishSettings
+    start: Callable[[], SparkSession]
+    now: Callable[[], datetime]
+
+
+def bring(loading: Loading, store: Store, published: LakePublication, *, resume: bool) -> Brought:
+    """Make what is live in Delta live in a store.
+
+    Args:
+        loading: What to work with.
+        store: The store.
+        published: What is live in Delta.
+        resume: Go on with what an earlier attempt has loaded, if the store knows.
+
+    Raises:
+        StoreError: the store refuses; readers of it see what they saw before.
+    """
+    publication = _as_read(published)
+    name = loading.dataset.name
+    live = store.live()
+    if live is not None and live.dataset == name and live.publication == publication:
+        return Brought(publication.run_id, "live already")
+    if store.rollback(publication, name, loading.now()):
+        return Brought(publication.run_id, "put live again")
+    written = _load(loading, store, live, publication, resume=resume)
+    store.activate(publication.run_id, name, publication, loading.now())
+    store.prune(loading.settings.keep_releases)
+    return Brought(
+        publication.run_id,
+        "loaded",
+        sent=sum(one.sent for one in written),
+        copied=sum(one.copied for one in written),
+        bytes=sum(one.bytes for one in written),
+    )
+
+
+def _load(
+    loading: Loading,
+    store: Store,
+    live: LiveRelease | None,
+    publication: Publication,
+    *,
+    resume: bool,
+) -> Sequence[Written]:
+    base, generation = _base(loading, store, live)
+    tolerance = loading.settings.score_tolerance
+    cut = _cut(loading.dataset, publication.run_id, base, store.rows_per_part)
+    release = Release(
+        dataset=loading.dataset.name,
+        run_id=publication.run_id,
+        base=base,
+        generation=generation,
+        rows=cut.rows,
+        fingerprint=cut.fingerprint(base, tolerance),
+        began=loading.now(),
+    )
+    first = {piece.part.table.name: piece for piece in reversed(cut.pieces)}
+    sample = {name: read_sample(piece) for name, piece in first.items()}
+    written = store.prepare(release, resume=resume, sample=sample)
+    done = {one.part for one in written}
+    missing = [piece for piece in cut.pieces if piece.part.number not in done]
+    if missing:
+        written += _write(loading.start(), store, release, missing, tolerance)
+    store.verify(release, written)
+    return written
+
+
+def _write(
+    spark: SparkSession,
+    store: Store,
+    release: Release,
+    pieces: Sequence[Piece],
+    tolerance: float,
+) -> list[Written]:
+    """Write parts, a task each."""
+
+    def write(piece: Piece) -> Iterator[pa.RecordBatch]:
+        lists = read_part(piece, tolerance, has_base=release.base is not None)
+        yield store.write_partition(release, piece.part, lists).to_batch()
+
+    return [Written(*row) for row in run_tasks(spark, pieces, write, WRITTEN).collect()]
+
+
+def _base(loading: Loading, store: Store, live: LiveRelease | None) -> tuple[str | None, int]:
+    """The release to copy unchanged lists from, and how far this one is from a whole load."""
+    if live is None or live.dataset != loading.dataset.name:
+        return None, 0
+    notes = store.notes(live.release)
+    if notes is None or notes.generation + 1 >= loading.settings.full_load_every:
+        return None, 0
+    in_lake = all(_files(loading.dataset, name, live.release) for name in _TABLES)
+    if not in_lake or not store.can_copy_from(live.release):
+        return None, 0
+    return live.release, notes.generation + 1
+
+
+def _cut(dataset: Dataset, run_id: str, base: str | None, rows_per_part: int) -> Cut:
+    files = [
+        ListFiles(
+            table,
+            now=_files(dataset, table.name, run_id),
+            before=_files(dataset, table.name, base) if base is not None else (),
+        )
+        for table in LIST_TABLES
+    ]
+    if not files[0].now:
+        raise StoreError(
+            f"the lake holds no lists of run {run_id}, which is live: ./toplists check says what is wrong."
+        )
+    return cut_lists(files, rows_per_part)
+
+
+def _files(dataset: Dataset, table: str, run_id: str) -> tuple[str, ...]:
+    return partition_files(dataset, _TABLES[table], run_id=run_id)
+
+
+def _as_read(published: LakePublication) -> Publication:
+    names = Publication.__dataclass_fields__
+    return Publication(**{name: getattr(published, name) for name in names})

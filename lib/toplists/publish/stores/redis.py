@@ -1,0 +1,366 @@
+"""Redis as a store: hashes of packed lists under the name of a release, and one key that says what is live.
+
+A release is first copied from the one before, a command per hash, and then gets the lists that changed. Setting
+a field again changes nothing, so that a task may be repeated or run twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import redis
+from redis.exceptions import NoPermissionError, OutOfMemoryError
+
+from toplists.errors import StoreError
+from toplists.lake.failpoints import written
+from toplists.publish.stores.columns import slices
+from toplists.publish.stores.redis_commands import (
+    fields,
+    in_order_of_buckets,
+    memory_needed,
+    remove_lists,
+    set_lists,
+)
+from toplists.publish.stores.secrets import Secret
+from toplists.publish.stores.store import (
+    Notes,
+    Part,
+    PartLists,
+    Release,
+    Store,
+    Written,
+    kept_releases,
+    require_all,
+)
+from toplists.reader.layouts import (
+    LIST_TABLES,
+    ListTable,
+    LiveRelease,
+    bucket_key,
+    live_from_json,
+    live_key,
+    release_key,
+    split_address,
+)
+from toplists.reader.records import Publication
+
+LISTS_PER_BUCKET = 256
+_COMMANDS = 500
+"""In a pipeline."""
+_CONNECT_SECONDS, _ANSWER_SECONDS = 10, 120
+_LEAST_REST = timedelta(hours=1)
+_COPY_SINCE = (6, 2)
+_GIB = 2**30
+
+Client: TypeAlias = Any  # redis-py's types say of most answers that they may be awaited
+
+
+class RedisStore(Store):
+    """A server, and a namespace of its keys."""
+
+    def __init__(self, name: str, address: str, secret: Secret, expire_days: float) -> None:
+        """A store at `address`, see `docs/stores.md`; releases live for `expire_days`."""
+        super().__init__(name)
+        self._uri, self._namespace = split_address(address)
+        self._secret = secret
+        self._expire = timedelta(days=expire_days)
+
+    def live(self) -> LiveRelease | None:
+        """See `Store`."""
+        with self._client() as client:
+            found = client.get(live_key(self._namespace))
+        return None if found is None else live_from_json(found)
+
+    def notes(self, release: str) -> Notes | None:
+        """See `Store`."""
+        with self._client() as client:
+            notes = self._notes(client, release)
+            first = [self._bucket(release, table, 0) for table in LIST_TABLES]
+            if notes is None and client.exists(*first):
+                raise StoreError(
+                    f"there are keys {self._namespace}:{release}:* that no export made. Rename or remove them."
+                )
+        return notes
+
+    def can_copy_from(self, release: str) -> bool:
+        """See `Store`: COPY came with Redis 6.2, and what expires soon is gone before it is copied."""
+        with self._client() as client:
+            notes = self._notes(client, release)
+            if notes is None or notes.state != "complete" or _version(client) < _COPY_SINCE:
+                return False
+            extra = _Extra.of(notes)
+            lasts = extra.expires_at - _now(client) > _LEAST_REST
+            return lasts and self._counts(client, release, extra.buckets) == extra.rows
+
+    def prepare(
+        self,
+        release: Release,
+        *,
+        resume: bool,  # noqa: ARG002 - a hash is of many parts
+        sample: Mapping[str, pa.Table],
+    ) -> list[Written]:
+        """See `Store`. Nothing is known of single parts: all are written again."""
+        with self._client() as client:
+            self._require_ours(client, release.dataset)
+            base = None if release.base is None else self._notes(client, release.base)
+            buckets = {
+                table.name: _buckets(release.rows[table.name])
+                if base is None
+                else _Extra.of(base).buckets[table.name]
+                for table in LIST_TABLES
+            }
+            if self.notes(release.run_id) is not None:
+                self._remove(client, release.run_id)
+            _require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
+            extra = _Extra(buckets, dict(release.rows), release.began + self._expire)
+            self._note(client, release, "loading", extra)
+            if release.base is not None:
+                self._copy(client, release.base, release.run_id, extra.buckets)
+        return []
+
+    def write_partition(self, release: Release, part: Part, lists: PartLists) -> Written:
+        """See `Store`."""
+        table, key = part.table, part.table.key
+        rows = lists.rows.filter(pa.array(lists.changed))
+        replaced, named = fields(lists.replaced, key), fields(rows, key)
+        gone = lists.replaced.filter(pc.invert(pc.is_in(replaced, value_set=named)))
+        size = 0
+        with self._client() as client, written("part in Redis"):
+            notes = self._notes(client, release.run_id)
+            if notes is None or notes.fingerprint != release.fingerprint:
+                raise StoreError("another export has begun this release anew meanwhile.")
+            buckets = _Extra.of(notes).buckets[table.name]
+            name = partial(self._bucket, release.run_id, table)
+            for chosen, command in ((gone, remove_lists), (rows, set_lists)):
+                if not len(chosen):
+                    continue
+                numbers, ordered = in_order_of_buckets(chosen, key, buckets)
+                begin = 0
+                for some in slices(ordered):
+                    end = begin + len(some)
+                    content, count = command(numbers[begin:end], some, key, name)
+                    _send(client, content, count)
+                    size, begin = size + len(content), end
+        return Written(part.number, len(rows), lists.unchanged, size)
+
+    def verify(self, release: Release, written: Sequence[Written]) -> None:
+        """See `Store`."""
+        require_all(release, written)
+        with self._client() as client:
+            notes = self._notes(client, release.run_id)
+            if notes is None:
+                raise StoreError("its notes of the release are gone. Export again.")
+            extra = _Extra.of(notes)
+            counts = self._counts(client, release.run_id, extra.buckets)
+            for table, wanted in release.rows.items():
+                if counts[table] != wanted:
+                    raise StoreError(
+                        f"{counts[table]:,} of {wanted:,} lists of {table} are there: the server lost some, or "
+                        "somebody changed them. Export again."
+                    )
+            when = int(extra.expires_at.timestamp())
+            commands = [
+                ("EXPIREAT", name, when) for name in self._names(release.run_id, extra.buckets)
+            ]
+            self._do(client, commands)
+            self._note(client, release, "complete", extra)
+            client.expireat(release_key(self._namespace, release.run_id), when)
+
+    def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
+        """See `Store`."""
+        with self._client() as client:
+            notes = self._notes(client, run_id)
+            if notes is None or notes.state != "complete":
+                raise StoreError(f"release {run_id} is not complete. Export again.")
+            extra = _Extra.of(notes)
+            live = LiveRelease(dataset, run_id, publication, now, extra.expires_at, extra.buckets)
+            with written("pointer of Redis"):
+                client.set(live_key(self._namespace), live.to_json())
+
+    def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
+        """See `Store`: what expires soon is not put back, but loaded again."""
+        with self._client() as client:
+            notes = self._notes(client, publication.run_id)
+            if notes is None or _Extra.of(notes).expires_at - _now(client) < _LEAST_REST:
+                return False
+        return super().rollback(publication, dataset, now)
+
+    def prune(self, keep: int) -> list[str]:
+        """See `Store`."""
+        live = self.live()
+        with self._client() as client:
+            known = {one: self._notes(client, one) for one in self._releases(client)}
+            notes = {name: found for name, found in known.items() if found is not None}
+            kept = kept_releases(notes, live.release if live else None, keep)
+            for release in set(known) - kept:
+                self._remove(client, release)
+        return sorted(set(notes) - kept)
+
+    def _bucket(self, release: str, table: ListTable, bucket: int) -> str:
+        return bucket_key(self._namespace, release, table, bucket)
+
+    def _names(self, release: str, buckets: Mapping[str, int]) -> Iterator[str]:
+        """The keys of all hashes of a release."""
+        for table in LIST_TABLES:
+            for bucket in range(buckets[table.name]):
+                yield self._bucket(release, table, bucket)
+
+    def _copy(self, client: Client, base: str, release: str, buckets: Mapping[str, int]) -> None:
+        pairs = zip(self._names(base, buckets), self._names(release, buckets), strict=True)
+        with written("copies in Redis"):
+            self._do(client, [("COPY", old, new, "REPLACE") for old, new in pairs])
+
+    def _counts(self, client: Client, release: str, buckets: Mapping[str, int]) -> dict[str, int]:
+        """How many lists of each table are there."""
+        counts = {}
+        for table in LIST_TABLES:
+            names = (self._bucket(release, table, one) for one in range(buckets[table.name]))
+            counts[table.name] = sum(self._do(client, [("HLEN", name) for name in names]))
+        return counts
+
+    def _remove(self, client: Client, release: str) -> None:
+        notes = self._notes(client, release)
+        with written("removal of a release of Redis"):
+            if notes is not None:
+                names = self._names(release, _Extra.of(notes).buckets)
+                self._do(client, [("UNLINK", name) for name in names])
+                client.delete(release_key(self._namespace, release))  # last: it says what there is
+            client.srem(f"{self._namespace}:releases", release)
+
+    def _do(self, client: Client, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Do commands of which each is about one key, many at a time."""
+        answers: list[Any] = []
+        for first in range(0, len(commands), _COMMANDS):
+            pipeline = client.pipeline(transaction=False)
+            for command in commands[first : first + _COMMANDS]:
+                pipeline.execute_command(*command)
+            answers += pipeline.execute()
+        return answers
+
+    def _releases(self, client: Client) -> list[str]:
+        return sorted(name.decode() for name in client.smembers(f"{self._namespace}:releases"))
+
+    def _notes(self, client: Client, release: str) -> Notes | None:
+        found = client.get(release_key(self._namespace, release))
+        if found is None:
+            return None
+        fields = json.loads(found)
+        return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
+
+    def _note(
+        self, client: Client, release: Release, state: Literal["loading", "complete"], extra: _Extra
+    ) -> None:
+        notes = Notes(
+            *(release.dataset, release.run_id, state, release.fingerprint),
+            *(release.generation, release.began, asdict(extra)),
+        )
+        content = json.dumps(asdict(notes), default=datetime.isoformat)
+        with written("notes in Redis"):
+            # First: what is not among them is never removed.
+            client.sadd(f"{self._namespace}:releases", release.run_id)
+            client.set(release_key(self._namespace, release.run_id), content)
+
+    def _require_ours(self, client: Client, dataset: str) -> None:
+        known = (self._notes(client, one) for one in self._releases(client))
+        others = {notes.dataset for notes in known if notes is not None} - {dataset}
+        if others:
+            raise StoreError(
+                f"namespace {self._namespace} holds the lists of dataset {', '.join(sorted(others))}. Give this one "
+                "a namespace of its own behind # in the address."
+            )
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        """A connection; what the server refuses becomes a `StoreError`."""
+        client = redis.Redis.from_url(
+            self._uri,
+            password=self._secret.read(),
+            socket_connect_timeout=_CONNECT_SECONDS,
+            socket_timeout=_ANSWER_SECONDS,
+            client_name="toplists-export",
+        )
+        try:
+            yield client
+        except redis.RedisError as error:
+            raise StoreError(_sentence(error)) from error
+        finally:
+            client.close()
+
+
+@dataclass(frozen=True)
+class _Extra:
+    """What Redis notes of a release beside what all stores do."""
+
+    buckets: dict[str, int]
+    rows: dict[str, int]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, notes: Notes) -> _Extra:
+        extra: dict[str, Any] = dict(notes.extra)
+        when = extra["expires_at"]
+        return cls(**extra | {"expires_at": datetime.fromisoformat(str(when))})
+
+
+def _send(client: Client, commands: memoryview, count: int) -> None:
+    """Send commands that are written out already, and wait for their answers."""
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_packed_command([commands])
+        for _ in range(count):
+            connection.read_response()
+    except BaseException:
+        connection.disconnect()  # there may be answers left to read
+        raise
+    finally:
+        client.connection_pool.release(connection)
+
+
+def _buckets(lists: int) -> int:
+    """Into how many hashes so many lists go: a power of two, so that it seldom changes."""
+    return 1 << max(0, (max(1, lists) - 1) // LISTS_PER_BUCKET).bit_length()
+
+
+def _now(client: Client) -> datetime:
+    """By the clock that decides what has expired."""
+    return datetime.fromtimestamp(client.time()[0], UTC)
+
+
+def _version(client: Client) -> tuple[int, ...]:
+    return tuple(map(int, str(client.info("server")["redis_version"]).split(".")[:2]))
+
+
+def _require_room(client: Client, needed: int) -> None:
+    memory = client.info("memory")
+    limit, used = int(memory.get("maxmemory", 0)), int(memory["used_memory"])
+    if limit and used + needed > limit:
+        raise StoreError(
+            f"this release needs about {_gib(needed)} of memory beside the {_gib(used)} in use, and maxmemory is "
+            f"{_gib(limit)}. Raise it."
+        )
+
+
+def _gib(size: int) -> str:
+    return f"{size / _GIB:,.2f} GiB" if size >= _GIB // 10 else f"{size / 2**20:,.1f} MiB"
+
+
+def _sentence(error: redis.RedisError) -> str:
+    said = str(error).strip().partition("\n")[0].rstrip(".")
+    match error:
+        case OutOfMemoryError():
+            return f"the server has no memory left ({said}). Raise its maxmemory."
+        case redis.AuthenticationError():
+            return f"{said}. Correct the user in the address, or what `secret` names."
+        case NoPermissionError():
+            return f"{said}. Grant it to the user of the address."
+        case redis.ConnectionError() | redis.TimeoutError():
+            return f"{said}. Look whether the server runs, and whether the address is right."
+    return f"{said}."

@@ -1,0 +1,256 @@
+"""The live run in stores: one after the other, after a rollback, and where a store does not answer."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from shutil import copytree
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import redis
+from store_servers import PASSWORD, Server, free_port
+from stores.conformance import people
+from stores.runs import Entries, entries
+
+from toplists.config.settings import Settings
+from toplists.errors import ConfigurationError, StoreError
+from toplists.lake.bookkeeping import append_rows, read_rows
+from toplists.lake.dataset import Dataset
+from toplists.lake.lease import hold_lease
+from toplists.lake.ledger import Run
+from toplists.lake.pointer import move_pointer, read_pointer
+from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, RUNS, SIMILAR_ITEMS
+from toplists.pipeline.console import open_narrator
+from toplists.pipeline.steps.export import export_step
+from toplists.pipeline.steps.rollback import rollback_step
+from toplists.pipeline.workplace import Workplace
+from toplists.reader.layouts import PERSONAL, bucket_key, bucket_of, live_from_json
+from toplists.reader.packing import unpack_list
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+Lists = Mapping[str, Entries]
+
+
+def no_session() -> SparkSession:
+    pytest.fail("there is nothing to compute")
+
+
+@dataclass
+class Shop:
+    """A dataset whose runs are written by hand, and what is done to it."""
+
+    dataset: Dataset
+    folder: Path
+
+    def publish(self, number: int, lists: Lists) -> str:
+        """Make a run with these personal lists live."""
+        run_id = f"2026-03-{number:02}-0000000{number}"
+        common = {
+            "run_id": run_id,
+            "placement": "default",
+            "short_reason": None,
+            "schema_version": 1,
+        }
+        kinds = [
+            (RECOMMENDATIONS, "user_id", lists),
+            (SIMILAR_ITEMS, "item_id", {"film": entries("a", "b"), "other": entries("c")}),
+            (POPULAR_ITEMS, "segment", {"all": entries("a", "c")}),
+        ]
+        names = ("item_id", "score", "source")
+        for table, key, of_kind in kinds:
+            rows = [
+                {**common, key: one, "items": [dict(zip(names, e, strict=True)) for e in places]}
+                for one, places in sorted(of_kind.items())
+            ]
+            append_rows(self.dataset, table, rows)
+        run = Run(run_id, date(2026, 3, number), json.dumps({"loads": []}), "{}", "c", "v")
+
+        def move(place: Workplace) -> None:
+            place.ledger.begin(run, "publish")
+            move_pointer(
+                *(self.dataset, read_pointer(self.dataset), place.lease),
+                run_id=run_id,
+                as_of=date(2026, 3, number),
+                action="publish",
+                now=NOW,
+            )
+
+        self.do(move, no_session)
+        return run_id
+
+    def do(self, work: Callable[[Workplace], object], session: Any, *stores: Any) -> None:
+        settings = Settings.model_validate({"publish": {"stores": stores, "score_tolerance": 0.0}})
+        with hold_lease(self.dataset, "test") as lease:
+            work(Workplace(settings, self.dataset, lease, lambda: NOW, session))
+
+    def export(self, session: Any, *stores: dict[str, Any], **options: Any) -> str:
+        out = io.StringIO()
+        narrator = open_narrator({}, out, out)
+        options = {"resume": False, **options}
+        self.do(lambda place: export_step(place, narrator, **options), session, *stores)
+        return out.getvalue()
+
+    def rollback(self, *stores: dict[str, Any]) -> str:
+        out = io.StringIO()
+        narrator = open_narrator({}, out, out)
+        self.do(
+            lambda place: rollback_step(place, narrator, to=None, mark_bad=False),
+            no_session,
+            *stores,
+        )
+        return out.getvalue()
+
+    def facts(self, run_id: str, state: str) -> dict[str, Any]:
+        """What the ledger says of an export."""
+        (row,) = (
+            r
+            for r in read_rows(self.dataset, RUNS, run_id=run_id, step="export")
+            if r["state"] == state
+        )
+        return dict(json.loads(row["facts"]))
+
+    def postgres(self, server: Server, schema: str) -> dict[str, Any]:
+        address = f"postgresql://postgres@127.0.0.1:{server.port}/postgres#{schema}-{{dataset}}"
+        return {"kind": "postgres", "name": "main", "address": address, "secret": self.secret}
+
+    def redis(self, server: Server) -> dict[str, Any]:
+        address = f"redis://127.0.0.1:{server.port}#{{dataset}}"
+        return {"kind": "redis", "name": "cache", "address": address, "secret": self.secret}
+
+    @property
+    def secret(self) -> str:
+        """A file: Spark's workers have the variables of whoever started the session."""
+        (self.folder / "password").write_text(PASSWORD, encoding="utf-8")
+        return f"file:{self.folder / 'password'}"
+
+    @property
+    def files(self) -> dict[str, Any]:
+        return {"kind": "files", "name": "files", "address": f"files:{self.folder}/out/{{dataset}}"}
+
+
+@pytest.fixture
+def shop(no_rows: Path, tmp_path: Path) -> Shop:
+    return Shop(Dataset(copytree(no_rows, tmp_path / "lake" / "shop")), tmp_path)
+
+
+def lists_in_postgres(server: Server, schema: str) -> dict[str, Any]:
+    uri = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+    with psycopg.connect(uri, password=PASSWORD) as connection:
+        rows = connection.execute(
+            "SELECT user_id, item_ids, scores, sources, source_counts "
+            f'FROM "{schema}-shop".recommendations'
+        ).fetchall()
+    found = {}
+    for user, ids, scores, names, counts in rows:
+        sources = [name for name, n in zip(names, counts, strict=True) for _ in range(n)]
+        found[user] = list(zip(ids, scores, sources, strict=True))
+    return found
+
+
+def list_in_redis(server: Server, user: str) -> tuple[str, list[tuple[str, float, str]]]:
+    with redis.Redis(port=server.port, password=PASSWORD) as client:
+        record = client.get("shop:live")
+        assert record is not None
+        live = live_from_json(record)
+        bucket = bucket_of(user, live.buckets["recommendations"])
+        name = bucket_key("shop", live.release, PERSONAL, bucket)
+        found = unpack_list(live.release, client.hget(name, f"default:{user}"))
+    return live.publication.run_id, [(o.item_id, o.score, o.source) for o in found.items]
+
+
+def test_the_stores_follow_what_is_live(
+    shop: Shop, spark: SparkSession, postgres_server: Server, redis_server: Server
+) -> None:
+    def session() -> SparkSession:
+        return spark
+
+    stores = [shop.files, shop.postgres(postgres_server, "follow"), shop.redis(redis_server)]
+    before = people(60)
+    first = shop.publish(1, before)
+    assert "main: 63 lists sent" in shop.export(session, *stores)
+    assert lists_in_postgres(postgres_server, "follow") == before
+    assert list_in_redis(redis_server, "u07") == (first, before["u07"])
+    manifest = json.loads((shop.folder / f"out/shop/releases/{first}/manifest.json").read_text())
+    rows = {name: sum(f["rows"] for f in of) for name, of in manifest["tables"].items()}
+    assert rows == {"recommendations": 60, "similar_items": 2, "popular_items": 1}
+    # The same again: there is nothing to do.
+    assert shop.export(no_session, *stores).count("live already") == 3
+
+    # A night later two lists have changed, one is new, one is gone.
+    after = {**before, "u03": entries("n", "e"), "u44": entries("w"), "new": entries("x", "y")}
+    del after["u11"]
+    second = shop.publish(2, after)
+    shop.export(session, *stores)
+    assert lists_in_postgres(postgres_server, "follow") == after
+    assert list_in_redis(redis_server, "u03") == (second, after["u03"])
+    assert list_in_redis(redis_server, "u07") == (second, after["u07"])
+    brought = shop.facts(second, "done")["stores"]
+    counts = {name: (one["sent"], one["copied"]) for name, one in brought.items()}
+    assert counts == {"files": (63, 0), "main": (3, 60), "cache": (3, 60)}
+    assert {one["run_id"] for one in brought.values()} == {second}
+
+    # Back: the stores still have it, and nothing is loaded.
+    assert shop.rollback(*stores).count("put live again") == 3
+    assert lists_in_postgres(postgres_server, "follow") == before
+    assert list_in_redis(redis_server, "u07") == (first, before["u07"])
+
+
+def test_a_store_that_fails_keeps_what_it_had_and_the_others_go_on(
+    shop: Shop, spark: SparkSession, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def session() -> SparkSession:
+        return spark
+
+    good = shop.postgres(postgres_server, "fails")
+    before = people(30)
+    first = shop.publish(1, before)
+    shop.export(session, good)
+    second = shop.publish(2, people(30, "later"))
+    dead = good | {"address": f"postgresql://postgres@127.0.0.1:{free_port()}/postgres"}
+    with pytest.raises(StoreError) as behind:
+        shop.export(session, dead, shop.files)
+    said = str(behind.value)
+    assert f"Run {second} is live in Delta and in files. Store main is behind: " in said
+    assert "export --resume" in said
+    assert PASSWORD not in said
+    assert behind.value.exit_code == 6
+    assert lists_in_postgres(postgres_server, "fails") == before
+    facts = shop.facts(second, "failed")
+    assert list(facts["behind"]) == ["main"]
+    assert facts["stores"]["files"]["way"] == "loaded"
+
+    # A task finds the table of the release gone: what it says arrives.
+    with psycopg.connect(
+        good["address"].partition("#")[0], password=PASSWORD, autocommit=True
+    ) as admin:
+        admin.execute(
+            'ALTER TABLE "fails-shop".parts ADD CONSTRAINT never CHECK (sent < 0) NOT VALID'
+        )
+        with pytest.raises(StoreError, match="violates check constraint"):
+            shop.export(session, good, shop.files)
+        assert lists_in_postgres(postgres_server, "fails") == before
+        admin.execute('ALTER TABLE "fails-shop".parts DROP CONSTRAINT never')
+    said = shop.export(session, good, shop.files, resume=True)
+    assert "files: live already" in said
+    assert lists_in_postgres(postgres_server, "fails") == people(30, "later")
+    assert first != second
+
+
+def test_what_cannot_be_exported_is_said(shop: Shop) -> None:
+    with pytest.raises(ConfigurationError, match="Nothing was ever published"):
+        shop.export(no_session, shop.files)
+    shop.publish(1, people(3))
+    with pytest.raises(ConfigurationError, match="names no store to export"):
+        shop.export(no_session)
+    with pytest.raises(ConfigurationError, match="no store x; it names files"):
+        shop.export(no_session, shop.files, only=["x"])
