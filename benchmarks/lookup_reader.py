@@ -40,11 +40,11 @@ def filled(kind: str, lake: Path) -> Iterator[str]:
         yield f"delta:{lake}"
         return
     sys.path.append(str(ROOT / "tests"))
-    from stores.servers import PASSWORD, run_postgres, run_redis
-    from toplists.publish.stores.redis import RedisStore
+    from store_servers import PASSWORD, run_postgres, run_redis
 
     from toplists.publish.stores.files import FilesStore
     from toplists.publish.stores.postgres import PostgresStore
+    from toplists.publish.stores.redis import RedisStore
     from toplists.publish.stores.secrets import Secret
 
     secret = lake.parent / "password"

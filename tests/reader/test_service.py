@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 from operators import ROOT
-from stores.servers import free_port
+from store_servers import free_port
 
 pytestmark = pytest.mark.process
 CLIENTS = 50

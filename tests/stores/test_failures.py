@@ -63,11 +63,6 @@ def private_redis() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORE_PASSWORD", PASSWORD)
-
-
 def address(server: Server, user: str = "postgres") -> str:
     return f"postgresql://{user}@127.0.0.1:{server.port}/postgres"
 
