@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
@@ -59,7 +59,6 @@ def rows(draw):
     ]
 
 
-@settings(max_examples=60)
 @given(rows(), st.integers(1, 5), st.booleans())
 def test_every_row_is_found_and_no_other(tmp_path_factory, found, group, in_order):
     folder = tmp_path_factory.mktemp("keyed")

@@ -24,12 +24,20 @@ def test_another_address_is_refused_with_those_that_work(address):
 
 
 @pytest.mark.parametrize(
-    ("address", "package", "module"), [("delta:lake/films", "deltalake", "toplists.reader.delta")]
+    ("address", "package", "install"),
+    [
+        ("delta:lake/films", "deltalake", "deltalake"),
+        ("files:lists", "pyarrow", "pyarrow"),
+        ("postgresql://db.example/shop", "psycopg", r"psycopg\[binary\]"),
+        ("redis://cache.example/0", "redis", "redis"),
+        ("redis://cache.example/0", "msgpack", "msgpack"),
+    ],
 )
-def test_a_package_that_is_missing_is_named(monkeypatch, address, package, module):
+def test_a_package_that_is_missing_is_named(monkeypatch, address, package, install):
     for name in list(sys.modules):
-        if name.startswith("toplists.reader."):
+        if name.startswith(("toplists.reader.", f"{package}.")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(Exception, match=f"takes the package {package}, which is not installed"):
+    said = f"takes the package {package}, which is not installed here: pip install '{install}'"
+    with pytest.raises(reader.ListsUnavailableError, match=said):
         reader.open(address)
