@@ -32,11 +32,12 @@ from stores.runs import DATASET, NOW, Run, Work, entries
 from toplists import reader
 from toplists.publish.stores.files import FilesStore
 from toplists.publish.stores.postgres import PostgresStore
+from toplists.publish.stores.redis import RedisStore
 from toplists.publish.stores.secrets import Secret
 from toplists.reader import AddressError, Lists, ListsUnavailableError, Publication
 from toplists.reader.layouts import LIST_TABLES, PERSONAL, LiveRelease
 
-KINDS = ("postgres", "redis", "parquet", "jsonl")
+KINDS = ("postgres", "redis", "redis by hand", "parquet", "jsonl")
 QUOTED = quote(PASSWORD, safe="")
 
 
@@ -47,11 +48,11 @@ class Shop:
     store: Any
     address: str
 
-    def bring(self, run: Run) -> None:
+    def bring(self, run: Run, base: Run | None = None) -> None:
         if isinstance(self.store, RedisByHand):
             self.store.bring(run)
         else:
-            Work(run).bring(self.store)
+            Work(run, base).bring(self.store)
 
     def activate(self, run: Run, action: str = "publish") -> None:
         publication = replace(run.publication, action=action)
@@ -68,7 +69,14 @@ def postgres_at(port: int, namespace: str) -> Shop:
 
 def redis_at(port: int, namespace: str) -> Shop:
     address = f"redis://127.0.0.1:{port}/0#{namespace}"
-    return Shop(RedisByHand(port, namespace), address.replace("redis://", f"redis://:{QUOTED}@"))
+    return Shop(
+        RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 7),
+        address.replace("redis://", f"redis://:{QUOTED}@"),
+    )
+
+
+def redis_by_hand_at(port: int, namespace: str) -> Shop:
+    return replace(redis_at(port, namespace), store=RedisByHand(port, namespace))
 
 
 class RedisByHand:
@@ -109,6 +117,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
             return postgres_at(request.getfixturevalue("postgres_server").port, namespace)
         case "redis":
             return redis_at(request.getfixturevalue("redis_server").port, namespace)
+        case "redis by hand":
+            return redis_by_hand_at(request.getfixturevalue("redis_server").port, namespace)
     address = f"files:{tmp_path / 'lists'}"
     return Shop(FilesStore("files", address, request.param, 4), address)
 
@@ -209,7 +219,7 @@ def test_readers_see_whole_lists_of_one_run_whatever_becomes_live(shop, lists):
             for move in range(1, 51):
                 if move % 2:
                     live = (move + 1) // 2
-                    shop.bring(runs[live])
+                    shop.bring(runs[live], runs[live - 1] if live % 3 else None)
                 else:
                     shop.activate(runs[live - 1], "rollback")
                 shop.store.prune(3)
