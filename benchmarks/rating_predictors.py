@@ -102,6 +102,7 @@ ENTRANTS = (
         "als",
         {"feedback": "explicit", "regularization": 0.15},
     ),
+    Entrant("ALS on what a baseline leaves", "residual_als"),
     Entrant("Bayesian MF", "bayesian_mf"),
     Entrant("stack: Bayesian MF, item kNN", "stack"),
 )

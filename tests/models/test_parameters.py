@@ -50,6 +50,8 @@ SMALL: dict[str, Overrides] = {
     "low_pass.passes": 1,
     "truncated_svd.rank": 4,
     "truncated_svd.passes": 1,
+    "residual_als.rank": 4,
+    "residual_als.iterations": 2,
     "slim.neighbours": 10,
     "slim.passes": 2,
     "local_ridge.neighbours": 10,

@@ -29,6 +29,7 @@ from toplists.config.model_ratings import (
     BayesianMfSettings,
     CoClusteringSettings,
     ConstantSettings,
+    ResidualAlsSettings,
     SlopeOneSettings,
     TruncatedSvdSettings,
 )
@@ -68,6 +69,7 @@ ModelName = Literal[
     "slope_one",
     "co_clustering",
     "truncated_svd",
+    "residual_als",
 ]
 
 
@@ -100,6 +102,7 @@ class ModelSettings(Section):
     slope_one: SlopeOneSettings = SlopeOneSettings()
     co_clustering: CoClusteringSettings = CoClusteringSettings()
     truncated_svd: TruncatedSvdSettings = TruncatedSvdSettings()
+    residual_als: ResidualAlsSettings = ResidualAlsSettings()
 
     @property
     def vector_tables(self) -> tuple[str, ...]:

@@ -65,6 +65,14 @@ class CoClusteringSettings(Section):
     epochs: int = Field(20, ge=1, le=10_000, description="How often everybody may change clusters.")
 
 
+class ResidualAlsSettings(Section):
+    rank: int = Field(32, ge=1, le=1024, description="Number of latent factors.")
+    iterations: int = Field(10, ge=1, le=500, description="Passes over both sides.")
+    regularization: float = Field(
+        0.15, gt=0.0, description="Penalty on the factors, for each value that a row has."
+    )
+
+
 class TruncatedSvdSettings(Section):
     rank: int = Field(16, ge=1, le=1024, description="Number of directions.")
     passes: int = Field(

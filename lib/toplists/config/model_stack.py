@@ -16,6 +16,7 @@ StackMember = Literal[
     "content_ratings",
     "nmf",
     "rating_knn",
+    "residual_als",
     "slope_one",
     "svd",
     "svd_plus_plus",

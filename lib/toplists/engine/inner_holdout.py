@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pyspark.sql import SparkSession
 
-from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, Side, id_arrays
-from toplists.engine.exchange import write_parts
+from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, Side
+from toplists.engine.derived_blocks import derive_blocks, paths_of
 from toplists.engine.kernels.draws import random_bits
-from toplists.engine.storage import Array, Arrays, open_array
-from toplists.engine.times import pack_times
+from toplists.engine.storage import Arrays, open_array
 
 
 class InnerSplit(NamedTuple):
@@ -27,7 +25,7 @@ class InnerSplit(NamedTuple):
     @property
     def paths(self) -> tuple[str, ...]:
         """Where the blocks lie."""
-        return tuple(ref.path for side in (self.users, self.items) for ref in side.blocks)
+        return paths_of((self.users, self.items))
 
 
 def hold_out(
@@ -52,24 +50,12 @@ def hold_out(
         folder: Where the blocks go; every executor sees it.
         lesson: Whether likings or values are learnt from.
     """
-    sides: tuple[tuple[Side, BlockSet], ...] = tuple(zip(("users", "items"), blocks, strict=True))
-    pieces = [(side, ref) for side, own in sides for ref in own.blocks]
 
-    def split(piece: tuple[Side, BlockRef]) -> Arrays:
-        return _split(*piece, part, share, seed, lesson)
+    def split(side: Side, ref: BlockRef) -> Arrays:
+        return _split(side, ref, part, share, seed, lesson)
 
-    parts = write_parts(spark, pieces, split, folder, "inner")
-    n_users = len(blocks[0].blocks)
-    users, items = (
-        replace(
-            own,
-            blocks=tuple(
-                replace(ref, path=path) for ref, path in zip(own.blocks, paths, strict=True)
-            ),
-        )
-        for own, paths in zip(blocks, (parts[:n_users], parts[n_users:]), strict=True)
-    )
-    size = sum(int(open_array(path, "size")[0]) for path in parts[:n_users])
+    users, items = derive_blocks(spark, blocks, split, folder, "inner")
+    size = sum(int(open_array(ref.path, "size")[0]) for ref in users.blocks)
     return InnerSplit(users, items, size)
 
 
@@ -84,21 +70,12 @@ def _split(
     values = np.where(outside, np.float32(np.nan), block.values)
     learnt = weights > 0 if lesson == "liked" else ~np.isnan(values)
     holdout = outside | (_drawn(users, items, share, seed) & learnt)
-    arrays: dict[str, Array] = {
-        "indptr": block.indptr,
-        "indices": block.indices,
+    return {
         "weights": weights,
         "values": values,
         "holdout": holdout,
-        "flags": block.flags,
         "size": np.array([np.count_nonzero(~holdout & learnt)]),
-        **id_arrays(block.ids),
     }
-    if block.rating_weights is not None:
-        arrays["rating_weights"] = block.rating_weights
-    if block.times is not None:
-        arrays["times"] = pack_times(block.times)
-    return arrays
 
 
 def _drawn(

@@ -29,6 +29,7 @@ from toplists.models.popularity import POPULARITY, SEGMENT, WINDOW
 from toplists.models.protocol import Model
 from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.rating_knn import RATING_KNN
+from toplists.models.residual_als import RESIDUAL_ALS
 from toplists.models.search import Space
 from toplists.models.slim import SLIM
 from toplists.models.slope_one import SLOPE_ONE
@@ -73,6 +74,7 @@ MODELS: Mapping[str, Definition] = {
         SLOPE_ONE,
         CO_CLUSTERING,
         TRUNCATED_SVD,
+        RESIDUAL_ALS,
     )
 }
 """All of them, in the order in which they are listed."""

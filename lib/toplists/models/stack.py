@@ -23,6 +23,7 @@ from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.nmf import NMF
 from toplists.models.protocol import Fitted, Model, TrainingData
 from toplists.models.rating_knn import RATING_KNN
+from toplists.models.residual_als import RESIDUAL_ALS
 from toplists.models.search import LogRange, Space
 from toplists.models.slope_one import SLOPE_ONE
 from toplists.models.svd import SVD
@@ -39,6 +40,7 @@ _MEMBERS = {
         CONTENT_RATINGS,
         NMF,
         RATING_KNN,
+        RESIDUAL_ALS,
         SLOPE_ONE,
         SVD,
         SVD_PLUS_PLUS,
