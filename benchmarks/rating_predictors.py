@@ -90,6 +90,17 @@ ENTRANTS = (
         "rating_knn",
         {"signed": True, "denominator": 0.3},
     ),
+    *(
+        Entrant(
+            f"content kNN, {part}",
+            "content_ratings",
+            {"parts": {part: 1.0}, "center": "none", "neighbours": None},
+            course=course,
+            otherwise="mean",
+        )
+        for part, course in (("genres", 0.9552), ("year", 0.9626))
+    ),
+    Entrant("content kNN, genres and year, baselines", "content_ratings"),
     Entrant("Slope One", "slope_one", {"neighbours": None}, 0.9356, otherwise="mean"),
     Entrant("co-clustering", "co_clustering", surprise=0.9707, otherwise="user"),
     Entrant("SVD (Funk)", "svd", surprise=0.9034, course=0.9033),
@@ -105,6 +116,11 @@ ENTRANTS = (
     Entrant("ALS on what a baseline leaves", "residual_als"),
     Entrant("Bayesian MF", "bayesian_mf"),
     Entrant("stack: Bayesian MF, item kNN", "stack"),
+    Entrant(
+        "stack: Bayesian MF, item kNN, content kNN",
+        "stack",
+        {"members": ["bayesian_mf", "rating_knn", "content_ratings"]},
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,11 +34,13 @@ from toplists.engine.selectors import open_selector
 from toplists.engine.shapes import Shape
 from toplists.lake.session import open_session
 from toplists.models.definition import Parameters
+from toplists.models.protocol import TrainingData
 from toplists.models.registry import make_model
 
 _SEED, _LISTED, _TILE_BYTES = 42, 10, 1 << 25
 _SCALE = (0.5, 5.0)
 _KEYS = ["userId", "movieId"]
+_ID = "{:07}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Split:
     user: np.ndarray
     item: np.ndarray
     values: np.ndarray
+    catalogue: str
 
     @classmethod
     def load(cls, spark: SparkSession, real: Path, folder: Path) -> Split:
@@ -70,7 +73,7 @@ class Split:
         axes: dict[Side, Axis] = {}
         sides: tuple[tuple[Side, str], ...] = (("users", "user_pos"), ("items", "item_pos"))
         for (side, position), key in zip(sides, _KEYS, strict=True):
-            place, ids = pd.factorize(rows[key].map("{:07}".format), sort=True)
+            place, ids = pd.factorize(rows[key].map(_ID.format), sort=True)
             pairs[position] = place.astype(np.int32)
             axis = {
                 position: np.arange(len(ids), dtype=np.int32),
@@ -97,7 +100,13 @@ class Split:
             pairs["user_pos"][asked],
             pairs["item_pos"][asked],
             rows["rating"].to_numpy()[asked],
+            _write_catalogue(source, folder),
         )
+
+    def training_data(self, spark: SparkSession, folder: Path) -> TrainingData:
+        """What a model may learn."""
+        data = training_data(spark, self.users, self.items, _SEED, folder)
+        return replace(data, catalogue=(self.catalogue,))
 
     def predict(self, shape: Shape) -> np.ndarray:
         """The values of what is held out, NaN where there is none, on the way to everybody's lists."""
@@ -120,7 +129,7 @@ class Split:
 
     def fallbacks(self, spark: SparkSession, folder: Path) -> dict[str, np.ndarray]:
         """What is predicted of an item that nobody rated, in the ways that there are."""
-        data = training_data(spark, self.users, self.items, _SEED, folder)
+        data = self.training_data(spark, folder)
         rated = data.rated_values("baseline")
         biases = Alternating({"users": 15.0, "items": 10.0}, 10).biases(rated)["users"]
         sums = [np.add.reduceat(rows.data, rows.indptr[:-1]) for _, rows in rated.rows("users")]
@@ -131,6 +140,23 @@ class Split:
             "user": means[self.user],
             "biases": rated.mean + biases[self.user],
         }
+
+
+def _write_catalogue(source: Path, folder: Path) -> str:
+    """Genres and years of the movies, as the table `items` has them."""
+    movies = pd.read_csv(source / "movies.csv.gz")
+    years = pd.to_numeric(movies["title"].str.extract(r"\((\d{4})\)\s*$")[0])
+    genres = movies["genres"].where(movies["genres"] != "(no genres listed)", "")
+    table = pa.table(
+        {
+            "item_id": [_ID.format(movie) for movie in movies["movieId"]],
+            "year": pa.array(years, pa.int32(), from_pandas=True),
+            "genres": [text.split("|") if text else [] for text in genres],
+        }
+    )
+    file = str(folder / "catalogue.parquet")
+    pq.write_table(table, file)
+    return file
 
 
 def judge(
@@ -145,7 +171,7 @@ def judge(
         shutil.rmtree(place, ignore_errors=True)
         begun = perf_counter()
         model = make_model(entrant["model"], Parameters(settings))
-        shape = model.fit(training_data(spark, split.users, split.items, _SEED, place)).shape
+        shape = model.fit(split.training_data(spark, place)).shape
         fitted = perf_counter()
         predicted = split.predict(shape)
         predictions.append(perf_counter() - fitted)
