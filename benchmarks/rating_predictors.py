@@ -197,7 +197,8 @@ def main() -> int:
             "0.5 to 5; an item that nobody rated in the training part is predicted as scikit-surprise does, by the "
             "mean, or with the user's bias. Settings are the defaults but for what the label says (those of "
             "scikit-surprise for neighbours); they were chosen without a look at what is held out. Seconds are those "
-            "of the faster of two fits on Spark, and of the lists and values for all 671 users in one process. "
+            "of a fit on Spark, of the faster of two where that takes less than 10, and of the lists and values for "
+            "all 671 users in one process. "
             "scikit-surprise 1.1.5 on the same split, and a published course table; that says of its z-scores, means "
             "and baselines not by what, and stands beside what is nearest."
         ),
