@@ -30,15 +30,15 @@ _MIXES = (
     "hybrid[members=[slim, item_knn]; weights=[0.7, 0.3]]",
     "hybrid[members=[slim, local_ridge]; weights=[0.5, 0.5]]",
     "hybrid[members=[slim, als]; weights=[0.7, 0.3]]",
-    "hybrid[members=[slim, als]]",
+    "hybrid[members=[slim, als]; weights=[]]",
 )
 _NIGHTS = {
-    "als": (),
+    "als": ("model.name=als",),
     "local_ridge": ("model.name=local_ridge",),
     "slim": ("model.name=slim",),
     "hybrid[members=[slim, als]; weights=[0.7, 0.3]]": (
         *("model.name=hybrid", "model.hybrid.members=[slim,als]"),
-        "model.hybrid.weights=[0.7,0.3]",
+        "model.hybrid.weights=[0.7,0.3]",  # the defaults
     ),
 }
 _EVENTS = ("--events", "5e6", "--users", "70e3", "--items", "25e3")

@@ -1,4 +1,4 @@
-"""How long a first night takes, and the one after it that brings 1 % new events.
+"""How long a first night of ALS takes, and the one after it that brings 1 % new events.
 
     .venv/bin/python benchmarks/night.py [--events 10e6] [--folder /tmp/night]
 
@@ -46,7 +46,8 @@ def night(folder: Path, part: str, *settings: str) -> dict[str, object]:
     submit(
         "nightly",
         *("--source", f"parquet:{folder / part}", "--dataset", DATASET),
-        *("--set", f"lake.root={folder / 'lake'}", "--result-file", str(result)),
+        *("--set", f"lake.root={folder / 'lake'}", "--set", "model.name=als"),
+        *("--result-file", str(result)),
         *settings,
         conf={**LOGGED, "spark.eventLog.dir": str(log)},
     )

@@ -33,7 +33,7 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 N_USERS, N_ITEMS, LIST_LENGTH = 60, 40, 6
 
 SMALL: dict[str, Any] = {
-    "model": {"als": {"rank": 4, "iterations": 3, "regularization": 0.01}},
+    "model": {"name": "als", "als": {"rank": 4, "iterations": 3, "regularization": 0.01}},
     "recommend": {"n": LIST_LENGTH, "similar_n": 4},
     "gate": {"min_users": 20, "resamples": 200},
     "publish": {"keep_runs": 2},

@@ -181,7 +181,7 @@ def test_a_window_has_a_day_in_it(conf: Path) -> None:
 
 @pytest.mark.parametrize("weighed", ["event_weights={view: 1}", "half_life_days=30"])
 def test_mllib_weighs_no_ratings(conf: Path, weighed: str) -> None:
-    explicit = ["model.als.feedback=explicit", f"prepare.{weighed}"]
+    explicit = ["model.name=als", "model.als.feedback=explicit", f"prepare.{weighed}"]
     assert resolve_settings(conf, "local", explicit)
     text = message(conf, *explicit, "model.als.engine=mllib")
     assert f"leave out prepare.{weighed.partition('=')[0]}" in text
@@ -189,8 +189,9 @@ def test_mllib_weighs_no_ratings(conf: Path, weighed: str) -> None:
 
 @pytest.mark.parametrize("fitted", ["model.name=item_knn", "model.als.feedback=explicit"])
 def test_similar_items_by_factors_need_factors(conf: Path, fitted: str) -> None:
-    assert resolve_settings(conf, "local", ["recommend.similar=factors"])
-    assert "needs model.name als" in message(conf, "recommend.similar=factors", fitted)
+    factors = ("model.name=als", "recommend.similar=factors")
+    assert resolve_settings(conf, "local", factors)
+    assert "needs model.name als" in message(conf, *factors, fitted)
 
 
 def test_a_value_of_a_closed_choice_lists_the_choices(conf: Path) -> None:

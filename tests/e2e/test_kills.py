@@ -23,10 +23,12 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
     # The events are being written, or just were; `loads` does not know of them.
     "ingest": lambda lake: holds_data(lake, "events/**/*.parquet"),
     # A few halves of the published fit are done, each by tasks of its own.
-    "train": lambda lake: holds_data(lake, "work/*/models/*.personal.all/users-003-*/vectors.npy"),
+    "train": lambda lake: holds_data(
+        lake, "work/*/models/*.personal.all/**/users-003-*/vectors.npy"
+    ),
     # The same, through another storage than the lake's folder.
     "train elsewhere": lambda lake: holds_data(
-        lake.parent / "storage", "*/models/*.personal.all/users-003-*/vectors.npy"
+        lake.parent / "storage", "*/models/*.personal.all/**/users-003-*/vectors.npy"
     ),
     # Some lists are on disk, and no commit names them.
     "recommend": lambda lake: holds_data(lake, "recommendations/**/*.parquet"),

@@ -150,7 +150,7 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
 
     def fit(liked: np.ndarray, how: Mapping[str, Any] | None = None, **changes: Any) -> Fitted:
         settings = {
-            "hybrid": {"members": ["local_ridge", "item_knn"], **changes},
+            "hybrid": {"members": ["local_ridge", "item_knn"], "weights": [], **changes},
             "local_ridge": {"neighbours": 10},
         }
         model = HYBRID.make(Parameters(ModelSettings.model_validate(settings)))
@@ -250,7 +250,7 @@ def test_als_goes_on_where_its_last_fit_ended_and_nobody_else_does(tmp_path: Pat
         ({"members": ["slim", "als"], "weights": [0.7, 0.3]}, {"warm_start": False}, False),
         ({"members": ["slim", "als"], "weights": [1.0, 0.0]}, {}, False),
         # Which members count is chosen anew each time.
-        ({"members": ["slim", "als"]}, {}, False),
+        ({"members": ["slim", "als"], "weights": []}, {}, False),
         ({"members": ["slim", "ease"], "weights": [0.7, 0.3]}, {}, False),
     ],
 )
@@ -275,8 +275,8 @@ def test_the_vectors_of_a_mixture_are_those_of_als() -> None:
     )
     shape = Mixture((weights, filtered, vectors), (1.0, 1.0, 1.0))
     assert vectors_of(settings, shape) == vectors
-    assert vectors_of(ModelSettings(), vectors) == vectors
-    assert vectors_of(ModelSettings(), weights) is None
+    assert vectors_of(ModelSettings(name="als"), vectors) == vectors
+    assert vectors_of(ModelSettings(name="als"), weights) is None
 
 
 def test_blocks_change_neither_the_choice_nor_its_figures(fit: Fit) -> None:

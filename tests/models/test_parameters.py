@@ -82,6 +82,10 @@ AMONG: dict[str, Overrides] = {
         for model in ("item_knn", "user_knn", "rating_knn")
         for name in ("bm25_k1", "bm25_b")
     },
+    **{
+        f"hybrid.{name}": {"hybrid.weights": []}
+        for name in ("members", "validation_share", "validation_users")
+    },
     "rating_knn.min_k": {"rating_knn.k": 5},
     **{
         f"{model}.number_scale": {f"{model}.parts": {"genres": 1.0, "number:price": 1.0}}

@@ -97,7 +97,8 @@ def test_settings_of_models_that_are_not_used_may_be_of_any_release(
             return stored(run, **changes) if run is not None and run_id == live else run
 
         monkeypatch.setattr(Ledger, "find_run", older)
-        model = {"als": {"rank": 3, "iterations": 2 + readable, "warm_start": False}}
+        als = {"rank": 3, "iterations": 2 + readable, "warm_start": False}
+        model = {"name": "als", "als": als}
         printed = second_day.night(second_day.feed(MORE), publish=False, model=model)
         assert (
             "has settings that this release does not know" in " ".join(printed.split())

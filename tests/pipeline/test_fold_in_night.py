@@ -14,7 +14,7 @@ from toplists.lake.tables import MODELS
 
 def test_published_items_are_those_that_were_judged(world: World) -> None:
     als = {**SMALL["model"]["als"], "published": "fold_in"}
-    world.night(world.feed(two_tastes()), model={"als": als})
+    world.night(world.feed(two_tastes()), model={"name": "als", "als": als})
     run_id = world.live()
     models = world.dataset.work / run_id / "models"
     judged, published = (

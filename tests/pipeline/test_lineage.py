@@ -71,8 +71,13 @@ def test_a_fit_does_not_start_from_one_that_learnt_what_is_held_out(second_day: 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": {"als": {"rank": 5, "iterations": 3}}},  # other settings
-        {"model": {"als": {"rank": 4, "iterations": 3, "regularization": 0.01, "cold_every": 1}}},
+        {"model": {"name": "als", "als": {"rank": 5, "iterations": 3}}},  # other settings
+        {
+            "model": {
+                "name": "als",
+                "als": {"rank": 4, "iterations": 3, "regularization": 0.01, "cold_every": 1},
+            }
+        },
     ],
 )
 def test_what_cannot_be_started_from_is_not(second_day: World, changes: dict[str, Any]) -> None:

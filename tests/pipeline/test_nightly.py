@@ -213,7 +213,8 @@ def refuse(world: World, **changes: Any) -> str:
 
 def test_a_bad_model_is_not_published(second_day: World) -> None:
     # So much regularization that nothing is left of the factors but noise.
-    bad = {"als": {"rank": 1, "iterations": 1, "regularization": 1e6, "alpha": 0.0}}
+    als = {"rank": 1, "iterations": 1, "regularization": 1e6, "alpha": 0.0}
+    bad = {"name": "als", "als": als}
     assert "ndcg@10" in refuse(second_day, model=bad)
 
 
@@ -244,7 +245,7 @@ def test_neither_an_empty_model_nor_lists_for_nine_tenths_of_the_users_are_publi
         "personal_lists",
         lambda *arguments: without_u0(all_lists(*arguments)),
     )
-    reasons = refuse(second_day, model={"seed": 1})
+    reasons = refuse(second_day, model={"name": "als", "seed": 1})
     assert "gate.min_personal_share" in reasons
     assert "without a list" in reasons
 
@@ -260,13 +261,13 @@ def test_a_run_goes_on_without_the_files_of_its_work_folder(
     with monkeypatch.context() as patch:
         patch.setattr(recommend, "personal_lists", dies)
         with pytest.raises(KeyboardInterrupt):
-            world.night(world.first_feed, model={"seed": 1})
+            world.night(world.first_feed, model={"name": "als", "seed": 1})
     # Snapshot and publication fits are in tables; the evaluation fits are made again.
     shutil.rmtree(world.dataset.work)
-    world.night(world.first_feed, model={"seed": 1})
+    world.night(world.first_feed, model={"name": "als", "seed": 1})
     expected = world.lists()
     lists = {"n": LIST_LENGTH, "similar_n": 3, "similar": "factors"}
-    world.night(world.first_feed, model={"seed": 1}, recommend=lists)
+    world.night(world.first_feed, model={"name": "als", "seed": 1}, recommend=lists)
     assert_identical(world.lists(), expected)
     assert_neighbours_share_a_taste(world)
 
@@ -377,7 +378,10 @@ def odd(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
     world.night(
         world.feed(odd_feed()),
         prepare={"max_user_interactions": 10},
-        model={"als": {"rank": 4, "iterations": 3, "feedback": "explicit"}},
+        model={
+            "name": "als",
+            "als": {"rank": 4, "iterations": 3, "feedback": "explicit"},
+        },
         gate={"min_users": 1000},  # how good the model is, is not the point
     )
     return world

@@ -74,7 +74,7 @@ ModelName = Literal[
 
 
 class ModelSettings(Section):
-    name: ModelName = Field("als", description="The model behind the personal lists.")
+    name: ModelName = Field("hybrid", description="The model behind the personal lists.")
     seed: int = Field(42, ge=0, description="Seed of everything random in a fit.")
     als: AlsSettings = AlsSettings()
     bayesian_mf: BayesianMfSettings = BayesianMfSettings()

@@ -28,14 +28,14 @@ HybridMember = Literal[
 
 class HybridSettings(Section):
     members: Annotated[tuple[HybridMember, ...], Field(min_length=1)] = Field(
-        ("als", "slim"),
+        ("slim", "als"),
         description="The models that are mixed, each as its own settings say.",
     )
     weights: tuple[Annotated[float, Field(ge=0.0)], ...] = Field(
-        (),
+        (0.7, 0.3),
         description=(
-            "How much each member counts, in their order; without any they are chosen among a dozen mixes, on "
-            "likings that are held out of a first fit of all members."
+            "How much each member counts, in their order; `[]` = chosen among a dozen mixes, on likings that "
+            "are held out of a first fit of all members."
         ),
     )
     validation_share: float = Field(

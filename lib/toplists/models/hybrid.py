@@ -150,13 +150,13 @@ def _make(given: Parameters) -> Hybrid:
     settings = given.model.hybrid
     if "als" in settings.members and given.model.als.feedback == "explicit":
         raise ConfigurationError(
-            "hybrid mixes models of who likes what: set model.als.feedback=implicit, or leave als out of "
-            "model.hybrid.members."
+            "hybrid mixes models of who likes what: set model.als.feedback=implicit, or "
+            "model.name=als to predict values, or leave als out of model.hybrid.members."
         )
     if "als" in settings.members and given.model.als.engine == "mllib":
         raise ConfigurationError(
-            "hybrid holds out likings to choose weights by, which MLlib's ALS cannot leave out: set "
-            "model.als.engine=kernels, or leave als out of model.hybrid.members."
+            "hybrid does not mix MLlib's ALS: set model.als.engine=kernels, or model.name=als to use it alone, "
+            "or leave als out of model.hybrid.members."
         )
     return Hybrid(settings, [_MEMBERS[name].make(given) for name in settings.members])
 
