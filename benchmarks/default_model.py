@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/default_model.py [--folder /tmp/bench] [--real ../shared/data]
 
-By the product's own commands: a comparison on ml-latest-small and one on goodbooks-10k, then whole nights over 5
+By the product's own commands: a comparison on ml-latest-small and one on goodbooks-10k, then whole nights over 2
 million generated events with some of the models. Writes results/default-model.json and .md, and the reports as
 results/default-model-DATASET.html.
 """
@@ -41,7 +41,7 @@ _NIGHTS = {
         "model.hybrid.weights=[0.7,0.3]",  # the defaults
     ),
 }
-_EVENTS = ("--events", "5e6", "--users", "70e3", "--items", "25e3")
+_EVENTS = ("--events", "2e6", "--users", "28e3", "--items", "25e3")
 _GOAL = 2.0
 
 
@@ -107,7 +107,7 @@ def _nights(nights: dict[str, dict[str, Any]]) -> list[str]:
     first = nights["als"]
     steps = tuple(first["steps"])
     lines = [
-        "## A first night over 5 million events",
+        "## A first night over 2 million events",
         "",
         f"| model | {' | '.join(steps)} | all, s | of als's night (goal {_GOAL:g}) |",
         f"|---|{'---:|' * (len(steps) + 2)}",

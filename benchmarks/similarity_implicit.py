@@ -11,7 +11,7 @@ import implicit
 import numpy as np
 import scipy.sparse as sp
 
-K, THREADS, ROUNDS = 101, 2, 5  # an item is its own first neighbour
+K, THREADS, ROUNDS = 101, 2, 3  # an item is its own first neighbour
 
 
 def main() -> None:
