@@ -41,14 +41,14 @@ from toplists.engine.storage import (
     save_part,
 )
 from toplists.engine.tasks import run_tasks
-from toplists.engine.times import NEVER, pack_times, times_of
+from toplists.engine.times import NO_SECOND, join_times, pack_times, times_of
 from toplists.lake.failpoints import written
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
 _LEAST_ENTRIES = 100_000  # smaller blocks cost more as tasks of their own than they gain
 
 _TIME = "event_time"
-_USUAL = {"rating_weights": np.float32(1), "times": np.int64(NEVER)}
+_USUAL = {"rating_weights": np.float32(1), "times": NO_SECOND}
 """What files and blocks leave out where it is all alike."""
 
 
@@ -206,7 +206,7 @@ def _read(file: str, positions: Mapping[Side, str]) -> dict[str, Array]:
     if np.any((ratings > 0) & (ratings != 1)):
         entries["rating_weights"] = ratings
     if _TIME in columns and table[_TIME].null_count < table.num_rows:
-        entries["times"] = times_of(table[_TIME])
+        entries["times"] = pack_times(times_of(table[_TIME]))
     return entries
 
 
@@ -280,7 +280,10 @@ def _gather(chunks: Sequence[str], block: int) -> dict[str, Array]:
             stored = find_array(chunk, name)
             alike = np.full(own.stop - own.start, usual)
             parts[name].append(alike if stored is None else np.array(stored[own]))
-    entries = {name: np.concatenate(values) for name, values in parts.items()}
+    entries: dict[str, Array] = {
+        name: join_times(values) if name == "times" else np.concatenate(values)
+        for name, values in parts.items()
+    }
     return {
         name: values
         for name, values in entries.items()
@@ -300,8 +303,6 @@ def _in_order(
     block = {name: values[order] for name, values in entries.items()}
     block["indices"] = block.pop("columns")
     block["indptr"] = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-    if "times" in block:
-        block["times"] = pack_times(block["times"])
     return lengths, block
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,8 +16,12 @@ Times = npt.NDArray[np.int64]
 NEVER = int(np.iinfo(np.int64).min)
 """Before all times."""
 
+Packed: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.int32]
+"""Times as blocks store them: in microseconds, or in whole seconds, with `NO_SECOND` for none."""
+
+NO_SECOND = np.int32(np.iinfo(np.int32).min)
+
 _SECOND = 1_000_000
-_NO_SECOND = np.iinfo(np.int32).min
 
 
 def times_of(column: pa.ChunkedArray) -> Times:
@@ -24,18 +31,32 @@ def times_of(column: pa.ChunkedArray) -> Times:
     return times
 
 
-def pack_times(times: Times) -> npt.NDArray[np.int64] | npt.NDArray[np.int32]:
+def pack_times(times: Times) -> Packed:
     """Whole seconds in half the bytes, where all are whole and not later than 2038; else the same."""
     known = times != NEVER
-    seconds = np.where(known, times // _SECOND, 0)
-    largest = int(np.abs(seconds).max(initial=0))
-    if largest > np.iinfo(np.int32).max or np.any(known & (seconds * _SECOND != times)):
+    some = times if known.all() else times[known]
+    seconds = some // _SECOND
+    least, most = int(seconds.min(initial=0)), int(seconds.max(initial=0))
+    if least <= NO_SECOND or most >= 1 << 31 or not np.array_equal(seconds * _SECOND, some):
         return times
-    return np.where(known, seconds, _NO_SECOND).astype(np.int32)
+    if len(some) == len(times):
+        return seconds.astype(np.int32)
+    packed = np.full(len(times), NO_SECOND)
+    packed[known] = seconds
+    return packed
 
 
-def unpack_times(stored: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> Times:
+def unpack_times(packed: Packed) -> Times:
     """What was packed."""
-    if stored.dtype == np.int64:
-        return stored.astype(np.int64, copy=False)
-    return np.where(stored != _NO_SECOND, stored.astype(np.int64) * _SECOND, NEVER)
+    times = packed.astype(np.int64, copy=False)
+    if packed.dtype == np.int64:
+        return times
+    return np.where(times != NO_SECOND, times * _SECOND, NEVER)
+
+
+def join_times(pieces: Sequence[Packed]) -> Packed:
+    """Pieces one after the other."""
+    if any(piece.dtype == np.int64 for piece in pieces):
+        return np.concatenate(list(map(unpack_times, pieces)))
+    joined: npt.NDArray[np.int32] = np.concatenate(pieces)
+    return joined
