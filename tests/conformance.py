@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "als": {"rank": 2, "iterations": 2},
     "bayesian_mf": {"rank": 2, "burn_in": 1, "rounds": 2, "keep_every": 1},
     "hybrid": {"members": ["local_ridge", "low_pass"], "weights": [0.5, 0.5]},
+    "item2vec": {"rank": 4, "epochs": 2, "min_likings": 1},
     "stack": {"members": ["svd", "rating_knn"]},
 }
 """Settings under which a fit to a small world takes no time; the others' defaults do."""

@@ -79,7 +79,7 @@ def without_spark(monkeypatch: pytest.MonkeyPatch) -> None:
                 if hasattr(module, function):
                     monkeypatch.setattr(module, function, here)
     monkeypatch.setattr(TrainingData, "mean_value", _mean_value)
-    monkeypatch.setattr(TrainingData, "require_sessions", lambda *_, **__: None)
+    monkeypatch.setattr(TrainingData, "no_times", lambda *_, **__: False)
 
 
 def _write_parts(_: object, *work: Any) -> tuple[str, ...]:

@@ -44,6 +44,14 @@ SMALL: dict[str, Overrides] = {
     "svd_plus_plus.rank": 4,
     "bpr.rank": 4,
     "bpr.epochs": 5,
+    "fpmc.rank": 4,
+    "fpmc.epochs": 5,
+    "transrec.rank": 4,
+    "transrec.epochs": 5,
+    "item2vec.rank": 4,
+    "item2vec.epochs": 2,
+    "item2vec.window": 3,
+    "item2vec.min_likings": 2,
     "nmf.rank": 4,
     "nmf.iterations": 5,
     "low_pass.rank": 4,
@@ -102,6 +110,7 @@ OTHER: dict[str, Any] = {
     "stack.members": ["svd", "baseline", "rating_knn"],
     "constant.value": 2.0,
     "markov.gap_hours": 24.0,
+    "item2vec.session_gap_hours": 30.0,
     "item_knn.session_gap_hours": 24.0,
     "association.session_gap_hours": 24.0,
     "markov.last": 1,
@@ -140,7 +149,7 @@ NOT_HERE = {
 }
 """Parameters that no fit in this file can show, and where they are shown."""
 
-BY_TABLES = ("markov", "window", "trending")
+BY_TABLES = ("markov", "item2vec", "window", "trending")
 """Models that ask the table of interactions, and so need Spark."""
 
 

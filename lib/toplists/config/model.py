@@ -23,7 +23,12 @@ from toplists.config.model_linear import (
     LowPassSettings,
     SlimSettings,
 )
-from toplists.config.model_next import MarkovSettings
+from toplists.config.model_next import (
+    FpmcSettings,
+    Item2VecSettings,
+    MarkovSettings,
+    TransRecSettings,
+)
 from toplists.config.model_ratings import (
     BaselineSettings,
     BayesianMfSettings,
@@ -46,6 +51,9 @@ ModelName = Literal[
     "rp3beta",
     "association",
     "markov",
+    "item2vec",
+    "fpmc",
+    "transrec",
     "content_knn",
     "local_ridge",
     "ease",
@@ -84,6 +92,9 @@ class ModelSettings(Section):
     rp3beta: Rp3BetaSettings = Rp3BetaSettings()
     association: AssociationSettings = AssociationSettings()
     markov: MarkovSettings = MarkovSettings()
+    item2vec: Item2VecSettings = Item2VecSettings()
+    fpmc: FpmcSettings = FpmcSettings()
+    transrec: TransRecSettings = TransRecSettings()
     content_knn: ContentKnnSettings = ContentKnnSettings()
     constant: ConstantSettings = ConstantSettings()
     baseline: BaselineSettings = BaselineSettings()

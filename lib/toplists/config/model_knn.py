@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from toplists.config.section import Section
+from toplists.config.session_gap import session_gap
 
 LikingMeasure = Literal[
     "cosine",
@@ -125,25 +126,12 @@ class SimilaritySettings(Section):
         return self
 
 
-def _session_gap() -> float | None:
-    """The setting of models that may count by sessions."""
-    gap: float | None = Field(
-        None,
-        gt=0.0,
-        description=(
-            "Only what is in one session goes together: what a user has without a longer pause, in hours. "
-            "`null` = all that a user has."
-        ),
-    )
-    return gap
-
-
 class ItemKnnSettings(SimilaritySettings):
     shrinkage: float = Field(
         10.0, ge=0.0, description=SimilaritySettings.model_fields["shrinkage"].description
     )
     neighbours: int = Field(100, ge=1, description="Most similar items kept for each item.")
-    session_gap_hours: float | None = _session_gap()
+    session_gap_hours: float | None = session_gap()
 
 
 class UserKnnSettings(SimilaritySettings):
@@ -164,7 +152,7 @@ class AssociationSettings(Section):
     score: Literal["confidence", "lift"] = Field(
         "confidence", description="What is summed up over the rules whose first item a user likes."
     )
-    session_gap_hours: float | None = _session_gap()
+    session_gap_hours: float | None = session_gap()
 
 
 class P3AlphaSettings(Section):

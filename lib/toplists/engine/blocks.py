@@ -7,18 +7,19 @@ per entry says whether it is held out, its weight whether it is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.storage import (
     Array,
     Arrays,
@@ -31,8 +32,11 @@ from toplists.engine.storage import (
     read_manifest,
     save_arrays,
 )
-from toplists.engine.times import Times, unpack_times
+from toplists.engine.times import NEVER, Times, unpack_times
 from toplists.lake.failpoints import written
+
+if TYPE_CHECKING:
+    from toplists.engine.kernels.sequences import Sequence
 
 Part = Literal["train", "all"]
 Lesson = Literal["liked", "rated"]
@@ -184,15 +188,21 @@ class Block:
         It is selected once per snapshot: every fit on it finds the arrays in the block's folder, or in
         that of the node's copy.
         """
-        kept = folder_here(self.ref.path) / f"{part}-{lesson}"
-        if not kept.is_dir():
-            self._keep(kept, lesson, part)
+        kept = self._kept(f"{part}-{lesson}", lambda: self._selection(lesson, part))
         return Rows(
             open_array(kept, "indptr"),
             open_array(kept, "indices"),
             open_array(kept, "data"),
             find_array(kept, "weights"),
         )
+
+    def sequence(self, part: Part) -> Sequence:
+        """In which order the likings of `learnt` came about; kept as they are."""
+        # Here, in the task: numba takes a second to load, and the driver asks for no order.
+        from toplists.engine.kernels.sequences import Sequence
+
+        kept = self._kept(f"{part}-sequence", lambda: self._in_sequence(part))
+        return Sequence(open_array(kept, "before"), open_array(kept, "newest"))
 
     def times_of(self, lesson: Lesson, part: Part) -> Times | None:
         """When each entry of `learnt` came about: int64[entries], or `None` where there are no times."""
@@ -202,13 +212,30 @@ class Block:
         keep = self.weights > 0 if lesson == "liked" else ~np.isnan(self.values)
         return keep & ~self.holdout if part == "train" else keep
 
-    def _keep(self, folder: Path, lesson: Lesson, part: Part) -> None:
+    def _selection(self, lesson: Lesson, part: Part) -> Arrays:
         data = self.weights if lesson == "liked" else self.values
         keep = self._is_learnt(lesson, part)
         indptr, indices = _select(self.indptr, self.indices, keep)
         arrays: dict[str, Array] = {"indptr": indptr, "indices": indices, "data": data[keep]}
         if lesson == "rated" and self.rating_weights is not None:
             arrays["weights"] = self.rating_weights[keep]
+        return arrays
+
+    def _in_sequence(self, part: Part) -> Arrays:
+        from toplists.engine.kernels.sequences import in_sequence  # as above
+
+        rows, times = self.learnt("liked", part), self.times_of("liked", part)
+        if times is None:
+            times = np.full(len(rows.indices), NEVER)
+        entries = (frozen(rows.indptr), frozen(rows.indices), frozen(times))
+        return in_sequence(*entries, NEVER)._asdict()
+
+    def _kept(self, name: str, make: Callable[[], Arrays]) -> Path:
+        """Where what is made of the block once lies."""
+        folder = folder_here(self.ref.path) / name
+        if folder.is_dir():
+            return folder
+        arrays = make()
         mine = attempt_folder(str(folder.parent), folder.name)
         with written(f"selection {folder.name}"):
             save_arrays(mine, arrays)
@@ -218,6 +245,7 @@ class Block:
                 if not folder.is_dir():
                     raise
                 rmtree(mine)  # another task was first
+        return folder
 
     def truth(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """The held-out likings of each row's owner: `(indptr, indices)`."""
@@ -266,13 +294,13 @@ def read_ids(path: str) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(letters))
 
 
-def all_ids(blocks: Sequence[BlockRef]) -> pa.StringArray:
+def all_ids(blocks: Iterable[BlockRef]) -> pa.StringArray:
     """The external ids of a whole side, in order of position."""
     bring_here((block.path for block in blocks), "id_ends", "id_letters")
     return pa.concat_arrays([read_ids(block.path) for block in blocks])
 
 
-def all_flags(blocks: Sequence[BlockRef]) -> npt.NDArray[np.bool_]:
+def all_flags(blocks: Iterable[BlockRef]) -> npt.NDArray[np.bool_]:
     """The flags of a whole side, in order of position: bool[rows]."""
     bring_here((block.path for block in blocks), "flags")
     return np.concatenate([open_array(block.path, "flags") for block in blocks])

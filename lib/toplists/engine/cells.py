@@ -31,7 +31,8 @@ class Cell:
     """What is learnt from: `rows` of users, whose columns number the cell's items.
 
     `others` are the same users' entries with all other items, by position. `read_items` reads the state
-    that all items had before the stratum.
+    that all items had before the stratum. What came `before` in rows is -2 - position where that is none
+    of the cell's items.
     """
 
     rows: Entries
@@ -43,11 +44,13 @@ class Cell:
 class Ended:
     """Rows after the last stratum: their `state`, and what was learnt from them.
 
-    `read_items` reads the state of all items.
+    `newest` of users is what they came to like last, where the gradient learns from the order: int32[rows],
+    -1 = nothing. `read_items` reads the state of all items.
     """
 
     state: Floats
     learnt: Rows
+    newest: npt.NDArray[np.int32] | None
     read_items: ReadItems
 
 
@@ -61,6 +64,11 @@ class Gradient(Protocol):
     @property
     def lesson(self) -> Lesson:
         """What is learnt from."""
+        ...
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is learnt from the order in which users came to like items."""
         ...
 
     @property
@@ -163,8 +171,11 @@ class Cells:
             state = self._users(parts, range(self.grid.size), own)
         else:
             state = self._items(parts, np.arange(own.start, own.stop))
-        rows = ref.open().learnt(self.gradient.lesson, self.gradient.part)
-        ended = Ended(state, rows, lambda: self._all_items(parts))
+        block = ref.open()
+        rows = block.learnt(self.gradient.lesson, self.gradient.part)
+        ordered = self.gradient.in_order and side == "users"
+        newest = block.sequence(self.gradient.part).newest if ordered else None
+        ended = Ended(state, rows, newest, lambda: self._all_items(parts))
         vectors = self.gradient.vectors(side, ended)
         known = np.diff(rows.indptr) > 0
         vectors[~known] = 0
@@ -199,16 +210,21 @@ class Cells:
 
     def _rows(self, wanted: slice) -> Entries:
         """What is learnt from of a range of users."""
-        pieces = []
+        pieces, before = [], []
         for ref in _overlapping(self.users, wanted):
-            rows = ref.open().learnt(self.gradient.lesson, self.gradient.part)
+            block = ref.open()
+            rows = block.learnt(self.gradient.lesson, self.gradient.part)
             first, last = max(0, wanted.start - ref.first), min(ref.rows, wanted.stop - ref.first)
             own = slice(int(rows.indptr[first]), int(rows.indptr[last]))
             weights = np.ones_like(rows.data[own]) if rows.weights is None else rows.weights[own]
             lengths = np.diff(rows.indptr[first : last + 1])
             pieces.append((lengths, rows.indices[own], rows.data[own], weights))
+            if self.gradient.in_order:
+                before.append(block.sequence(self.gradient.part).before[own])
         lengths, indices, data, weights = map(np.concatenate, zip(*pieces, strict=True))
-        return Entries(np.concatenate(([0], np.cumsum(lengths))), indices, data, weights)
+        earlier = np.concatenate(before) if before else None
+        indptr = np.concatenate(([0], np.cumsum(lengths)))
+        return Entries(indptr, indices, data, weights, earlier)
 
 
 def _overlapping(blocks: BlockSet, wanted: slice) -> list[BlockRef]:
@@ -226,4 +242,9 @@ def _split(rows: Entries, positions: Positions, columns: int) -> tuple[Entries, 
     place[positions] = np.arange(len(positions), dtype=np.int32)
     numbered = place[rows.indices]
     here = numbered >= 0
-    return rows._replace(indices=numbered).select(here), rows.select(~here)
+    before = rows.before
+    if before is not None:
+        numbered_before = np.where(before < 0, np.int32(-1), place[before])
+        outside = (before >= 0) & (numbered_before < 0)
+        before = np.where(outside, -2 - before, numbered_before)
+    return rows._replace(indices=numbered, before=before).select(here), rows.select(~here)

@@ -35,8 +35,9 @@ def nearest_items(
     measure: Measure,
     tile_bytes: int,
     folder: Path,
+    for_scores: bool = False,
 ) -> ItemWeights:
-    """Each item's k nearest others among those that may be recommended, by their vectors.
+    """Each item's k nearest others, by their vectors.
 
     Args:
         spark: The session.
@@ -46,11 +47,14 @@ def nearest_items(
         measure: `cosine` or `dot` product of the item vectors.
         tile_bytes: Memory for the vectors that a task holds at a time.
         folder: Where the parts go; every executor sees it.
+        for_scores: Whether neighbours are what users liked, and sought among all items as far as they point
+            the same way. Else they are to be shown, and sought among those that may be recommended.
     """
     parts, blocks = model.items, items.blocks
 
     def nearest(ref: BlockRef) -> Arrays:
-        catalogue = _catalogue(parts, all_flags(blocks).tobytes(), measure, tile_bytes)
+        flags = np.ones(items.rows, np.bool_) if for_scores else all_flags(blocks)
+        catalogue = _catalogue(parts, flags.tobytes(), measure, tile_bytes)
         vectors, known = open_vectors(parts[ref.index])
         found = []
         for batch in tiles(ref.rows, _ITEMS_AT_ONCE):
@@ -61,7 +65,8 @@ def nearest_items(
             itself = np.arange(ref.first + batch.start, ref.first + batch.stop, dtype=np.int32)
             seen = ItemSets(np.arange(len(own) + 1), itself)
             found.append(select_by_factors(own, catalogue, Candidates(seen), k)[:2])
-        return neighbours_part(Sparse.of_lists(*map(np.concatenate, zip(*found, strict=True))))
+        nearest = Sparse.of_lists(*map(np.concatenate, zip(*found, strict=True)))
+        return neighbours_part(nearest.where(nearest.values > 0) if for_scores else nearest)
 
     return ItemWeights(write_parts(spark, blocks, nearest, folder, "items"))
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from toplists.config.model_sgd import BprSettings
 from toplists.engine.blocks import Lesson, Part, Side
 from toplists.engine.cells import Cell, Ended
-from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
+from toplists.engine.kernels.draws import derive_seed, normal_vectors
 from toplists.engine.shapes import Factors
 from toplists.engine.strata import Descent, descend
 from toplists.errors import InputRefusedError
@@ -33,6 +33,7 @@ class PairGradient:
     """
 
     lesson: ClassVar[Lesson] = "liked"
+    in_order: ClassVar[bool] = False
     rank: int
     learning_rate: float
     regularization: float
@@ -44,8 +45,7 @@ class PairGradient:
     def start(self, side: Side, ids: pa.StringArray) -> Floats:
         """Normal draws by the hash of the external id, and no bias."""
         seed = derive_seed(self.seed, "start", side)
-        draws = random_normals(hash_ids(ids.to_pylist()), self.rank, seed)
-        first: Floats = (self.start_deviation * draws).astype(np.float32)
+        first = normal_vectors(ids.to_pylist(), self.rank, self.start_deviation, seed)
         if side == "users":
             return first
         return np.column_stack((first, np.zeros(len(first), dtype=np.float32)))

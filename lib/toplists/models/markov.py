@@ -14,7 +14,7 @@ from toplists.engine.exchange import write_lists
 from toplists.engine.shapes import LIKED, NEIGHBOURS, Transitions
 from toplists.errors import InputRefusedError
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData, no_times
+from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
@@ -41,7 +41,7 @@ class Markov:
             InputRefusedError: no liking has a time.
         """
         settings = self._settings
-        if data.size and no_times(data.trained()):
+        if data.size and data.no_times():
             raise InputRefusedError(
                 "markov learns from the order of likings, and none has a time. Use model.name=item_knn."
             )

@@ -63,6 +63,11 @@ class TrainingData:
         rows = self.interactions.where(F.col("rating_weight") > 0)
         return rows.where(F.col("split") == "train") if self.part == "train" else rows
 
+    def no_times(self, *, values: bool = False) -> bool:
+        """Whether nothing has a time of what may be learnt from, likings or `values`."""
+        rows = self.rated() if values else self.trained()
+        return rows.where(F.col("event_time").isNotNull()).isEmpty()
+
     def require_sessions(
         self, model: str, session_gap_hours: float | None, *, values: bool = False
     ) -> None:
@@ -76,9 +81,7 @@ class TrainingData:
         Raises:
             InputRefusedError: nothing that it may learn from has a time.
         """
-        if session_gap_hours is None or not self.size:
-            return
-        if no_times(self.rated() if values else self.trained()):
+        if session_gap_hours is not None and self.size and self.no_times(values=values):
             raise InputRefusedError(
                 f"{model}[session_gap_hours={session_gap_hours:g}] learns from what is in one session, and "
                 "no interaction has a time. Leave session_gap_hours out, or set it to null."
@@ -116,11 +119,6 @@ class TrainingData:
         sums = run_tasks(self.spark, self.users.blocks, add_up, "units long, count long")
         row = sums.agg(F.sum("units"), F.sum("count")).first()
         return row[0] * _VALUE_UNIT / row[1] if row is not None and row[1] else None
-
-
-def no_times(rows: DataFrame) -> bool:
-    """Whether none of some pairs has an `event_time`."""
-    return rows.where(F.col("event_time").isNotNull()).isEmpty()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from toplists.models.content_knn import CONTENT_KNN, ContentKnn
 from toplists.models.content_ratings import CONTENT_RATINGS
 from toplists.models.definition import Definition, Parameters
 from toplists.models.ease import EASE
+from toplists.models.fpmc import FPMC
 from toplists.models.hybrid import HYBRID
+from toplists.models.item2vec import ITEM2VEC
 from toplists.models.item_knn import ITEM_KNN, ItemKnn
 from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.low_pass import LOW_PASS
@@ -36,6 +38,7 @@ from toplists.models.slope_one import SLOPE_ONE
 from toplists.models.stack import STACK
 from toplists.models.svd import SVD
 from toplists.models.svd_plus_plus import SVD_PLUS_PLUS
+from toplists.models.transrec import TRANSREC
 from toplists.models.trending import TRENDING
 from toplists.models.truncated_svd import TRUNCATED_SVD
 from toplists.models.user_knn import USER_KNN
@@ -51,6 +54,9 @@ MODELS: Mapping[str, Definition] = {
         RP3BETA,
         ASSOCIATION,
         MARKOV,
+        ITEM2VEC,
+        FPMC,
+        TRANSREC,
         CONTENT_KNN,
         LOCAL_RIDGE,
         EASE,

@@ -14,7 +14,7 @@ from toplists.config.model_sgd import SvdSettings
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Lesson, Part, Side
 from toplists.engine.cells import Cell, Ended
-from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
+from toplists.engine.kernels.draws import derive_seed, normal_vectors
 from toplists.engine.shapes import Factors
 from toplists.engine.strata import Descent, descend
 from toplists.models.definition import Definition
@@ -32,6 +32,7 @@ class RatingGradient:
     """
 
     lesson: ClassVar[Lesson] = "rated"
+    in_order: ClassVar[bool] = False
     rank: int
     mean: float
     learning_rate: float
@@ -47,9 +48,7 @@ class RatingGradient:
     def draws(self, ids: pa.StringArray, *names: str) -> Floats:
         """First vectors: float32[rows, rank]."""
         seed = derive_seed(self.seed, "start", *names)
-        draws = random_normals(hash_ids(ids.to_pylist()), self.rank, seed)
-        first: Floats = (self.start_deviation * draws).astype(np.float32)
-        return first
+        return normal_vectors(ids.to_pylist(), self.rank, self.start_deviation, seed)
 
     def descend(self, cell: Cell, users: Floats, items: Floats, seed: int) -> float:
         """A step for every rating."""

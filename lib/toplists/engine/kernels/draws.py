@@ -52,6 +52,14 @@ def random_normals(
     return normals
 
 
+def normal_vectors(
+    ids: Iterable[str], rank: int, deviation: float, seed: int
+) -> npt.NDArray[np.float32]:
+    """Vectors to begin with: normal draws by the hash of each id, float32[n, rank]."""
+    draws = random_normals(hash_ids(ids), rank, seed)
+    return (deviation * draws).astype(np.float32)
+
+
 def _mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """The finaliser of SplitMix64, in place."""
     words ^= words >> np.uint64(30)

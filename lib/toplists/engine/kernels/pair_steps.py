@@ -79,7 +79,7 @@ def _descend_pairs(
                 other = indices[np.int64(drawn % np.uint64(len(indices)))]
             else:
                 other = np.int32(drawn % np.uint64(len(items)))
-            if _contains(indices, first, last, other):
+            if contains(indices, first, last, other):
                 continue
             margin = items[liked, k] - items[other, k]
             for p in range(k):
@@ -99,7 +99,7 @@ def _descend_pairs(
 
 
 @compiled
-def _contains(indices: npt.NDArray[np.int32], first: int, last: int, wanted: np.int32) -> bool:
+def contains(indices: npt.NDArray[np.int32], first: int, last: int, wanted: np.int32) -> bool:
     """Whether the sorted indices from `first` to `last` have it."""
     while first < last:
         middle = (first + last) // 2
