@@ -17,6 +17,7 @@ import redis
 from store_servers import PASSWORD, Server, free_port
 from stores.conformance import people
 from stores.runs import Entries, entries
+from worlds import World, two_tastes
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError, StoreError
@@ -254,3 +255,20 @@ def test_what_cannot_be_exported_is_said(shop: Shop) -> None:
         shop.export(no_session)
     with pytest.raises(ConfigurationError, match="no store x; it names files"):
         shop.export(no_session, shop.files, only=["x"])
+
+
+def test_a_night_exports_last_and_what_was_behind_on_the_next(second_day: World) -> None:
+    world, blocked = second_day, second_day.folder / "out"
+    store = {"kind": "files", "name": "files", "address": f"files:{blocked}/{{dataset}}"}
+    changes = {"publish": {"keep_runs": 2, "stores": [store]}}
+    feed = world.feed([*two_tastes(), "u00,i05,5,2024-01-20T00:00:00"])
+    blocked.touch()  # where a folder should be
+    with pytest.raises(StoreError, match="Store files is behind"):
+        world.night(feed, **changes)
+    assert world.rows(RUNS, run_id=world.live(), step="publish", state="done")
+    blocked.unlink()
+    printed = world.night(feed, **changes)  # as a scheduler does after exit code 6
+    assert "Nothing changed" in printed
+    assert "7/7 export" in printed
+    current = json.loads((blocked / "world" / "current.json").read_text())
+    assert current["release"] == world.live()

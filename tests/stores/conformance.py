@@ -251,6 +251,7 @@ class StoreConformance:
             Work(run).bring(store)
         left = Work(Run(4, people(3)))
         left.write(store)  # and was never completed
+        assert store.prune(3, sparing=left.run.run_id) == []
         assert set(store.prune(2)) == {runs[0].run_id, left.run.run_id}
         assert store.notes(runs[0].run_id) is None
         assert store.notes(left.run.run_id) is None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -22,7 +25,7 @@ from store_servers import (
     wait_for_redis,
 )
 from stores.conformance import people
-from stores.runs import DATASET, NOW, Run, Work
+from stores.runs import DATASET, NOW, Run, Work, entries
 
 from toplists.errors import StoreError
 from toplists.publish.stores.files import FilesStore
@@ -309,6 +312,56 @@ def test_the_memory_of_a_release_is_known_before() -> None:
         sample = {table.name: work.run.rows(table).slice(0, 500) for table in LIST_TABLES}
         needed = memory_needed(work.release.rows, sample, LIST_TABLES)
         assert taken * 0.9 < needed < taken * 1.2
+
+
+@pytest.fixture
+def tiny_disk() -> Iterator[Path]:
+    """A file system of 2 MiB, where servers that run as somebody else see it."""
+    with TemporaryDirectory(prefix="tiny-", dir="/tmp") as name:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=777", "tmpfs", name]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("only root, and not in every container, may mount one")
+        yield Path(name)
+        subprocess.run(["umount", "-l", name], check=True)
+
+
+def large(number: int) -> Run:
+    """A run of some megabytes that no compression makes small."""
+    rng = random.Random(number)
+    return Run(
+        number,
+        {f"u{n:04}": entries(*(rng.randbytes(256).hex() for _ in range(3))) for n in range(3_000)},
+    )
+
+
+@pytest.mark.process
+def test_the_disk_of_postgres_is_full(postgres: Server, tiny_disk: Path) -> None:
+    os.chown(tiny_disk, postgres.options.get("user", -1), postgres.options.get("group", -1))
+    with psycopg.connect(address(postgres), password=PASSWORD, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE TABLESPACE tiny LOCATION {}").format(str(tiny_disk)))
+    store = PostgresStore("main", f"{address(postgres)}?options=-cdefault_tablespace%3Dtiny", OURS)
+    first = Run(1, people(20))
+    Work(first).bring(store)
+    with pytest.raises(StoreError) as error:
+        Work(large(2), cuts=["u1000", "u2000"]).bring(store)
+    refused(error, "the disk of the server is full", "Free space there")
+    assert seen(store) == first.run_id
+    elsewhere = PostgresStore("main", address(postgres), OURS)
+    Work(Run(3, people(20))).bring(elsewhere)
+    assert seen(store) == Run(3, {}).run_id
+
+
+def test_the_disk_of_files_is_full(tiny_disk: Path) -> None:
+    store = FilesStore("files", f"files:{tiny_disk}", "parquet", 1)
+    first = Run(1, people(20))
+    Work(first).bring(store)
+    with pytest.raises(StoreError) as error:
+        Work(large(2)).bring(store)
+    refused(error, "No space left", "its free space")
+    assert seen(store) == first.run_id
+    store.prune(2, sparing=Run(3, {}).run_id)  # as an export does first
+    Work(Run(3, people(20))).bring(store)
+    assert seen(store) == Run(3, {}).run_id
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

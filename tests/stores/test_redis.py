@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -10,7 +11,7 @@ import pytest
 import redis
 from store_servers import PASSWORD, Server
 from stores.conformance import Seen, StoreConformance, people
-from stores.runs import Run, Work
+from stores.runs import NOW, Run, Work, entries
 
 from toplists.publish.stores.redis import RedisStore
 from toplists.publish.stores.secrets import Secret
@@ -22,6 +23,7 @@ from toplists.reader.layouts import (
     field_of,
     live_from_json,
     live_key,
+    release_key,
 )
 from toplists.reader.packing import unpack_list
 
@@ -58,12 +60,53 @@ class TestRedis(StoreConformance):
     def occupy(self, store: RedisStore, run: Run) -> None:
         self.client.set(bucket_key(self.namespace, run.run_id, PERSONAL, 0), "mine")
 
+    def names(self, run: Run) -> list[bytes]:
+        """The keys of a release: its buckets and its notes."""
+        return list(self.client.scan_iter(f"{self.namespace}:*{run.run_id}*"))
+
+    def rests(self, run: Run) -> set[int]:
+        """In how many days keys of a release expire, about."""
+        return {round(self.client.ttl(name) / 86_400) for name in self.names(run)}
+
     def test_all_keys_of_a_release_expire_together(self, store: RedisStore) -> None:
         run = Run(1, people(1000))
-        work = Work(run)
-        work.bring(store)
-        names = list(self.client.scan_iter(f"{self.namespace}:*{run.run_id}*"))
-        assert len(names) == 4 + 1 + 1 + 1  # buckets of users, items, segments; notes
-        rest = (work.release.began + timedelta(days=14) - datetime.now(UTC)).total_seconds()
-        assert {abs(self.client.ttl(name) - rest) < 60 for name in names} == {True}
+        Work(run).bring(store)
+        assert len(self.names(run)) == 4 + 1 + 1 + 1  # buckets of users, items, segments; notes
+        assert self.rests(run) == {14}
         assert self.client.ttl(live_key(self.namespace)) == -1
+        second = Run(2, people(1000) | {"new": entries("x")})
+        Work(second, run).bring(store)
+        assert self.rests(second) == {14}  # those that were copied, too
+
+    def test_what_stays_live_for_long_does_not_expire(self, store: RedisStore) -> None:
+        run = Run(1, people(50))
+        Work(run).bring(store)
+        live = store.live()
+        assert live is not None
+        assert store.keep_up(live)
+        for name in self.names(run):
+            self.client.expire(name, 3600)
+        key = release_key(self.namespace, run.run_id)
+        soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        notes = json.loads(self.client.get(key))
+        notes["extra"]["expires_at"] = soon
+        self.client.set(key, json.dumps(notes))
+        assert store.keep_up(live)
+        assert self.rests(run) == {14}
+        kept = store.live()
+        assert kept is not None
+        assert kept.expires_at is not None
+        assert kept.expires_at > datetime.now(UTC) + timedelta(days=13)
+        self.check(store, run)
+
+    def test_what_the_server_lost_is_noticed_and_loaded_again(self, store: RedisStore) -> None:
+        run = Run(1, people(600))
+        Work(run).bring(store)
+        self.client.delete(bucket_key(self.namespace, run.run_id, PERSONAL, 1))
+        live = store.live()
+        assert live is not None
+        assert not store.keep_up(live)
+        assert not store.rollback(run.publication, "films", NOW)
+        assert not store.can_copy_from(run.run_id)
+        Work(run, fingerprint="again").bring(store)
+        self.check(store, run)

@@ -156,14 +156,16 @@ class FilesStore(Store):
         with self._folder() as folder:
             folder.replace(CURRENT, json.dumps(content, indent=2).encode())
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, sparing: str | None = None) -> list[str]:
         """See `Store`."""
         live = self.live()
         with self._folder() as folder:
             there = folder.names(_RELEASES)
             known = [one for one in there if folder.read(f"{release_folder(one)}/{_NOTES}")]
         notes = {name: found for name in known if (found := self.notes(name)) is not None}
-        gone = sorted(set(notes) - kept_releases(notes, live.release if live else None, keep))
+        gone = sorted(
+            set(notes) - kept_releases(notes, live.release if live else None, keep, sparing)
+        )
         for release in gone:
             self._remove(release)
         return gone

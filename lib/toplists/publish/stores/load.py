@@ -69,7 +69,8 @@ def bring(loading: Loading, store: Store, published: LakePublication, *, resume:
     publication = _as_read(published)
     name = loading.dataset.name
     live = store.live()
-    if live is not None and live.dataset == name and live.publication == publication:
+    is_live = live is not None and (live.dataset, live.publication) == (name, publication)
+    if live is not None and is_live and store.keep_up(live):
         return Brought(publication.run_id, "live already")
     if store.rollback(publication, name, loading.now()):
         return Brought(publication.run_id, "put live again")
@@ -93,7 +94,7 @@ def _load(
     *,
     resume: bool,
 ) -> Sequence[Written]:
-    base, generation = _base(loading, store, live)
+    base, generation = _base(loading, store, live, publication.run_id)
     tolerance = loading.settings.score_tolerance
     cut = _cut(loading.dataset, publication.run_id, base, store.rows_per_part)
     release = Release(
@@ -105,6 +106,8 @@ def _load(
         fingerprint=cut.fingerprint(base, tolerance),
         began=loading.now(),
     )
+    # What failed before takes room that this may need.
+    store.prune(loading.settings.keep_releases, sparing=release.run_id)
     first = {piece.part.table.name: piece for piece in reversed(cut.pieces)}
     sample = {name: read_sample(piece) for name, piece in first.items()}
     written = store.prepare(release, resume=resume, sample=sample)
@@ -132,9 +135,11 @@ def _write(
     return [Written(*row) for row in run_tasks(spark, pieces, write, WRITTEN).collect()]
 
 
-def _base(loading: Loading, store: Store, live: LiveRelease | None) -> tuple[str | None, int]:
+def _base(
+    loading: Loading, store: Store, live: LiveRelease | None, run_id: str
+) -> tuple[str | None, int]:
     """The release to copy unchanged lists from, and how far this one is from a whole load."""
-    if live is None or live.dataset != loading.dataset.name:
+    if live is None or live.dataset != loading.dataset.name or live.release == run_id:
         return None, 0
     notes = store.notes(live.release)
     if notes is None or notes.generation + 1 >= loading.settings.full_load_every:

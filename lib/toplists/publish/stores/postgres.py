@@ -172,16 +172,17 @@ class PostgresStore(Store):
 
         self._unless_busy("the views", switch)
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, sparing: str | None = None) -> list[str]:
         """See `Store`."""
         live = self.live()
         with self._session() as cursor:
             notes = self._notes(cursor)
-        kept = kept_releases(notes, live.release if live else None, keep)
-        gone = sorted(set(notes) - kept)
-        for release in gone:
+        kept = kept_releases(notes, live.release if live else None, keep, sparing)
+        gone = []
+        for release in sorted(set(notes) - kept):
             try:
                 self._unless_busy(f"release {release}", partial(self._drop, release=release))
+                gone.append(release)
             except StoreError as error:  # somebody still reads it; the next export tries again
                 _LOG.warning("%s", error)
         return gone

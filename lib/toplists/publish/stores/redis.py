@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -56,7 +56,6 @@ LISTS_PER_BUCKET = 256
 _COMMANDS = 500
 """In a pipeline."""
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10, 120
-_LEAST_REST = timedelta(hours=1)
 _COPY_SINCE = (6, 2)
 _GIB = 2**30
 
@@ -91,14 +90,14 @@ class RedisStore(Store):
         return notes
 
     def can_copy_from(self, release: str) -> bool:
-        """See `Store`: COPY came with Redis 6.2, and what expires soon is gone before it is copied."""
+        """See `Store`: COPY came with Redis 6.2."""
         with self._client() as client:
             notes = self._notes(client, release)
-            if notes is None or notes.state != "complete" or _version(client) < _COPY_SINCE:
-                return False
-            extra = _Extra.of(notes)
-            lasts = extra.expires_at - _now(client) > _LEAST_REST
-            return lasts and self._counts(client, release, extra.buckets) == extra.rows
+            return (
+                notes is not None
+                and self._is_whole(client, release, notes)
+                and _version(client) >= _COPY_SINCE
+            )
 
     def prepare(
         self,
@@ -117,7 +116,8 @@ class RedisStore(Store):
                 else _Extra.of(base).buckets[table.name]
                 for table in LIST_TABLES
             }
-            if self.notes(release.run_id) is not None:
+            notes = self.notes(release.run_id)
+            if notes is not None and notes.state == "loading":
                 self._remove(client, release.run_id)
             _require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
             extra = _Extra(buckets, dict(release.rows), release.began + self._expire)
@@ -166,13 +166,8 @@ class RedisStore(Store):
                         f"{counts[table]:,} of {wanted:,} lists of {table} are there: the server lost some, or "
                         "somebody changed them. Export again."
                     )
-            when = int(extra.expires_at.timestamp())
-            commands = [
-                ("EXPIREAT", name, when) for name in self._names(release.run_id, extra.buckets)
-            ]
-            self._do(client, commands)
             self._note(client, release, "complete", extra)
-            client.expireat(release_key(self._namespace, release.run_id), when)
+            self._expire_at(client, release.run_id, extra)
 
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
         """See `Store`."""
@@ -180,26 +175,38 @@ class RedisStore(Store):
             notes = self._notes(client, run_id)
             if notes is None or notes.state != "complete":
                 raise StoreError(f"release {run_id} is not complete. Export again.")
-            extra = _Extra.of(notes)
+            extra = replace(_Extra.of(notes), expires_at=_now(client) + self._expire)
             live = LiveRelease(dataset, run_id, publication, now, extra.expires_at, extra.buckets)
+            self._expire_at(client, run_id, extra)
             with written("pointer of Redis"):
                 client.set(live_key(self._namespace), live.to_json())
 
+    def keep_up(self, live: LiveRelease) -> bool:
+        """See `Store`: a run may stay live for longer than a release lives."""
+        with self._client() as client:
+            notes = self._notes(client, live.release)
+            if notes is None or not self._is_whole(client, live.release, notes):
+                return False
+            rest = _Extra.of(notes).expires_at - _now(client)
+        if live.expires_at is None or rest < self._expire / 2:
+            self.activate(live.release, live.dataset, live.publication, live.activated_at)
+        return True
+
     def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
-        """See `Store`: what expires soon is not put back, but loaded again."""
+        """See `Store`: what is not whole any more is loaded again."""
         with self._client() as client:
             notes = self._notes(client, publication.run_id)
-            if notes is None or _Extra.of(notes).expires_at - _now(client) < _LEAST_REST:
+            if notes is None or not self._is_whole(client, publication.run_id, notes):
                 return False
         return super().rollback(publication, dataset, now)
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, sparing: str | None = None) -> list[str]:
         """See `Store`."""
         live = self.live()
         with self._client() as client:
             known = {one: self._notes(client, one) for one in self._releases(client)}
             notes = {name: found for name, found in known.items() if found is not None}
-            kept = kept_releases(notes, live.release if live else None, keep)
+            kept = kept_releases(notes, live.release if live else None, keep, sparing)
             for release in set(known) - kept:
                 self._remove(client, release)
         return sorted(set(notes) - kept)
@@ -217,6 +224,22 @@ class RedisStore(Store):
         pairs = zip(self._names(base, buckets), self._names(release, buckets), strict=True)
         with written("copies in Redis"):
             self._do(client, [("COPY", old, new, "REPLACE") for old, new in pairs])
+
+    def _is_whole(self, client: Client, release: str, notes: Notes) -> bool:
+        extra = _Extra.of(notes)
+        complete = notes.state == "complete"
+        return complete and self._counts(client, release, extra.buckets) == extra.rows
+
+    def _expire_at(self, client: Client, release: str, extra: _Extra) -> None:
+        """Let all keys of a complete release expire at the same time, and note when."""
+        when = int(extra.expires_at.timestamp())
+        names = [*self._names(release, extra.buckets), release_key(self._namespace, release)]
+        notes = self._notes(client, release)
+        if notes is None:
+            return
+        with written("expiry in Redis"):
+            self._keep(client, release, replace(notes, extra=asdict(extra)))
+            self._do(client, [("EXPIREAT", name, when) for name in names])
 
     def _counts(self, client: Client, release: str, buckets: Mapping[str, int]) -> dict[str, int]:
         """How many lists of each table are there."""
@@ -262,11 +285,14 @@ class RedisStore(Store):
             *(release.dataset, release.run_id, state, release.fingerprint),
             *(release.generation, release.began, asdict(extra)),
         )
+        self._keep(client, release.run_id, notes)
+
+    def _keep(self, client: Client, release: str, notes: Notes) -> None:
         content = json.dumps(asdict(notes), default=datetime.isoformat)
         with written("notes in Redis"):
             # First: what is not among them is never removed.
-            client.sadd(f"{self._namespace}:releases", release.run_id)
-            client.set(release_key(self._namespace, release.run_id), content)
+            client.sadd(f"{self._namespace}:releases", release)
+            client.set(release_key(self._namespace, release), content)
 
     def _require_ours(self, client: Client, dataset: str) -> None:
         known = (self._notes(client, one) for one in self._releases(client))

@@ -178,9 +178,16 @@ class Store(ABC):
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
         """Let readers see the complete release of a run, at once."""
 
+    def keep_up(self, live: LiveRelease) -> bool:  # noqa: ARG002 - where nothing is lost by itself
+        """Whether all of the live release is still there; lets it live on where it would expire."""
+        return True
+
     @abstractmethod
-    def prune(self, keep: int) -> list[str]:
-        """Remove all but the live release and the newest complete others, `keep` in all; which went."""
+    def prune(self, keep: int, sparing: str | None = None) -> list[str]:
+        """Remove all but the live release and the newest complete others, `keep` in all; which went.
+
+        What another attempt has begun of the release `sparing` stays, too.
+        """
 
     def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
         """Let readers see a release that is there already; whether it is."""
@@ -191,12 +198,14 @@ class Store(ABC):
         return True
 
 
-def kept_releases(notes: Mapping[str, Notes], live: str | None, keep: int) -> set[str]:
-    """The live release and the newest complete others, `keep` in all."""
+def kept_releases(
+    notes: Mapping[str, Notes], live: str | None, keep: int, sparing: str | None
+) -> set[str | None]:
+    """The live release and the newest complete others, `keep` in all; and the one to be spared."""
     complete = [name for name, one in notes.items() if one.state == "complete" and name != live]
     newest = sorted(complete, key=lambda name: notes[name].began, reverse=True)
     first = [] if live is None else [live]
-    return set([*first, *newest][:keep])
+    return {sparing, *[*first, *newest][:keep]}
 
 
 def require_all(release: Release, written: Sequence[Written]) -> None:
