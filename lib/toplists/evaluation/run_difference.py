@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from toplists.evaluation.list_change import ListPair, compare_lists, listed_items
-from toplists.evaluation.user_ranges import EVERYBODY, UserRange, read_columns
+from toplists.evaluation.user_ranges import UserRange, read_columns
+from toplists.lake.row_groups import cut_row_groups, read_row_groups
 
 OVERLAP_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 """Bounds of the bins that overlaps are counted in; the last one holds what is 1 itself as well."""
@@ -104,28 +104,9 @@ def compare_runs(files: ListPair, k: int, placement: str) -> RunDifference:
 
 
 def _cut(files: ListPair) -> list[UserRange]:
-    """Ranges of users with some ten thousand lists in both runs together, by the bounds of row groups."""
-    groups = sorted(
-        group for path in (*files.now, *files.before) for group in _groups(pq.read_metadata(path))
-    )
-    cuts: list[str] = []
-    lists = 0
-    for low, rows in groups:
-        if lists + rows > _LISTS_AT_ONCE and lists:
-            cuts.append(low)
-            lists = 0
-        lists += rows
-    bounds = [None, *dict.fromkeys(cuts), None]
-    return [UserRange(low, high) for low, high in pairwise(bounds)] if cuts else [EVERYBODY]
-
-
-def _groups(footer: pq.FileMetaData) -> list[tuple[str, int]]:
-    """The least user and the number of rows of each row group that says so."""
-    names = [footer.schema.column(place).path for place in range(footer.num_columns)]
-    place = names.index("user_id")
-    groups = (footer.row_group(number) for number in range(footer.num_row_groups))
-    said = ((group.column(place).statistics, group.num_rows) for group in groups)
-    return [(one.min, rows) for one, rows in said if one is not None and one.has_min_max]
+    """Ranges of users with some ten thousand lists in both runs together."""
+    cuts = cut_row_groups(read_row_groups((*files.now, *files.before), "user_id"), _LISTS_AT_ONCE)
+    return [UserRange(*ends) for ends in pairwise([None, *cuts, None])]
 
 
 def _read(files: Sequence[str], within: UserRange, placement: str, k: int) -> pa.Table:

@@ -16,11 +16,10 @@ from toplists.lake.adding import NewFile
 from toplists.lake.failpoints import written
 from toplists.lake.schema import Table
 from toplists.lake.statistics import file_statistics
+from toplists.reader.layouts import ROWS_PER_GROUP
 
-GROUP_ROWS = 1_000
-"""Most rows of a row group: readers look up single rows, and decode whole groups for them."""
 _GROUP_BYTES = 2 << 20
-"""Most bytes of one, before compression."""
+"""Most bytes of a row group, before compression; it has ROWS_PER_GROUP rows at most, too."""
 
 
 def columns_of(table: Table, leave_out: set[str]) -> pa.Schema:
@@ -79,7 +78,7 @@ def _write(batches: Iterable[pa.RecordBatch], path: Path, columns: pa.Schema) ->
 def _rows_per_group(rows: pa.Table) -> int:
     """So many that groups have the same size, within both bounds."""
     count, size = int(rows.num_rows), int(rows.nbytes)
-    most = max(1, min(GROUP_ROWS, count * _GROUP_BYTES // max(1, size)))
+    most = max(1, min(ROWS_PER_GROUP, count * _GROUP_BYTES // max(1, size)))
     return -(-count // -(-count // most))
 
 

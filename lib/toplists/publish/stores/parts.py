@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toplists.evaluation.user_ranges import UserRange, read_columns
+from toplists.lake.row_groups import RowGroup, cut_row_groups, read_row_groups
 from toplists.publish.stores.changes import all_changed, find_changes
 from toplists.publish.stores.store import Part, PartLists
 from toplists.reader.layouts import LIST_TABLES, ListTable
@@ -50,24 +51,14 @@ class Cut:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class _Group:
-    """A row group: the smallest and the largest key in it, if its file says so."""
-
-    file: str
-    rows: int
-    low: str | None
-    high: str | None
-
-
 def cut_lists(files: Sequence[ListFiles], rows_per_part: int) -> Cut:
     """Cut the lists of a run into parts of about so many, by what the footers of files say of keys."""
     pieces: list[Piece] = []
     rows: dict[str, int] = {}
     for one in files:
-        now, before = (list(_groups(part, one.table.key)) for part in (one.now, one.before))
+        now, before = (list(read_row_groups(part, one.table.key)) for part in (one.now, one.before))
         rows[one.table.name] = sum(group.rows for group in now)
-        for low, high in pairwise([None, *_cuts(now, rows_per_part), None]):
+        for low, high in pairwise([None, *cut_row_groups(now, rows_per_part), None]):
             part = Part(len(pieces), one.table, low, high)
             pieces.append(Piece(part, _files_in(now, part), _files_in(before, part)))
     return Cut(tuple(pieces), {table.name: rows.get(table.name, 0) for table in LIST_TABLES})
@@ -110,34 +101,11 @@ def _schema(key: str) -> pa.Schema:
     return pa.schema([*columns, ("short_reason", pa.string()), ("schema_version", pa.int32())])
 
 
-def _cuts(groups: Sequence[_Group], rows_per_part: int) -> Iterator[str]:
-    """Keys at which parts begin."""
-    rows = 0
-    last: str | None = None
-    for group in sorted(groups, key=lambda group: group.low or ""):
-        if rows >= rows_per_part and group.low is not None and group.low != last:
-            yield group.low
-            rows, last = 0, group.low
-        rows += group.rows
-
-
-def _groups(files: Sequence[str], key: str) -> Iterator[_Group]:
-    for file in files:
-        footer = pq.read_metadata(file)
-        names = [footer.schema.column(place).path for place in range(footer.num_columns)]
-        column = names.index(key)
-        for number in range(footer.num_row_groups):
-            group = footer.row_group(number)
-            found = group.column(column).statistics
-            known = found is not None and found.has_min_max
-            yield _Group(file, group.num_rows, *((found.min, found.max) if known else (None, None)))
-
-
-def _files_in(groups: Sequence[_Group], part: Part) -> tuple[str, ...]:
+def _files_in(groups: Sequence[RowGroup], part: Part) -> tuple[str, ...]:
     return tuple(dict.fromkeys(group.file for group in groups if _overlaps(group, part)))
 
 
-def _overlaps(group: _Group, part: Part) -> bool:
+def _overlaps(group: RowGroup, part: Part) -> bool:
     if group.low is None or group.high is None:
         return True
     below = part.high is not None and group.low >= part.high
