@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 from stores_data import RUNS
 
 from toplists.config.publish import PublishSettings
+from toplists.engine.tasks import run_tasks
 from toplists.lake.dataset import Dataset
 from toplists.lake.pointer import Publication
 from toplists.lake.session import open_session
@@ -20,10 +23,15 @@ from toplists.publish.stores.load import Loading, bring
 from toplists.publish.stores.opening import open_store
 
 
+def _look_at_nothing(number: int) -> Iterator[pa.RecordBatch]:
+    yield pa.RecordBatch.from_arrays([pa.array([number])], names=["n"])
+
+
 def main(root: str, entry: str, out: str) -> int:
     """Fill the store, and write how long each night took."""
     spark = open_session("stores")
-    spark.range(8).repartition(2).count()  # a session that has done something, as a night's has
+    # A session whose workers have started and compiled, as a night's have by then.
+    run_tasks(spark, range(4), _look_at_nothing, "n long").collect()
     settings = PublishSettings.model_validate({"stores": [json.loads(entry)]})
     dataset = Dataset(Path(root))
     loading = Loading(dataset, settings, lambda: spark, lambda: datetime.now(UTC))
