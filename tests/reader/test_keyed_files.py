@@ -50,7 +50,12 @@ def item(files: KeyedFiles, user: str, placement: str = "home") -> str | None:
 def rows(draw):
     # Keys that begin, end or are contained in one another.
     keys = draw(
-        st.lists(st.text("ab\N{PILE OF POO}", min_size=1, max_size=4), min_size=1, unique=True)
+        st.lists(
+            st.text("ab\N{PILE OF POO}", min_size=1, max_size=4),
+            min_size=1,
+            max_size=8,
+            unique=True,
+        )
     )
     return [
         (key, place)

@@ -37,6 +37,8 @@ from toplists.publish.stores.secrets import Secret
 from toplists.reader import AddressError, Lists, ListsUnavailableError, Publication
 from toplists.reader.layouts import LIST_TABLES, PERSONAL, LiveRelease
 
+pytestmark = pytest.mark.process  # servers, most of them
+
 KINDS = ("postgres", "redis", "redis by hand", "parquet", "jsonl")
 QUOTED = quote(PASSWORD, safe="")
 
