@@ -95,7 +95,7 @@ def report(
     listed = ", ".join(f"{package} {version}" for package, version in sorted(versions.items()))
     remark = (
         "*first*: of the first question, with whatever is opened for it. *right*: the lists are those written, "
-        f"and eight threads at once found what one did. {listed}."
+        f"and eight at once, threads of one process, found what one did. {listed}."
     )
     return [*lines, "", remark]
 

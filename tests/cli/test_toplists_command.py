@@ -229,6 +229,7 @@ class TestFromAnAddress:
         assert answer.lines[:2] == [f"Lists in {there}", "  live       run 2026-03-07-22222222"]
         assert "3 days ago" in answer.lines[3]
         assert cli("status", "--from", there, "--max-age", "4d").code == 0
+        assert cli("status", "--from", there, "--run", RUN).code == 2
         stale = cli("status", "--from", there, "--max-age", "2d")
         assert stale.code == 7
         assert f"The live lists in {there} are too old" in stale.error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 
 from toplists.cli.arguments import build_parser
-from toplists.errors import ToplistsError
+from toplists.errors import ConfigurationError, ToplistsError
 from toplists.pipeline.failure import print_failure
 from toplists.pipeline.screen import open_console
 from toplists.reader import ListsUnavailableError
@@ -159,6 +159,8 @@ def _speak_of(
     if arguments.command == "history":
         show_publications(console, source, arguments.n, as_json=arguments.json, now=now)
         return
+    if arguments.run is not None:
+        raise ConfigurationError("--run speaks of runs in the lake: leave out --from, or --run.")
     show_source(console, source, now)
     if arguments.max_age is not None:
         require_fresh_source(source, arguments.max_age, now)
