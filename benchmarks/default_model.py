@@ -131,6 +131,8 @@ def main() -> int:
     events = folder / "default-events"
     if not (events / "last-day" / "_SUCCESS").exists():
         _submit("generate", "--out", str(events), *_EVENTS)
+    # The first compiles what they have in common.
+    night(events / "history", folder / "default-night", _NIGHTS["als"])
     nights = {
         name: night(events / "history", folder / "default-night", settings)
         for name, settings in _NIGHTS.items()

@@ -11,12 +11,12 @@ from typing import Any
 
 from als_data import Snapshot
 from als_engine import build, training_data
-from memory import watched
 
 from toplists.config.model import ModelSettings
 from toplists.lake.session import open_session
 from toplists.models.definition import Parameters
 from toplists.models.registry import make_model
+from toplists.pipeline.memory import watched
 
 _SEED = 42
 _SETTINGS: dict[str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ def main() -> None:
         seconds = perf_counter() - started
     result = {
         "seconds": seconds,
-        "gib": peak.bytes / (1 << 30),
+        "gib": (peak.bytes or 0) / (1 << 30),
         "settings": _SETTINGS.get(name, {}),
     }
     out.write_text(json.dumps(result))

@@ -36,7 +36,7 @@ def test_who_holds_all_interactions_is_not_for_billions(cli) -> None:
     assert answer.lines[0].startswith("hybrid of rank 128")
     said = " ".join(" ".join(answer.lines).split())
     assert "holds all 5,000,000,000 interactions" in said
-    assert "Use model.name=als" in said
+    assert "such as model.name=als" in said
 
 
 def test_settings_count(cli) -> None:

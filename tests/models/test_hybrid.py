@@ -261,6 +261,32 @@ def test_a_night_starts_from_the_last_where_als_counts(
     assert can_start_warm(settings) == warm
 
 
+@pytest.mark.parametrize(
+    ("settings", "weights"),
+    [
+        ({}, (0.7, 0.3)),
+        ({"members": ["als", "slim"]}, (0.3, 0.7)),  # of each its own, in whatever order
+        ({"members": ["item_knn", "als"]}, ()),  # to be chosen
+        ({"weights": []}, ()),
+        ({"weights": [1.0, 2.0]}, (1.0, 2.0)),
+    ],
+)
+def test_weights_that_are_not_said(settings: Mapping[str, Any], weights: tuple[float, ...]) -> None:
+    assert HybridSettings.model_validate(settings).given_weights == weights
+
+
+def test_markov_sees_times_of_what_weights_are_chosen_by() -> None:
+    def make(**hybrid: object) -> None:
+        settings = ModelSettings.model_validate(
+            {"hybrid": {"members": ["slim", "markov"], **hybrid}}
+        )
+        HYBRID.make(Parameters(settings))
+
+    with pytest.raises(ConfigurationError, match=r"give model\.hybrid\.weights"):
+        make()
+    make(weights=[0.5, 0.5])
+
+
 def test_the_vectors_of_a_mixture_are_those_of_als() -> None:
     weights, filtered, vectors = (
         ItemWeights(("w",)),

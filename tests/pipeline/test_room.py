@@ -77,15 +77,25 @@ def test_there_has_to_be_room_for_members() -> None:
     assert vector_lengths(ModelSettings.model_validate(stack)) == (20, 1 + 2 + 20)
 
 
-@pytest.mark.parametrize("name", ["hybrid", "slim", "item_knn", "rp3beta"])
-def test_there_has_to_be_room_for_all_interactions_where_tasks_hold_them(name: str) -> None:
-    small = AlsSettings(rank=8)
+@pytest.mark.parametrize(
+    ("name", "settings", "gib"),
+    [
+        ("hybrid", {"als": {"rank": 8}}, 22.4),
+        ("slim", {}, 22.4),
+        ("item_knn", {}, 14.9),
+        ("item_knn", {"item_knn": {"session_gap_hours": 4.0}}, 29.8),
+        ("rp3beta", {}, 14.9),
+    ],
+)
+def test_there_has_to_be_room_for_all_interactions_where_tasks_hold_them(
+    name: str, settings: dict[str, object], gib: float
+) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        room(ModelSettings(name=name, als=small))
-    assert "holds all 500,000,000 interactions, together 14.9 GiB of a node's 8.0 GiB" in str(
+        room(ModelSettings.model_validate({"name": name, **settings}))
+    assert f"holds all 500,000,000 interactions, together {gib} GiB of a node's 8.0 GiB" in str(
         refused.value
     )
-    assert "Use model.name=als" in str(refused.value)
+    assert "such as model.name=als with recommend.similar=factors" in str(refused.value)
 
 
 def test_a_rank_above_the_smaller_side_is_warned_of() -> None:

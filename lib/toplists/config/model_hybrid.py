@@ -26,16 +26,20 @@ HybridMember = Literal[
 ]
 
 
+_USUAL: dict[HybridMember, float] = {"slim": 0.7, "als": 0.3}
+
+
 class HybridSettings(Section):
     members: Annotated[tuple[HybridMember, ...], Field(min_length=1)] = Field(
-        ("slim", "als"),
+        tuple(_USUAL),
         description="The models that are mixed, each as its own settings say.",
     )
-    weights: tuple[Annotated[float, Field(ge=0.0)], ...] = Field(
-        (0.7, 0.3),
+    weights: tuple[Annotated[float, Field(ge=0.0)], ...] | None = Field(
+        None,
         description=(
             "How much each member counts, in their order; `[]` = chosen among a dozen mixes, on likings that "
-            "are held out of a first fit of all members."
+            "are held out of a first fit of all members; `null` = 0.7 of slim and 0.3 of als, chosen for other "
+            "members."
         ),
     )
     validation_share: float = Field(
@@ -54,3 +58,11 @@ class HybridSettings(Section):
         if self.weights and not any(self.weights):
             raise ValueError("weights must not all be 0")
         return self
+
+    @property
+    def given_weights(self) -> tuple[float, ...]:
+        """The weights of the members; none where they are to be chosen."""
+        if self.weights is not None:
+            return self.weights
+        usual = set(self.members) == set(_USUAL)
+        return tuple(_USUAL[member] for member in self.members) if usual else ()

@@ -170,8 +170,8 @@ def _objections(fit: Fit, cluster: Cluster, fixed: int, node: int, scoring: int)
             Objection(
                 f"the vectors of {rows:,} {larger} at rank {fit.rank} are {fixed / GIB:.1f} GiB, which must "
                 f"fit half of a node's {cluster.memory / GIB:.1f} GiB",
-                f"{lower} nodes {-(-2 * fixed // GIB):,} GiB, or use model.als.engine=mllib, which no node "
-                "needs a whole side for.",
+                f"{lower} nodes {-(-2 * fixed // GIB):,} GiB, or use model.name=als with "
+                "model.als.engine=mllib, which no node needs a whole side for.",
             )
         )
     elif (whole := cluster.cores * fit.held * fit.events) > cluster.memory:
@@ -179,8 +179,8 @@ def _objections(fit: Fit, cluster: Cluster, fixed: int, node: int, scoring: int)
             Objection(
                 f"each of {cluster.cores} tasks at a time holds all {fit.events:,} interactions, together "
                 f"{whole / GIB:.1f} GiB of a node's {cluster.memory / GIB:.1f} GiB",
-                "Use model.name=als, whose tasks hold a block each, or give executors fewer cores or more "
-                "memory.",
+                "Use a model whose tasks hold a block each, such as model.name=als with "
+                "recommend.similar=factors, or give executors fewer cores or more memory.",
             )
         )
     elif node > cluster.memory:

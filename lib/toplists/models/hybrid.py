@@ -69,7 +69,7 @@ class Hybrid:
             InputRefusedError: a member cannot learn from the data.
             ConfigurationError: a member cannot be fitted here.
         """
-        chosen = self._settings.weights
+        chosen = self._settings.given_weights
         figures: dict[str, float] = {}
         if not chosen:
             chosen, figures = self._choose(data)
@@ -158,6 +158,11 @@ def _make(given: Parameters) -> Hybrid:
             "hybrid does not mix MLlib's ALS: set model.als.engine=kernels, or model.name=als to use it alone, "
             "or leave als out of model.hybrid.members."
         )
+    if MARKOV.name in settings.members and not settings.given_weights:
+        raise ConfigurationError(
+            "hybrid cannot choose weights with markov among its members, which would see the times of what they are "
+            "chosen by: give model.hybrid.weights, or leave markov out of model.hybrid.members."
+        )
     return Hybrid(settings, [_MEMBERS[name].make(given) for name in settings.members])
 
 
@@ -177,7 +182,7 @@ def _vectors(settings: ModelSettings, shape: Shape) -> Factors | None:
 
 def _place_of_als(settings: ModelSettings) -> int | None:
     """Its place among the members that count; `None` where it does not, or weights are chosen each time."""
-    given = zip(settings.hybrid.members, settings.hybrid.weights, strict=False)
+    given = zip(settings.hybrid.members, settings.hybrid.given_weights, strict=False)
     counting = [name for name, weight in given if weight > 0]
     return counting.index(ALS.name) if ALS.name in counting else None
 

@@ -122,8 +122,15 @@ def vectors_of(settings: ModelSettings, shape: Shape) -> Factors | None:
 
 def held_bytes(model: Model) -> int:
     """Bytes of each interaction that every task of a fit holds, of all there are; its members' included."""
-    names = (model.name, *model.parameters.get("members", ()))
-    return max(MODELS[name].holds for name in names)
+    members = model.parameters.get("members", {})
+    own = {model.name: model.parameters} | {
+        name: model.parameters.get(name, {}) for name in members
+    }
+    return max(
+        # Sessions are rows of their own, beside those of users.
+        MODELS[name].holds * (2 if parameters.get("session_gap_hours") else 1)
+        for name, parameters in own.items()
+    )
 
 
 def tells_users_apart(model: Model) -> bool:

@@ -48,6 +48,8 @@ def train(place: Workplace, run: Run) -> Outcome:
     snapshot = open_snapshot(place, run)
     plan, facts = plan_fits(place, run), snapshot.facts
     warnings = _require_room(place, snapshot, plan.candidate)
+    if plan.similar is not None:
+        _require_room(place, snapshot, plan.similar)
     failed = fit_missing(place, run, snapshot, plan)
     warnings += tuple(f"{name} is not there to compare with: {why}" for name, why in failed.items())
     against = " and the live configuration" if plan.live else ""
