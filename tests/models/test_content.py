@@ -218,6 +218,15 @@ def test_titles_and_texts_make_items_alike(spark: SparkSession, tmp_path: Path) 
     found = made.select(9, seen=False).target_scores.reshape(2, 9)
     assert np.isnan(found[0, 8])
     assert (found[0, :8] > 0).all()
+    assert [path.name[:5] for path in (tmp_path / "model").iterdir()] == ["items"]
+    with pytest.raises(ConfigurationError, match=r"content_knn\.parts has text:plot, but"):
+        fit(
+            spark,
+            tmp_path / "other",
+            "content_knn",
+            World(values),
+            changed={"parts": {"text:plot": 1.0}},
+        )
 
 
 RATINGS = np.array(

@@ -32,7 +32,7 @@ def catalogue(folder: Path) -> str:
     return str(path)
 
 
-def changes(folder: Path, *, new_items: bool, name: str) -> dict[str, Any]:
+def changes(folder: Path, *, new_items: bool, name: str, **recommend: Any) -> dict[str, Any]:
     return {
         "ingest": {"items": catalogue(folder)},
         "prepare": {"new_items": new_items, "stop_items": [STOPPED]},
@@ -44,7 +44,7 @@ def changes(folder: Path, *, new_items: bool, name: str) -> dict[str, Any]:
         "recommend": {
             "n": LIST_LENGTH,
             "similar_n": 4,
-            "similar_fallback": "content_knn" if new_items else None,
+            **recommend,
         },
         "gate": {"min_users": 1000},
     }
@@ -56,7 +56,10 @@ def described(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("described")
     world = World(Dataset(folder / "lake" / "described"), spark, folder)
     source = world.feed(two_tastes())
-    world.printed = world.night(source, **changes(folder, new_items=True, name="content_knn"))
+    world.printed = world.night(
+        source,
+        **changes(folder, new_items=True, name="content_knn", similar_fallback="content_knn"),
+    )
     return world
 
 
@@ -108,7 +111,16 @@ def test_other_models_do_not_notice(described: World) -> None:
         described.night(
             described.first_feed,
             force=True,
-            **changes(described.folder, new_items=new_items, name="als"),
+            **changes(
+                described.folder,
+                new_items=new_items,
+                name="als",
+                similar="content_knn" if new_items else "item_knn",
+            ),
         )
         lists.append(described.lists())
+        if new_items:
+            (row,) = described.rows(SIMILAR_ITEMS, run_id=described.live(), item_id="i00")
+            alike = [(entry["item_id"], entry["source"]) for entry in row["items"]]
+            assert alike == [(item, "similar") for item in ("a-new", "i02", "i04", "i06")]
     assert_identical(*lists)

@@ -18,6 +18,7 @@ from toplists.engine.tasks import Batches, map_batches
 _FEATURES = 1 << 18
 """Words fall into so many features, by a hash: of 10,000 words one in fifty shares its feature."""
 
+_ROWS = "pos int, other int, weight double"
 _NO_WORD = r"[^\p{L}\p{N}]+"
 
 
@@ -38,6 +39,9 @@ def write_words(texts: DataFrame, items: BlockSet, folder: Path, name: str) -> t
     tokenizer = RegexTokenizer(pattern=_NO_WORD, inputCol="text", outputCol="words")
     hashing = HashingTF(numFeatures=_FEATURES, inputCol="words", outputCol="counts")
     counted = hashing.transform(tokenizer.transform(texts.where("trim(text) <> ''")))
+    if counted.isEmpty():
+        nothing = texts.sparkSession.createDataFrame([], _ROWS)
+        return write_lists(nothing, items, NEIGHBOURS, _FEATURES, folder, name)
     weighted = IDF(inputCol="counts", outputCol="weights").fit(counted).transform(counted)
     blocks = items.blocks
 
@@ -59,7 +63,5 @@ def write_words(texts: DataFrame, items: BlockSet, folder: Path, name: str) -> t
                 names=["pos", "other", "weight"],
             )
 
-    rows = map_batches(
-        weighted.select("item_id", "weights"), place, "pos int, other int, weight double"
-    )
+    rows = map_batches(weighted.select("item_id", "weights"), place, _ROWS)
     return write_lists(rows.where("weight > 0"), items, NEIGHBOURS, _FEATURES, folder, name)

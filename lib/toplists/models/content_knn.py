@@ -12,7 +12,7 @@ from toplists.engine.content import Candidates, similar_content
 from toplists.engine.exchange import write_parts
 from toplists.engine.shapes import ItemWeights
 from toplists.models.definition import Definition
-from toplists.models.item_content import describe_items
+from toplists.models.item_content import describe_items, forget_items
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
@@ -56,6 +56,7 @@ class ContentKnn:
             lowest=self._settings.threshold,
         )
         parts = write_parts(data.spark, data.items.blocks, find, data.folder, "items")
+        forget_items(data)
         return Fitted(ItemWeights(parts), {"known": known})
 
 

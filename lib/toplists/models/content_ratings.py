@@ -16,7 +16,7 @@ from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import fit_center
 from toplists.models.definition import Definition
-from toplists.models.item_content import describe_items
+from toplists.models.item_content import describe_items, forget_items
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Range, Space
 
@@ -53,9 +53,9 @@ class ContentRatings:
         baselines = fit_center(settings.center, rated, self._baseline, data)
         leveling = Leveling(rated, settings.center, "items", baselines, unrated=True)
         write = partial(write_parts, data.spark)
-        return Fitted(
-            fit_similar_content(leveling, settings, path, data.folder, write), {"known": known}
-        )
+        shape = fit_similar_content(leveling, settings, path, data.folder, write)
+        forget_items(data)
+        return Fitted(shape, {"known": known})
 
 
 def fit_similar_content(

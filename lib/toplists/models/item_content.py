@@ -11,9 +11,13 @@ from toplists.config.model_content import NAMED_KINDS, ContentSettings
 from toplists.dataset.item_vectors import vector_files
 from toplists.engine.content import Aspect, Content, describe
 from toplists.engine.exchange import write_parts
+from toplists.engine.storage import find_parts, remove_parts
 from toplists.engine.words import write_words
 from toplists.errors import ConfigurationError, InputRefusedError
+from toplists.lake.failpoints import written
 from toplists.models.protocol import TrainingData
+
+_WORDS = "words-"
 
 
 def describe_items(
@@ -58,6 +62,13 @@ def describe_items(
     return path, known
 
 
+def forget_items(data: TrainingData) -> None:
+    """Remove what `describe_items` has written, once all items are compared."""
+    left = (find_parts(data.folder, prefix) for prefix in ("content-", _WORDS))
+    with written("removal of what items were compared by"):
+        remove_parts([part for parts in left for part in parts])
+
+
 def _nothing_known(model: str, settings: ContentSettings) -> InputRefusedError:
     return InputRefusedError(
         f"{model} compares items by {', '.join(settings.parts)}, and the catalogue says that of no item. Take in a "
@@ -74,7 +85,7 @@ def _aspect(
         return Aspect(kind, attribute, weight, vector_files(settings.vectors))
     if kind in ("title", "text"):
         texts = _texts(data, attribute)
-        words = write_words(texts, data.items, data.folder, f"words-{number}")
+        words = write_words(texts, data.items, data.folder, f"{_WORDS}{number}")
         return Aspect(kind, attribute, weight, words)
     return Aspect(kind, attribute, weight)
 
