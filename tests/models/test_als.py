@@ -175,6 +175,19 @@ def test_who_liked_nothing_has_no_vector(fit: Callable[..., Vectors]) -> None:
 
 
 @pytest.mark.parametrize("feedback", ["implicit", "explicit"])
+def test_what_nobody_has_touched_changes_nothing(
+    fit: Callable[..., Vectors], feedback: str
+) -> None:
+    settings = SETTINGS.model_copy(update={"feedback": feedback, "iterations": 2})
+    users, items = fit(likings(), settings, name="known")
+    more = np.column_stack((likings(), np.full((N_USERS, 40), np.nan)))
+    with_new, of_new = fit(more, settings, name="new")
+    np.testing.assert_allclose(with_new, users, atol=1e-6)
+    np.testing.assert_allclose(of_new[:N_ITEMS], items, atol=1e-6)
+    assert not of_new[N_ITEMS:].any()
+
+
+@pytest.mark.parametrize("feedback", ["implicit", "explicit"])
 def test_blocks_change_nothing(fit: Callable[..., Vectors], feedback: str) -> None:
     settings = SETTINGS.model_copy(update={"feedback": feedback})
     whole = fit(likings(), settings, name="whole")

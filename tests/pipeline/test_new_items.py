@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,23 +105,24 @@ def test_the_lake_is_sound(described: World) -> None:
 
 
 @pytest.mark.long
-def test_other_models_do_not_notice(described: World) -> None:
+def test_other_models_do_not_notice(described: World, tmp_path: Path) -> None:
     """Factors of likings are the same with and without items that nobody knows."""
-    lists = []
+    copied = shutil.copytree(described.dataset.root, tmp_path / "lake" / "described")
+    world, lists = World(Dataset(copied), described.spark, described.folder), []
     for new_items in (True, False):
-        described.night(
-            described.first_feed,
+        world.night(
+            world.first_feed,
             force=True,
             **changes(
-                described.folder,
+                world.folder,
                 new_items=new_items,
                 name="als",
                 similar="content_knn" if new_items else "item_knn",
             ),
         )
-        lists.append(described.lists())
+        lists.append(world.lists())
         if new_items:
-            (row,) = described.rows(SIMILAR_ITEMS, run_id=described.live(), item_id="i00")
+            (row,) = world.rows(SIMILAR_ITEMS, run_id=world.live(), item_id="i00")
             alike = [(entry["item_id"], entry["source"]) for entry in row["items"]]
             assert alike == [(item, "similar") for item in ("a-new", "i02", "i04", "i06")]
     assert_identical(*lists)

@@ -210,8 +210,13 @@ class Implicit:
         return self.unobserved_weight
 
     def start(self, block: Block) -> Floats:
-        """Small normal draws by the hash of the item's id."""
-        return _draw(block, self.rank, self.seed)
+        """Small normal draws by the hash of the item's id; 0 of what nobody had to do with.
+
+        The first half sees the Gram matrix of all of them: what is new must not show in it.
+        """
+        first = _draw(block, self.rank, self.seed)
+        first[np.diff(block.indptr) == 0] = 0
+        return first
 
     def equations(self, rows: Rows, offsets: Floats) -> Equations:
         """Of what each row liked or was liked by."""
