@@ -53,7 +53,9 @@ class FileLists(Lists):
         self._folder = _Folder.open(place)
         self._looked = float("-inf")
         self._record: bytes | None = None
-        self._live = Following(self._look, lambda record: _Release(self._folder, record))
+        self._live = Following(
+            self._look, lambda record: _Release(self._folder, record), self._look_anew
+        )
 
     def publication(self) -> Publication | None:
         """See `Lists`."""
@@ -89,15 +91,18 @@ class FileLists(Lists):
         self._live.forget()
 
     def _look(self) -> bytes | None:
-        now = monotonic()
-        if self._folder.is_here or now - self._looked >= _LOOK_SECONDS:
-            try:
-                self._record = self._folder.read(CURRENT)
-            except FileNotFoundError:
-                self._record = None
-            except (OSError, pa.ArrowException) as error:
-                raise self._folder.unavailable(error) from error
-            self._looked = now
+        if self._folder.is_here or monotonic() - self._looked >= _LOOK_SECONDS:
+            return self._look_anew()
+        return self._record
+
+    def _look_anew(self) -> bytes | None:
+        self._looked = monotonic()
+        try:
+            self._record = self._folder.read(CURRENT)
+        except FileNotFoundError:
+            self._record = None
+        except (OSError, pa.ArrowException) as error:
+            raise self._folder.unavailable(error) from error
         return self._record
 
 

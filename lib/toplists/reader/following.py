@@ -17,15 +17,20 @@ class Following(Generic[Named, Opened]):
     """What is live, opened once for all threads."""
 
     def __init__(
-        self, look: Callable[[], Named | None], open_named: Callable[[Named], Opened]
+        self,
+        look: Callable[[], Named | None],
+        open_named: Callable[[Named], Opened],
+        look_anew: Callable[[], Named | None] | None = None,
     ) -> None:
-        """Follow what `look` names; neither function is called by two threads at once.
+        """Follow what `look` names; no function is called by two threads at once.
 
         Args:
             look: Says what is live, cheaply; `None` if nothing is.
             open_named: Opens it.
+            look_anew: Says so for sure, where `look` may be late.
         """
         self._look = look
+        self._look_anew = look_anew or look
         self._open = open_named
         self._lock = Lock()
         self._current: tuple[Named, Opened] | None = None
@@ -59,7 +64,7 @@ class Following(Generic[Named, Opened]):
 
     def _ask(self, question: Callable[[Opened], Answer], *, reopen: bool) -> Answer | None:
         with self._lock:
-            named = self._look()
+            named = self._look_anew() if reopen else self._look()
             if named is None:
                 return None
             if reopen or self._current is None or self._current[0] != named:
