@@ -56,6 +56,7 @@ _LISTS = """
     {key} text COLLATE "C" NOT NULL, placement text COLLATE "C" NOT NULL, item_ids text[] NOT NULL,
     scores float8[] NOT NULL, sources text[] NOT NULL, source_counts int4[] NOT NULL, short_reason text
 """
+_ARRAYS = ("item_ids", "scores", "sources", "source_counts")
 _OWN_TABLES = {
     RELEASES_TABLE: """
         release text PRIMARY KEY, dataset text NOT NULL, run_id text NOT NULL, state text NOT NULL,
@@ -199,15 +200,15 @@ class PostgresStore(Store):
             cursor.connection.commit()
 
     def _create(self, cursor: Cursor, release: Release) -> None:
+        # Nobody looks for what is in an array: statistics of millions of elements would take longer than COPY.
+        unlooked = ", ".join(f"ALTER {column} SET STATISTICS 0" for column in _ARRAYS)
         for table in LIST_TABLES:
-            columns = _LISTS.format(key=table.key)
+            name, columns = release_table(table, release.run_id), _LISTS.format(key=table.key)
             # Rows that fit into a page stay in it as they are: a look-up unpacks nothing.
             cursor.execute(
-                self._sql(
-                    f"CREATE TABLE {{}} ({columns}) WITH (toast_tuple_target = 8160)",
-                    release_table(table, release.run_id),
-                )
+                self._sql(f"CREATE TABLE {{}} ({columns}) WITH (toast_tuple_target = 8160)", name)
             )
+            cursor.execute(self._sql(f"ALTER TABLE {{}} {unlooked}", name))
         cursor.execute(
             self._sql("INSERT INTO {} VALUES (%s, %s, %s, 'loading', %s, %s, %s)", RELEASES_TABLE),
             (
