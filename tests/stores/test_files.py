@@ -5,14 +5,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from stores.conformance import Seen, StoreConformance, people
-from stores.runs import Run, Work
+from stores.runs import NOW, Run, Work
 
+from toplists.errors import StoreError
+from toplists.lake.failpoints import FAIL_AT
 from toplists.publish.stores.files import FilesStore
 from toplists.reader.layouts import LIST_TABLES, PERSONAL, ListTable, shard_of
 
@@ -86,6 +92,79 @@ class Files(StoreConformance):
                 assert (entry["first"], entry["last"]) == (keys[0], keys[-1])
                 rows += entry["rows"]
             assert rows == len(work.run.lists(table))
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            "after content of a store",  # a draft of the notes is there, and no notes
+            "before pointer of a store",
+            "after pointer of a store",
+        ],
+    )
+    def test_an_export_that_was_killed_is_begun_again(self, store: FilesStore, moment: str) -> None:
+        work = Work(Run(1, people(5)))
+        killed(moment, self.folder, self.format, "prepare")
+        assert store.rollback(work.run.publication, "films", NOW) is False
+        work.bring(store)
+        self.check(store, work.run)
+
+    def test_a_removal_that_was_killed_is_gone_on_with(self, store: FilesStore) -> None:
+        first, second = Run(1, people(5)), Run(2, people(5, "later"))
+        Work(first).bring(store)
+        Work(second).bring(store)
+        killed("after folder of a store", self.folder, self.format, "prune")
+        (self.folder / "releases" / first.run_id / "left.parquet").parent.mkdir(exist_ok=True)
+        (self.folder / "releases" / first.run_id / "left.parquet").touch()  # not all went
+        assert store.prune(1) == [first.run_id]
+        assert store.notes(first.run_id) is None
+        Work(first).bring(store)
+        self.check(store, first)
+
+    def test_a_task_that_outlived_its_export_leaves_nothing(
+        self, store: FilesStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        live, work = Run(2, people(5)), Work(Run(1, people(5)), fingerprint="before")
+        Work(live).bring(store)
+        part = work.parts[0]
+        work.prepare(store, resume=False)
+        again = Work(work.run, fingerprint="now")
+        again.prepare(store, resume=False)
+        with pytest.raises(StoreError, match="begun this release anew"):
+            store.write_partition(work.release, part, work.lists(part))
+        encode = store._encode
+
+        def encode_slowly(*given: Any) -> Any:
+            store.prune(1)  # somebody has given the release up in between
+            return encode(*given)
+
+        monkeypatch.setattr(store, "_encode", encode_slowly)
+        with pytest.raises(StoreError, match="begun this release anew"):
+            store.write_partition(again.release, part, work.lists(part))
+        monkeypatch.undo()
+        assert store.notes(work.run.run_id) is None
+        work.bring(store)
+        self.check(store, work.run)
+
+
+def killed(moment: str, folder: Path, form: str, action: str) -> None:
+    """Let a process die at a moment of an action on the store."""
+    code = f"""
+import sys
+from stores.conformance import people
+from stores.runs import Run, Work
+from toplists.publish.stores.files import FilesStore
+
+store = FilesStore("files", "files:" + sys.argv[1], {form!r}, {SHARDS})
+if {action!r} == "prepare":
+    Work(Run(1, people(5))).prepare(store, resume=False)
+else:
+    store.prune(1)
+"""
+    environment = {**os.environ, FAIL_AT: moment, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], env=environment, capture_output=True, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 class TestParquet(Files):

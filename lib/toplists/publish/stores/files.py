@@ -1,7 +1,9 @@
 """Files as a store: Parquet or JSON lines in a folder, and one small file that says what is live.
 
 A task writes files under names of its own attempt; the manifest, written by `verify`, names those of the
-attempts that count. `current.json` names the manifest, and is replaced as a whole.
+attempts that count. `current.json` names the manifest, and is replaced as a whole. What is known of a release
+stands beside it, written before its first file and removed after its last: whatever is interrupted leaves files
+that are known to be ours.
 """
 
 from __future__ import annotations
@@ -48,8 +50,7 @@ from toplists.reader.layouts import (
 )
 from toplists.reader.records import Publication
 
-_NOTES = "notes.json"
-_RELEASES = "releases"
+_NOTES = "notes"
 
 Format = Literal["parquet", "jsonl"]
 
@@ -93,15 +94,12 @@ class FilesStore(Store):
     def notes(self, release: str) -> Notes | None:
         """See `Store`."""
         with self._folder() as folder:
-            found = folder.read(f"{release_folder(release)}/{_NOTES}")
-            if found is None:
-                if folder.names(release_folder(release)):
-                    raise StoreError(
-                        f"{folder.path}/{release_folder(release)} has files that no export made. Move them away."
-                    )
-                return None
-        fields = json.loads(found)
-        return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
+            notes = _notes(folder, release)
+            if notes is None and folder.has_files(release_folder(release)):
+                raise StoreError(
+                    f"{folder.path}/{release_folder(release)} has files that no export made. Move them away."
+                )
+            return notes
 
     def prepare(
         self,
@@ -126,10 +124,17 @@ class FilesStore(Store):
         """See `Store`."""
         entries: list[FileEntry] = []
         with self._folder() as folder:
+            _require_going_on(folder, release)
             for shard, rows in self._files_of(part.table, lists.rows):
                 entry, content = self._encode(release, part, shard, rows)
                 folder.write(f"{release_folder(release.run_id)}/{entry.path}", content)
                 entries.append(entry)
+            try:
+                _require_going_on(folder, release)
+            except StoreError:  # nobody knows of these files any more
+                for entry in entries:
+                    folder.remove_file(f"{release_folder(release.run_id)}/{entry.path}")
+                raise
         size = sum(entry.bytes for entry in entries)
         detail = json.dumps([asdict(entry) for entry in entries])
         return Written(part.number, len(lists.rows), 0, size, detail)
@@ -160,9 +165,9 @@ class FilesStore(Store):
         """See `Store`."""
         live = self.live()
         with self._folder() as folder:
-            there = folder.names(_RELEASES)
-            known = [one for one in there if folder.read(f"{release_folder(one)}/{_NOTES}")]
-        notes = {name: found for name in known if (found := self.notes(name)) is not None}
+            known = [one[: -len(".json")] for one in folder.names(_NOTES) if one.endswith(".json")]
+            found = {name: _notes(folder, name) for name in known}
+        notes = {name: one for name, one in found.items() if one is not None}
         gone = sorted(
             set(notes) - kept_releases(notes, live.release if live else None, keep, sparing)
         )
@@ -177,11 +182,13 @@ class FilesStore(Store):
         )
         content = json.dumps(asdict(notes), default=datetime.isoformat, indent=2)
         with self._folder() as folder:
-            folder.replace(f"{release_folder(release.run_id)}/{_NOTES}", content.encode())
+            folder.replace(_notes_file(release.run_id), content.encode())
 
     def _remove(self, release: str) -> None:
         with self._folder() as folder, written("removal of a release of files"):
             folder.remove(release_folder(release))
+            # Last: what has no notes is not ours.
+            folder.remove_file(_notes_file(release))
 
     def _files_of(self, table: ListTable, rows: pa.Table) -> Iterator[tuple[int | None, pa.Table]]:
         """What goes into a file each, in order of the key: a shard, or all."""
@@ -281,6 +288,11 @@ class _Folder:
         with written("pointer of a store"):
             Path(self.path, draft).replace(Path(self.path, name))
 
+    def has_files(self, name: str) -> bool:
+        """Whether there is a file in a folder within, or in one of its own."""
+        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True, recursive=True)
+        return any(info.type is FileType.File for info in self.files.get_file_info(selector))
+
     def names(self, name: str) -> list[str]:
         """What lies in a folder within."""
         selector = FileSelector(f"{self.path}/{name}", allow_not_found=True)
@@ -299,9 +311,36 @@ class _Folder:
             except FileNotFoundError:
                 return
 
+    def remove_file(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with written("file of a store"):
+            try:
+                self.files.delete_file(f"{self.path}/{name}")
+            except FileNotFoundError:
+                return
+
     def _create_folder(self, name: str) -> None:
         with written("folder of a store"):
             self.files.create_dir(f"{self.path}/{name}".rpartition("/")[0], recursive=True)
+
+
+def _notes_file(release: str) -> str:
+    return f"{_NOTES}/{release}.json"
+
+
+def _notes(folder: _Folder, release: str) -> Notes | None:
+    found = folder.read(_notes_file(release))
+    if found is None:
+        return None
+    fields = json.loads(found)
+    return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
+
+
+def _require_going_on(folder: _Folder, release: Release) -> None:
+    """Refuse to write for an export that another one has overtaken."""
+    notes = _notes(folder, release.run_id)
+    if notes is None or (notes.fingerprint, notes.state) != (release.fingerprint, "loading"):
+        raise StoreError("another export has begun this release anew meanwhile.")
 
 
 def _open(place: str) -> _Folder:
