@@ -1,4 +1,4 @@
-"""publish: make an evaluated run live for all published tables at once, and prune old runs."""
+"""publish: make an evaluated run live for all published tables at once, in the stores, too; prune old runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from toplists.pipeline.command import add_as_of, add_run_id, job_parser, run_job
 from toplists.pipeline.console import Narrator
-from toplists.pipeline.nightly import find_run, publish_step
+from toplists.pipeline.nightly import find_run, publish_everywhere
 from toplists.pipeline.process import leave
 from toplists.pipeline.workplace import Workplace
 
@@ -14,7 +14,7 @@ from toplists.pipeline.workplace import Workplace
 def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
     """Flip the pointer."""
     run = find_run(place, arguments.as_of, arguments.run_id)
-    publish_step(place, narrator, run, 1, 1, force=arguments.force)
+    publish_everywhere(place, narrator, run, force=arguments.force)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ from toplists.errors import ConfigurationError, StoreError
 from toplists.lake.bookkeeping import append_rows, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.lease import hold_lease
-from toplists.lake.ledger import Run
+from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import move_pointer, read_pointer
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, RUNS, SIMILAR_ITEMS
 from toplists.pipeline.console import open_narrator
+from toplists.pipeline.nightly import publish_everywhere
 from toplists.pipeline.steps.export import export_step
 from toplists.pipeline.steps.rollback import rollback_step
 from toplists.pipeline.workplace import Workplace
@@ -255,6 +256,25 @@ def test_what_cannot_be_exported_is_said(shop: Shop) -> None:
         shop.export(no_session)
     with pytest.raises(ConfigurationError, match="no store x; it names files"):
         shop.export(no_session, shop.files, only=["x"])
+
+
+def test_publishing_by_itself_takes_the_stores_along(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = shop.publish(1, people(3))
+    monkeypatch.setattr("toplists.pipeline.nightly.publish", lambda *_, **__: Outcome("live"))
+    dead = shop.files | {"address": f"files:{shop.folder}/password/x"}  # no folder can be there
+    assert shop.secret
+
+    def publish(place: Workplace) -> None:
+        run = place.ledger.find_run(run_id)
+        assert run is not None
+        out = io.StringIO()
+        publish_everywhere(place, open_narrator({}, out, out), run, force=False)
+
+    with pytest.raises(StoreError, match="Store files is behind"):
+        shop.do(publish, no_session, dead)
+    shop.do(publish, no_session)  # without stores there is nothing to bring
 
 
 def test_a_night_exports_last_and_what_was_behind_on_the_next(second_day: World) -> None:

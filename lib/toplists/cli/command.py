@@ -78,7 +78,13 @@ def _answer(
 
         findings = list(examine(arguments.env, arguments.set, arguments.lake, environ))
         return 0 if show_findings(console, findings) else _FAULTS
-    from toplists.cli.places import Place, choose_place, find_lake, find_places
+    from toplists.cli.places import (
+        Place,
+        choose_place,
+        find_lake,
+        find_places,
+        find_publish_settings,
+    )
 
     def find_place() -> Place:
         lake = find_lake(arguments.lake, arguments.env, arguments.set)
@@ -101,7 +107,10 @@ def _answer(
             from toplists.cli.status import show_status
 
             counts = {"runs": arguments.runs, "history": arguments.history}
-            show_status(console, lake, places, place, **counts, now=now)
+            stores = [
+                one.name for one in find_publish_settings(arguments.env, arguments.set).stores
+            ]
+            show_status(console, lake, places, place, stores, **counts, now=now)
         if arguments.max_age is not None:
             from toplists.cli.staleness import require_fresh
 
@@ -109,9 +118,8 @@ def _answer(
             require_fresh(watched, arguments, environ, errors, now)
     elif arguments.command == "check":
         from toplists.cli.check import show_check
-        from toplists.cli.places import find_keep_runs
 
-        keep_runs = find_keep_runs(arguments.env, arguments.set)
+        keep_runs = find_publish_settings(arguments.env, arguments.set).keep_runs
         show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
     elif arguments.command == "diff":
         from toplists.cli.diff import show_difference

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toplists.errors import ConfigurationError
 from toplists.lake.dataset import Dataset, list_datasets
 from toplists.reader import Publication
 from toplists.reader.delta import DeltaLists, open_delta
+
+if TYPE_CHECKING:
+    from toplists.config.publish import PublishSettings
 
 CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -35,11 +39,11 @@ def find_lake(lake: str | None, env: str, overrides: Sequence[str]) -> str:
     return resolve_settings(CONF_DIR, env, overrides).settings.lake.root
 
 
-def find_keep_runs(env: str, overrides: Sequence[str]) -> int:
-    """How many published runs are kept by the settings."""
+def find_publish_settings(env: str, overrides: Sequence[str]) -> PublishSettings:
+    """What the settings say of publication: how many runs are kept, and the stores."""
     from toplists.config.layers import resolve_settings
 
-    return resolve_settings(CONF_DIR, env, overrides).settings.publish.keep_runs
+    return resolve_settings(CONF_DIR, env, overrides).settings.publish
 
 
 def find_places(lake_root: str) -> list[Place]:

@@ -16,6 +16,7 @@ from toplists.cli.history import print_chart
 from toplists.cli.judgement import print_judgement
 from toplists.cli.places import Place
 from toplists.cli.publications import live_facts
+from toplists.cli.stores import store_facts
 from toplists.lake.attempts import RUNNING, RunState, StepState, last_nights, last_runs
 from toplists.lake.bookkeeping import Row, read_rows
 from toplists.lake.tables import RUNS
@@ -30,6 +31,7 @@ def show_status(
     lake: str,
     places: Sequence[Place],
     chosen: Place,
+    stores: Sequence[str],
     *,
     runs: int,
     history: int,
@@ -42,6 +44,7 @@ def show_status(
         lake: Folder of the lake.
         places: Its datasets.
         chosen: The one to speak of.
+        stores: Names of the stores that its live run is brought to.
         runs: Runs to list.
         history: Runs to chart.
         now: The time that ages are counted to.
@@ -50,7 +53,7 @@ def show_status(
     _print_indented(console, _datasets(places, chosen, now))
     _print_title(console, f"Dataset {chosen.dataset.name}")
     ledger = read_rows(chosen.dataset, RUNS)
-    _print_indented(console, _live(chosen, ledger, now))
+    _print_indented(console, _live(chosen, ledger, stores, now))
     recent = last_runs(ledger, runs)
     if recent:
         _print_title(console, "Last runs")
@@ -74,7 +77,7 @@ def _datasets(places: Sequence[Place], chosen: Place, now: datetime) -> Table:
     return table
 
 
-def _live(place: Place, ledger: Sequence[Row], now: datetime) -> Table:
+def _live(place: Place, ledger: Sequence[Row], stores: Sequence[str], now: datetime) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -93,6 +96,8 @@ def _live(place: Place, ledger: Sequence[Row], now: datetime) -> Table:
         table.add_row("before it", f"run {live.previous_run_id}")
     if live.bad_run_id is not None:
         table.add_row("marked bad", f"run {live.bad_run_id}")
+    for name, value in store_facts(stores, ledger, live, now):
+        table.add_row(name, value)
     return table
 
 

@@ -219,6 +219,20 @@ def publish_step(
     leave_report(place, narrator, run)
 
 
+def publish_everywhere(place: Workplace, narrator: Narrator, run: Run, *, force: bool) -> None:
+    """Make the run live, and bring it to the stores: all that is done where only that is asked for.
+
+    Raises:
+        ConfigurationError: the run was not evaluated; or something newer is live, and `force` is not given.
+        GateRefusedError: the gate refused it.
+        StoreError: it is live in Delta, but not in every store.
+    """
+    total = 1 + bool(place.settings.publish.stores)
+    publish_step(place, narrator, run, 1, total, force=force)
+    if total > 1:
+        export_step(place, narrator, total, total, resume=True)
+
+
 def leave_report(place: Workplace, narrator: Narrator, run: Run) -> None:
     """Write the run's report anew; without one the night goes on all the same."""
     try:
