@@ -19,7 +19,7 @@ from toplists.config.model_hybrid import HybridSettings
 from toplists.engine import inner_holdout
 from toplists.engine.alternation import Start
 from toplists.engine.blocks import BlockRef
-from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection
+from toplists.engine.kernels.candidates import Candidates, ItemSets, Selection, no_sets
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.mix_choice import _ndcg, round_mixes
 from toplists.engine.selectors import open_selector
@@ -43,18 +43,22 @@ WEIGHTS = RNG.normal(size=(N_ITEMS, N_ITEMS)) * (RNG.random((N_ITEMS, N_ITEMS)) 
 LISTABLE = RNG.random(N_ITEMS) < 0.9
 
 
-def members(folder: Path) -> tuple[Factors, ItemWeights]:
-    """One block each; weights are of history by scored."""
+def members(folder: Path, new_items: int = 0) -> tuple[Factors, ItemWeights]:
+    """One block each; weights are of history by scored. Behind the items are some that nobody knows."""
     users, items = (
         save_part(str(folder), side, {"vectors": vectors.astype(np.float32), "known": known})
         for side, vectors, known in (
             ("users", USERS, KNOWN_USERS),
-            ("items", ITEMS, KNOWN_ITEMS),
+            (
+                "items",
+                np.vstack((ITEMS, np.zeros((new_items, 3)))),
+                np.append(KNOWN_ITEMS, np.zeros(new_items, dtype=np.bool_)),
+            ),
         )
     )
     scored, history = np.nonzero(WEIGHTS.T)
     weights = {
-        "indptr": np.searchsorted(scored, np.arange(N_ITEMS + 1)),
+        "indptr": np.searchsorted(scored, np.arange(N_ITEMS + new_items + 1)),
         "neighbours": history.astype(np.int32),
         "weights": WEIGHTS[history, scored].astype(np.float32),
     }
@@ -111,6 +115,30 @@ def test_lists_are_by_the_sum_over_members(tmp_path: Path, standardized: bool) -
     alone = select(some)
     assert np.array_equal(alone.items, found.items[some])
     np.testing.assert_array_equal(alone.scores, found.scores[some])
+
+
+def test_items_that_nobody_knows_change_no_score(tmp_path: Path) -> None:
+    found = []
+    for new in (0, 30):
+        folder, n_items = tmp_path / str(new), N_ITEMS + new
+        liked = np.full((N_USERS, n_items), np.nan)
+        liked[:, :N_ITEMS] = np.where(LIKED > 0, LIKED, np.nan)
+        users, _ = write_blocks(folder / "blocks", liked)
+        shape = Mixture(members(folder, new), (0.75, 0.25))
+        selector = open_selector(
+            shape, users.blocks[0].open(), "all", np.ones(n_items, dtype=np.bool_), 1 << 20
+        )
+        every = np.tile(np.arange(N_ITEMS, dtype=np.int32), N_USERS)
+        found.append(
+            selector.select(
+                np.arange(N_USERS),
+                Candidates(no_sets(N_USERS)),
+                5,
+                ItemSets(np.arange(N_USERS + 1) * N_ITEMS, every),
+            )
+        )
+    np.testing.assert_array_equal(found[1].items, found[0].items)
+    np.testing.assert_allclose(found[1].target_scores, found[0].target_scores, atol=1e-12)
 
 
 def test_a_mixture_is_found_where_it_was_committed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from toplists.engine.kernels.dense_scores import (
 )
 from toplists.engine.kernels.draws import random_bits
 from toplists.engine.kernels.products import TILE_ROWS
-from toplists.engine.scorers import open_scorer
+from toplists.engine.scorers import known_items, open_scorer
 from toplists.engine.shapes import Member
 from toplists.engine.storage import Arrays, open_array
 
@@ -112,11 +112,12 @@ def _judge(
     seen, truth = ItemSets(*block.seen("train")), ItemSets(*block.truth())
     rows = rows[np.diff(truth.indptr)[rows] > 0]
     scorers = [open_scorer(member, block, "train", n_items) for member in members]
+    known = [known_items(member, n_items) for member in members]
     everything, totals = np.ones(n_items, dtype=np.bool_), np.zeros(len(mixes), dtype=np.int64)
     for some in tiles(len(rows), TILE_ROWS):
         own = rows[some]
         scores = [score(own) for score in scorers]
-        scales = [scale_of(one) for one in scores]
+        scales = [scale_of(one, items) for one, items in zip(scores, known, strict=True)]
         candidates, wanted = Candidates(seen.of(own)), truth.of(own)
         for number, mix in enumerate(mixes):
             mixed = no_totals(len(own), n_items)

@@ -63,6 +63,27 @@ def open_scorer(member: Member, block: Block, part: Part, n_items: int) -> Score
             return _by_ratings(member, block)
 
 
+@lru_cache(maxsize=8)
+def known_items(member: Member, n_items: int) -> npt.NDArray[np.bool_]:
+    """Which items a model knows anything of: bool[n_items].
+
+    A score of 0 tells an item that is not for the user from one that nobody had to do with no more than by
+    this. Shapes with no score (NaN) of what they do not know leave it at that.
+    """
+    match member:
+        case ItemWeights():
+            weights = item_weights(member)
+            known = np.diff(weights.indptr) > 0
+            known[weights.indices] = True
+            return known
+        case UserWeights():
+            known = np.zeros(n_items, dtype=np.bool_)
+            known[liked_by_users(member).columns] = True
+            return known
+        case Factors() | Ranking() | RatedNeighbours():
+            return np.ones(n_items, dtype=np.bool_)
+
+
 def _by_factors(model: Factors, block: Block) -> Scorer:
     users, known = open_vectors(model.users[block.ref.index])
     items, known_items = _item_vectors(model.items)

@@ -24,7 +24,7 @@ from toplists.engine.kernels.ranking_walk import select_by_order
 from toplists.engine.kernels.vector_tiles import VectorTiles
 from toplists.engine.kernels.weight_sums import Sparse, select_by_weights
 from toplists.engine.open_ratings import open_ratings
-from toplists.engine.scorers import open_scorer
+from toplists.engine.scorers import known_items, open_scorer
 from toplists.engine.shapes import (
     EVERYBODY,
     LIKED,
@@ -158,8 +158,10 @@ class MixtureSelector:
     def __init__(self, shape: Mixture, block: Block, part: Part, listable: Flags) -> None:
         """Open the members for the users of `block`, with their history in `part`."""
         self._listable, self._standardized = listable, shape.standardized
-        scorers = (open_scorer(member, block, part, len(listable)) for member in shape.members)
-        self._members = list(zip(scorers, shape.weights, strict=True))
+        n_items = len(listable)
+        scorers = (open_scorer(member, block, part, n_items) for member in shape.members)
+        known = (known_items(member, n_items) for member in shape.members)
+        self._members = list(zip(scorers, known, shape.weights, strict=True))
 
     def select(
         self, rows: Rows, candidates: Candidates, k: int, targets: ItemSets | None = None
@@ -170,10 +172,10 @@ class MixtureSelector:
         for some in tiles(max(1, len(rows)), TILE_ROWS):
             own, batch = rows[some], np.arange(some.start, min(some.stop, len(rows)))
             totals = no_totals(len(own), len(self._listable))
-            for scores_of, weight in self._members:
+            for scores_of, known, weight in self._members:
                 scores = scores_of(own)
                 if self._standardized:
-                    add_scores(scores, scale_of(scores), weight, totals)
+                    add_scores(scores, scale_of(scores, known), weight, totals)
                 else:
                     add_values(scores, weight, totals)
             masks = Candidates(seen.of(batch), None if allowed is None else allowed.of(batch))

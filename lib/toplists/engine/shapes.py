@@ -140,8 +140,8 @@ Member: TypeAlias = Factors | ItemWeights | Ranking | UserWeights | RatedNeighbo
 class Mixture:
     """Score of item i for user u: the weighted sum of what the members say.
 
-    With `standardized` each member's scores are brought to mean 0 and deviation 1 first, over all items for
-    each user. A score of 0 says nothing; what nobody says anything of has no score. Otherwise scores are
+    With `standardized` each member's scores are brought to mean 0 and deviation 1 first, for each user over
+    all items that the member knows anything of. A score of 0 says nothing; what nobody says anything of has no score. Otherwise scores are
     values and added as they are; what any member has no value of has none.
     """
 

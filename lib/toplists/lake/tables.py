@@ -370,7 +370,7 @@ MIXTURES = Table(
         Column(
             "standardized",
             BOOLEAN,
-            "Whether scores are brought to mean 0 and deviation 1 over all items before they are added.",
+            "Whether scores are brought to mean 0 and deviation 1 before they are added.",
         ),
     ),
     key=("model_id", "place"),

@@ -42,7 +42,7 @@ _MEMBERS = {
 
 
 class Hybrid:
-    """Models of different kinds, whose scores are added as each user's z-scores over all items.
+    """Models of different kinds, whose scores are added as each user's z-scores over all items that they know.
 
     Weights are chosen among round ones by NDCG@10 on a part of what may be learnt from. A free search would
     follow the chance of that part.

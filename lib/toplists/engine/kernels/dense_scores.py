@@ -34,26 +34,33 @@ class Scale(NamedTuple):
     deviations: Doubles
 
 
-def scale_of(scores: Floats) -> Scale:
-    """Mean and deviation of each row over the scores that are finite: float32[users, n_items]."""
+def scale_of(scores: Floats, known: npt.NDArray[np.bool_]) -> Scale:
+    """Mean and deviation of each row over the scores of known items that are finite.
+
+    Args:
+        scores: float32[users, n_items].
+        known: bool[n_items].
+    """
     scale = Scale(np.zeros(len(scores)), np.zeros(len(scores)))
-    _measure(frozen(scores), *scale)
+    _measure(frozen(scores), frozen(known), *scale)
     return scale
 
 
 @summing
-def _measure(scores: Floats, means: Doubles, deviations: Doubles) -> None:
+def _measure(
+    scores: Floats, known: npt.NDArray[np.bool_], means: Doubles, deviations: Doubles
+) -> None:
     for user in range(len(scores)):
         count, total = 0.0, 0.0
-        for score in scores[user]:
-            finite = np.isfinite(score)
-            count += 1.0 if finite else 0.0
-            total += float(score) if finite else 0.0
+        for item, score in enumerate(scores[user]):
+            counts = known[item] and np.isfinite(score)
+            count += 1.0 if counts else 0.0
+            total += float(score) if counts else 0.0
         mean = total / max(count, 1.0)
         squares = 0.0
-        for score in scores[user]:
+        for item, score in enumerate(scores[user]):
             away = float(score) - mean
-            squares += away * away if np.isfinite(score) else 0.0
+            squares += away * away if known[item] and np.isfinite(score) else 0.0
         means[user] = mean
         deviations[user] = np.sqrt(squares / max(count, 1.0))
 
