@@ -350,10 +350,16 @@ def column_counts(matrix: np.ndarray) -> np.ndarray:
     return np.maximum((~np.isnan(matrix)).sum(axis=0), 1)
 
 
+def documents(matrix: np.ndarray) -> int:
+    """A row that has nothing is none."""
+    return max(1, np.count_nonzero((~np.isnan(matrix)).any(axis=1)))
+
+
 def bm25(matrix: np.ndarray) -> np.ndarray:
     lengths = np.nansum(matrix, axis=1)
-    share = (1 - 0.75 + 0.75 * lengths / max(lengths.mean(), 1e-9))[:, None]
-    idf = np.log(len(matrix)) - np.log1p((~np.isnan(matrix)).sum(axis=0))
+    mean = lengths.sum() / documents(matrix)
+    share = (1 - 0.75 + 0.75 * lengths / max(mean, 1e-9))[:, None]
+    idf = np.log(documents(matrix)) - np.log1p((~np.isnan(matrix)).sum(axis=0))
     return matrix * (1.2 + 1) / (1.2 * share + matrix) * np.abs(idf)
 
 
@@ -362,11 +368,11 @@ WEIGHTINGS: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], np.ndarray]]]
     "log": ({"weighting": "log"}, np.log1p),
     "inverse_frequency": (
         {"weighting": "inverse_frequency"},
-        lambda x: x * np.log(len(x) / column_counts(x)),
+        lambda x: x * np.log(documents(x) / column_counts(x)),
     ),
     "tf_idf": (
         {"weighting": "tf_idf"},
-        lambda x: np.sqrt(x) * (np.log(len(x)) - np.log1p((~np.isnan(x)).sum(axis=0))),
+        lambda x: np.sqrt(x) * (np.log(documents(x)) - np.log1p((~np.isnan(x)).sum(axis=0))),
     ),
     "bm25": ({"weighting": "bm25", "bm25_k1": 1.2, "bm25_b": 0.75}, bm25),
     "common_exponent": ({"common_exponent": 0.5}, lambda x: x * column_counts(x) ** -0.25),
@@ -381,6 +387,15 @@ def test_weightings_are_of_the_values_before_they_are_compared(
     settings, weigh = WEIGHTINGS[name]
     weighted = weigh(matrix.astype(float)).astype(np.float32)
     agree(neighbours(matrix, **settings), expected(weighted, whole_cosine))
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_rows_that_have_nothing_change_nothing(name: str) -> None:
+    settings, _ = WEIGHTINGS[name]
+    matrix = np.array([[1, 2, NOTHING], [5, NOTHING, 1], [2, 1, NOTHING]], dtype=np.float32)
+    more = np.vstack((matrix, np.full((9, 3), NOTHING, dtype=np.float32)))
+    found = neighbours(more, **settings)
+    assert {row: found[row] for row in range(3)} == neighbours(matrix, **settings)
 
 
 @given(RATINGS, st.sampled_from([0.1, 1.0]))

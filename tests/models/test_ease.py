@@ -75,8 +75,12 @@ def test_the_holdout_is_not_learnt_from(fit: Fit) -> None:
 
 def test_too_many_items_are_refused(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease, "_MOST_ITEMS", 20)
-    with pytest.raises(ConfigurationError, match=r"there are 24\. Use model\.name=local_ridge"):
+    with pytest.raises(
+        ConfigurationError, match=r"there are 24\. Use model\.name=local_ridge"
+    ) as error:
         fit(likings())
+    # To ask for more interactions does not leave out what is there without any.
+    assert "prepare.new_items=false" in str(error.value)
 
 
 def test_too_little_memory_is_said_before(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

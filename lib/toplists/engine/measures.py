@@ -305,11 +305,12 @@ def _less(offsets: Offsets) -> _Change:
 def _weighted(settings: SimilaritySettings, rows: Totals, columns: Totals) -> _Change | None:
     """How much each liking counts: rows are documents, and columns are terms.
 
-    BM25 is as `implicit` has it; the documents that a column is in are counted among all rows.
+    BM25 is as `implicit` has it. Rows that have nothing are no documents: there may be any number of them.
     """
     if settings.common_exponent == 0.0 and settings.weighting == "none":
         return None
-    in_rows, n_rows = np.maximum(columns.counts, 1.0), float(len(rows.counts))
+    filled = rows.counts > 0.0
+    in_rows, n_rows = np.maximum(columns.counts, 1.0), max(1.0, float(np.count_nonzero(filled)))
     # Products have each column's number twice.
     share = in_rows ** (-0.5 * settings.common_exponent)
     match settings.weighting:
@@ -318,7 +319,8 @@ def _weighted(settings: SimilaritySettings, rows: Totals, columns: Totals) -> _C
         case "tf_idf" | "bm25":
             share *= np.abs(np.log(n_rows) - np.log1p(columns.counts))
     k1, b = settings.bm25_k1, settings.bm25_b
-    length = k1 * (1.0 - b + b * rows.sums / max(rows.sums.mean(), np.finfo(np.float64).tiny))
+    mean_length = rows.sums[filled].sum() / n_rows
+    length = k1 * (1.0 - b + b * rows.sums / max(mean_length, np.finfo(np.float64).tiny))
 
     def change(entries: _Entries) -> Floats:
         values = entries.values

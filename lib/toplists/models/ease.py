@@ -29,8 +29,8 @@ from toplists.models.search import LogRange, Space
 
 _MOST_ITEMS = 30_000
 _INSTEAD = (
-    "Use model.name=local_ridge, which is as good and holds no matrix of all pairs, or leave out items by "
-    "prepare.min_item_interactions."
+    "Use model.name=local_ridge, which is as good and holds no matrix of all pairs, or leave out items: "
+    "rare ones by prepare.min_item_interactions, those that nobody knows by prepare.new_items=false."
 )
 
 _MOST_LEFT = 0.02
