@@ -31,8 +31,7 @@ from toplists.models.search import LogRange, Space
 class ResidualAls:
     """Values by a baseline, and by products of vectors that are fitted to what it leaves.
 
-    The biases are found before and stay as they are, where `als` fits both at once; few values then move a
-    vector less.
+    The biases are found before and stay as they are, where `als` fits both at once.
     """
 
     name = "residual_als"
