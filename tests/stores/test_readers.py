@@ -317,7 +317,12 @@ def test_a_role_that_may_not_read_is_told_so(postgres_server):
         lists.user("ann")
 
 
-def test_a_newer_layout_is_refused(redis_server, tmp_path):
+def test_a_newer_layout_is_refused(postgres_server, redis_server, tmp_path):
+    tables = postgres_at(postgres_server.port, f"n{uuid4().hex[:12]}")
+    tables.bring(Run(1, USERS))
+    address, _, schema = tables.address.partition("#")
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute(f"UPDATE {schema}.live SET layout = 2")
     shop = redis_at(redis_server.port, f"n{uuid4().hex[:12]}")
     folder = FilesStore("files", f"files:{tmp_path}", "parquet", 4)
     shop.bring(Run(1, USERS))
@@ -327,6 +332,10 @@ def test_a_newer_layout_is_refused(redis_server, tmp_path):
     client.set(name, json.dumps({**json.loads(client.get(name)), "layout": 2}))
     current = tmp_path / "current.json"
     current.write_text(json.dumps({**json.loads(current.read_text()), "layout": 2}))
+    with reader.open(tables.address) as lists:
+        for question in (lists.publication, lambda: lists.user("ann"), lambda: lists.user("no")):
+            with pytest.raises(ListsUnavailableError, match="layout 2, not 1"):
+                question()
     for address in (shop.address, f"files:{tmp_path}"):
         with reader.open(address) as lists, pytest.raises(ListsUnavailableError, match="layout 1"):
             lists.user("ann")

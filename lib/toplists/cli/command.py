@@ -14,6 +14,7 @@ from toplists.errors import ConfigurationError, ToplistsError
 from toplists.pipeline.failure import print_failure
 from toplists.pipeline.screen import open_console
 from toplists.reader import ListsUnavailableError
+from toplists.reader.errors import SnapshotGoneError
 
 if TYPE_CHECKING:
     from toplists.cli.sources import Source
@@ -45,7 +46,7 @@ def main(
         return _answer(arguments, console, open_console(err, environ), environ, now)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except (ToplistsError, ListsUnavailableError) as error:
+    except (ToplistsError, ListsUnavailableError, SnapshotGoneError) as error:
         failure = error if isinstance(error, ToplistsError) else ToplistsError(str(error))
         print_failure(open_console(err, environ), failure)
         return failure.exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -168,7 +169,7 @@ class _Release:
     def _load(self, place: str) -> Mapping[str, Any]:
         try:
             manifest: Mapping[str, Any] = json.loads(self._folder.read(place))
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise SnapshotGoneError(f"{self._folder.shown}: {error}") from error
         if manifest.get("layout") != LAYOUT:
             raise ListsUnavailableError(
@@ -222,8 +223,8 @@ class _LinesFinder:
                 for line in lines:
                     if wanted in line:
                         yield json.loads(line)
-        except (OSError, EOFError, pa.ArrowException) as error:
-            raise SnapshotGoneError(str(error)) from error
+        except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
+            raise SnapshotGoneError(f"{path}: {error}") from error
 
 
 def _list_of(row: Mapping[str, Any], live: Publication) -> RecommendationList:

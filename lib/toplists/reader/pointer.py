@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 from deltalake import DeltaTable, QueryBuilder
 
+from toplists.reader.errors import ListsUnavailableError
 from toplists.reader.queries import fetch
 from toplists.reader.records import Publication
 
@@ -32,23 +35,49 @@ class Pointer:
 
         Costs one look for a file, the commit that would come next; the log and the row are read only when
         there is one.
+
+        Raises:
+            ListsUnavailableError: the log or the row cannot be read.
         """
-        before, self._looked = self._looked, monotonic()
-        kept = self._looked - before < _LOOK_SECONDS
-        if kept and self._next is not None and not self._next.exists():
-            return self._last
+        now = monotonic()
+        with self._readable():
+            kept = now - self._looked < _LOOK_SECONDS
+            if not kept or self._next is None or self._next.exists():
+                self._look()
+        self._looked = now
+        return self._last
+
+    def history(self) -> list[Publication]:
+        """Every publication, oldest first.
+
+        Raises:
+            ListsUnavailableError: the table cannot be read.
+        """
+        with self._readable():
+            table = self._updated()
+            return [] if table is None else _read(table, "ORDER BY sequence")
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Says what cannot be read; the table is opened anew for the next question."""
+        try:
+            yield
+        except (
+            Exception
+        ) as error:  # of delta-rs, of its query engine, which has no class, or of the disk
+            self._table, self._version, self._next = None, -1, None
+            said = str(error).strip().partition("\n")[0].rstrip(".")
+            raise ListsUnavailableError(
+                f"What is live cannot be read from {self._path}: {said}."
+            ) from error
+
+    def _look(self) -> None:
         table = self._updated()
         if table is not None and table.version() != self._version:
             newest = _read(table, "ORDER BY sequence DESC LIMIT 1")
             self._last = newest[0] if newest else None
             self._version = table.version()
             self._next = self._path / "_delta_log" / f"{self._version + 1:020}.json"
-        return self._last
-
-    def history(self) -> list[Publication]:
-        """Every publication, oldest first."""
-        table = self._updated()
-        return [] if table is None else _read(table, "ORDER BY sequence")
 
     def _updated(self) -> DeltaTable | None:
         if self._table is not None:

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from toplists.reader.addresses import split_or_refuse, without_secrets
 from toplists.reader.errors import AddressError, ListsUnavailableError
 from toplists.reader.layouts import (
+    LAYOUT,
     LIVE_TABLE,
     PERSONAL,
     POPULAR,
@@ -26,10 +27,18 @@ from toplists.reader.lists import Lists
 from toplists.reader.packing import make_list
 from toplists.reader.records import Publication, RecommendationList
 
-_UNLESS_GIVEN = {"connect_timeout": "10", "application_name": "toplists reader"}
+_UNLESS_GIVEN = {
+    "connect_timeout": "10",
+    "application_name": "toplists reader",
+    # A server that is gone without a word is noticed after some ten seconds, not after hours.
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+}
 _LISTED = """
     run_id, item_ids, scores, sources, source_counts, short_reason,
-    (SELECT as_of FROM {live}) AS as_of
+    (SELECT as_of FROM {live}) AS as_of, (SELECT layout FROM {live}) AS layout
 """
 _OF_KEY = f"SELECT {_LISTED} FROM {{view}} WHERE {{key}} = %(key)s AND placement = %(placement)s"  # noqa: S608 - names are quoted
 # A user's own list is looked for again: a statement sees one release, and two may see two.
@@ -136,7 +145,20 @@ class PostgresLists(Lists):
         return None if row is None else _list_of(row)
 
     def _row(self, query: bytes, asked: Mapping[str, str]) -> _Row | None:
-        """The first row of an answer; `None` where there is none, or no table yet."""
+        """The first row of an answer; `None` where there is none, or no table yet.
+
+        Raises:
+            ListsUnavailableError: the server does not answer, or it is of another layout.
+        """
+        row = self._unchecked_row(query, asked)
+        if row is not None and row["layout"] != LAYOUT:
+            raise ListsUnavailableError(
+                f"{self._shown} cannot be read: it is of layout {row['layout']}, not {LAYOUT}. Update this "
+                "reader to the release that exports."
+            )
+        return row
+
+    def _unchecked_row(self, query: bytes, asked: Mapping[str, str]) -> _Row | None:
         for value in asked.values():
             value.encode("utf-8")
         # Postgres has no text with NUL, and nothing is called "".
@@ -159,7 +181,12 @@ class PostgresLists(Lists):
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = psycopg.connect(self._conninfo, autocommit=True, row_factory=dict_row)
+            connection = psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                row_factory=dict_row,
+                prepare_threshold=None,  # a pooler may give the next statement to another server process
+            )
         try:
             with connection.cursor(binary=True) as cursor:
                 found: _Row | None = cursor.execute(query, asked).fetchone()

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaError
 
 from toplists.reader.errors import SnapshotGoneError
 from toplists.reader.keyed_files import KeyedFile
@@ -20,12 +21,21 @@ class Snapshot:
     """
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
-        """Open the tables."""
+        """Open the tables.
+
+        Raises:
+            SnapshotGoneError: the log of one cannot be read.
+        """
         self._root = root
         paths = {name: str(root / name) for name in names}
-        self._tables = {
-            name: DeltaTable(path) for name, path in paths.items() if DeltaTable.is_deltatable(path)
-        }
+        try:
+            self._tables = {
+                name: DeltaTable(path)
+                for name, path in paths.items()
+                if DeltaTable.is_deltatable(path)
+            }
+        except (DeltaError, OSError) as error:
+            raise SnapshotGoneError(str(error)) from error
         self._engine = QueryBuilder()
         for name, table in self._tables.items():
             self._engine.register(name, table)
