@@ -21,6 +21,7 @@ from worlds import World, two_tastes
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError, StoreError
+from toplists.ingest.source import parse_source
 from toplists.lake.bookkeeping import append_rows, read_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.lease import hold_lease
@@ -28,7 +29,7 @@ from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import move_pointer, read_pointer
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, RUNS, SIMILAR_ITEMS
 from toplists.pipeline.console import open_narrator
-from toplists.pipeline.nightly import publish_everywhere
+from toplists.pipeline.nightly import NightlyOptions, nightly, publish_everywhere
 from toplists.pipeline.steps.export import export_step
 from toplists.pipeline.steps.rollback import rollback_step
 from toplists.pipeline.workplace import Workplace
@@ -280,14 +281,24 @@ def test_publishing_by_itself_takes_the_stores_along(
 def test_a_night_exports_last_and_what_was_behind_on_the_next(second_day: World) -> None:
     world, blocked = second_day, second_day.folder / "out"
     store = {"kind": "files", "name": "files", "address": f"files:{blocked}/{{dataset}}"}
-    changes = {"publish": {"keep_runs": 2, "stores": [store]}}
-    feed = world.feed([*two_tastes(), "u00,i05,5,2024-01-20T00:00:00"])
+    feed = parse_source(world.feed([*two_tastes(), "u00,i05,5,2024-01-20T00:00:00"]))
+
+    def night() -> str:
+        out = io.StringIO()
+        narrator = open_narrator({}, out, out)
+        world.workplace(
+            world.settings(publish={"keep_runs": 2, "stores": [store]}),
+            lambda place: nightly(place, narrator, NightlyOptions(feed)),
+            lambda: world.spark,
+        )
+        return out.getvalue()
+
     blocked.touch()  # where a folder should be
     with pytest.raises(StoreError, match="Store files is behind"):
-        world.night(feed, **changes)
+        night()
     assert world.rows(RUNS, run_id=world.live(), step="publish", state="done")
     blocked.unlink()
-    printed = world.night(feed, **changes)  # as a scheduler does after exit code 6
+    printed = night()  # as a scheduler does after exit code 6
     assert "Nothing changed" in printed
     assert "7/7 export" in printed
     current = json.loads((blocked / "world" / "current.json").read_text())

@@ -16,16 +16,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
+from toplists.publish.stores.folder import Folder, open_folder
 from toplists.publish.stores.store import (
     Notes,
     Part,
@@ -241,10 +240,10 @@ class FilesStore(Store):
         return json.dumps(content, indent=1).encode()
 
     @contextmanager
-    def _folder(self) -> Iterator[_Folder]:
+    def _folder(self) -> Iterator[Folder]:
         """The folder; what its file system refuses becomes a `StoreError`."""
         try:
-            yield _open(self._place)
+            yield open_folder(self._place)
         except (OSError, pa.ArrowException) as error:
             said = str(error).partition("\n")[0].rstrip(".")
             raise StoreError(
@@ -252,83 +251,11 @@ class FilesStore(Store):
             ) from error
 
 
-@dataclass(frozen=True)
-class _Folder:
-    """A folder of a file system."""
-
-    files: FileSystem
-    path: str
-
-    def read(self, name: str) -> bytes | None:
-        """The content of a file; `None` where there is none."""
-        try:
-            with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
-                content: bytes = stream.read()
-                return content
-        except FileNotFoundError:
-            return None
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file that nobody looks for yet."""
-        self._create_folder(name)
-        with (
-            written("content of a store"),
-            self.files.open_output_stream(f"{self.path}/{name}", compression=None) as stream,
-        ):
-            stream.write(content)
-
-    def replace(self, name: str, content: bytes) -> None:
-        """Write a file so that others see the former content or this one, and nothing between."""
-        if not isinstance(self.files, LocalFileSystem):
-            # An object is there when its last byte has arrived.
-            self.write(name, content)
-            return
-        draft = f"{name}.{uuid4().hex[:12]}.tmp"
-        self.write(draft, content)
-        with written("pointer of a store"):
-            Path(self.path, draft).replace(Path(self.path, name))
-
-    def has_files(self, name: str) -> bool:
-        """Whether there is a file in a folder within, or in one of its own."""
-        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True, recursive=True)
-        return any(info.type is FileType.File for info in self.files.get_file_info(selector))
-
-    def names(self, name: str) -> list[str]:
-        """What lies in a folder within."""
-        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True)
-        return sorted(info.base_name for info in self.files.get_file_info(selector))
-
-    def size(self, name: str) -> int | None:
-        """The size of a file; `None` where there is none."""
-        info = self.files.get_file_info(f"{self.path}/{name}")
-        return None if info.type is not FileType.File else info.size
-
-    def remove(self, name: str) -> None:
-        """Remove a folder within, if it is there."""
-        with written("folder of a store"):
-            try:
-                self.files.delete_dir(f"{self.path}/{name}")
-            except FileNotFoundError:
-                return
-
-    def remove_file(self, name: str) -> None:
-        """Remove a file, if it is there."""
-        with written("file of a store"):
-            try:
-                self.files.delete_file(f"{self.path}/{name}")
-            except FileNotFoundError:
-                return
-
-    def _create_folder(self, name: str) -> None:
-        with written("folder of a store"):
-            self.files.create_dir(f"{self.path}/{name}".rpartition("/")[0], recursive=True)
-
-
 def _notes_file(release: str) -> str:
     return f"{_NOTES}/{release}.json"
 
 
-def _notes(folder: _Folder, release: str) -> Notes | None:
+def _notes(folder: Folder, release: str) -> Notes | None:
     found = folder.read(_notes_file(release))
     if found is None:
         return None
@@ -336,18 +263,11 @@ def _notes(folder: _Folder, release: str) -> Notes | None:
     return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
 
 
-def _require_going_on(folder: _Folder, release: Release) -> None:
+def _require_going_on(folder: Folder, release: Release) -> None:
     """Refuse to write for an export that another one has overtaken."""
     notes = _notes(folder, release.run_id)
     if notes is None or (notes.fingerprint, notes.state) != (release.fingerprint, "loading"):
         raise StoreError("another export has begun this release anew meanwhile.")
-
-
-def _open(place: str) -> _Folder:
-    if "://" in place:
-        files, path = FileSystem.from_uri(place)
-        return _Folder(files, path.rstrip("/"))
-    return _Folder(LocalFileSystem(), str(Path(place).expanduser().resolve()))
 
 
 def _parquet(rows: pa.Table) -> bytes:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import redis
-from redis.exceptions import NoPermissionError, OutOfMemoryError
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
@@ -28,6 +25,14 @@ from toplists.publish.stores.redis_commands import (
     memory_needed,
     remove_lists,
     set_lists,
+)
+from toplists.publish.stores.redis_session import (
+    Client,
+    open_client,
+    require_room,
+    send,
+    server_time,
+    server_version,
 )
 from toplists.publish.stores.secrets import Secret
 from toplists.publish.stores.store import (
@@ -55,11 +60,7 @@ from toplists.reader.records import Publication
 LISTS_PER_BUCKET = 256
 _COMMANDS = 500
 """In a pipeline."""
-_CONNECT_SECONDS, _ANSWER_SECONDS = 10, 120
 _COPY_SINCE = (6, 2)
-_GIB = 2**30
-
-Client: TypeAlias = Any  # redis-py's types say of most answers that they may be awaited
 
 
 class RedisStore(Store):
@@ -74,13 +75,13 @@ class RedisStore(Store):
 
     def live(self) -> LiveRelease | None:
         """See `Store`."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             found = client.get(live_key(self._namespace))
         return None if found is None else live_from_json(found)
 
     def notes(self, release: str) -> Notes | None:
         """See `Store`."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             notes = self._notes(client, release)
             first = [self._bucket(release, table, 0) for table in LIST_TABLES]
             if notes is None and client.exists(*first):
@@ -91,12 +92,12 @@ class RedisStore(Store):
 
     def can_copy_from(self, release: str) -> bool:
         """See `Store`: COPY came with Redis 6.2."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             notes = self._notes(client, release)
             return (
                 notes is not None
                 and self._is_whole(client, release, notes)
-                and _version(client) >= _COPY_SINCE
+                and server_version(client) >= _COPY_SINCE
             )
 
     def prepare(
@@ -107,7 +108,7 @@ class RedisStore(Store):
         sample: Mapping[str, pa.Table],
     ) -> list[Written]:
         """See `Store`. Nothing is known of single parts: all are written again."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             self._require_ours(client, release.dataset)
             base = None if release.base is None else self._notes(client, release.base)
             buckets = {
@@ -119,7 +120,7 @@ class RedisStore(Store):
             notes = self.notes(release.run_id)
             if notes is not None and notes.state == "loading":
                 self._remove(client, release.run_id)
-            _require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
+            require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
             extra = _Extra(buckets, dict(release.rows), release.began + self._expire)
             self._note(client, release, "loading", extra)
             if release.base is not None:
@@ -133,7 +134,7 @@ class RedisStore(Store):
         replaced, named = fields(lists.replaced, key), fields(rows, key)
         gone = lists.replaced.filter(pc.invert(pc.is_in(replaced, value_set=named)))
         size = 0
-        with self._client() as client, written("part in Redis"):
+        with open_client(self._uri, self._secret) as client, written("part in Redis"):
             notes = self._notes(client, release.run_id)
             if notes is None or notes.fingerprint != release.fingerprint:
                 raise StoreError("another export has begun this release anew meanwhile.")
@@ -147,14 +148,14 @@ class RedisStore(Store):
                 for some in slices(ordered):
                     end = begin + len(some)
                     content, count = command(numbers[begin:end], some, key, name)
-                    _send(client, content, count)
+                    send(client, content, count)
                     size, begin = size + len(content), end
         return Written(part.number, len(rows), lists.unchanged, size)
 
     def verify(self, release: Release, written: Sequence[Written]) -> None:
         """See `Store`."""
         require_all(release, written)
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             notes = self._notes(client, release.run_id)
             if notes is None:
                 raise StoreError("its notes of the release are gone. Export again.")
@@ -171,11 +172,11 @@ class RedisStore(Store):
 
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
         """See `Store`."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             notes = self._notes(client, run_id)
             if notes is None or notes.state != "complete":
                 raise StoreError(f"release {run_id} is not complete. Export again.")
-            extra = replace(_Extra.of(notes), expires_at=_now(client) + self._expire)
+            extra = replace(_Extra.of(notes), expires_at=server_time(client) + self._expire)
             live = LiveRelease(dataset, run_id, publication, now, extra.expires_at, extra.buckets)
             self._expire_at(client, run_id, extra)
             with written("pointer of Redis"):
@@ -183,18 +184,18 @@ class RedisStore(Store):
 
     def keep_up(self, live: LiveRelease) -> bool:
         """See `Store`: a run may stay live for longer than a release lives."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             notes = self._notes(client, live.release)
             if notes is None or not self._is_whole(client, live.release, notes):
                 return False
-            rest = _Extra.of(notes).expires_at - _now(client)
+            rest = _Extra.of(notes).expires_at - server_time(client)
         if live.expires_at is None or rest < self._expire / 2:
             self.activate(live.release, live.dataset, live.publication, live.activated_at)
         return True
 
     def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
         """See `Store`: what is not whole any more is loaded again."""
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             notes = self._notes(client, publication.run_id)
             if notes is None or not self._is_whole(client, publication.run_id, notes):
                 return False
@@ -203,7 +204,7 @@ class RedisStore(Store):
     def prune(self, keep: int, sparing: str | None = None) -> list[str]:
         """See `Store`."""
         live = self.live()
-        with self._client() as client:
+        with open_client(self._uri, self._secret) as client:
             known = {one: self._notes(client, one) for one in self._releases(client)}
             notes = {name: found for name, found in known.items() if found is not None}
             kept = kept_releases(notes, live.release if live else None, keep, sparing)
@@ -303,23 +304,6 @@ class RedisStore(Store):
                 "a namespace of its own behind # in the address."
             )
 
-    @contextmanager
-    def _client(self) -> Iterator[Client]:
-        """A connection; what the server refuses becomes a `StoreError`."""
-        client = redis.Redis.from_url(
-            self._uri,
-            password=self._secret.read(),
-            socket_connect_timeout=_CONNECT_SECONDS,
-            socket_timeout=_ANSWER_SECONDS,
-            client_name="toplists-export",
-        )
-        try:
-            yield client
-        except redis.RedisError as error:
-            raise StoreError(_sentence(error)) from error
-        finally:
-            client.close()
-
 
 @dataclass(frozen=True)
 class _Extra:
@@ -336,57 +320,6 @@ class _Extra:
         return cls(**extra | {"expires_at": datetime.fromisoformat(str(when))})
 
 
-def _send(client: Client, commands: memoryview, count: int) -> None:
-    """Send commands that are written out already, and wait for their answers."""
-    connection = client.connection_pool.get_connection()
-    try:
-        connection.send_packed_command([commands])
-        for _ in range(count):
-            connection.read_response()
-    except BaseException:
-        connection.disconnect()  # there may be answers left to read
-        raise
-    finally:
-        client.connection_pool.release(connection)
-
-
 def _buckets(lists: int) -> int:
     """Into how many hashes so many lists go: a power of two, so that it seldom changes."""
     return 1 << max(0, (max(1, lists) - 1) // LISTS_PER_BUCKET).bit_length()
-
-
-def _now(client: Client) -> datetime:
-    """By the clock that decides what has expired."""
-    return datetime.fromtimestamp(client.time()[0], UTC)
-
-
-def _version(client: Client) -> tuple[int, ...]:
-    return tuple(map(int, str(client.info("server")["redis_version"]).split(".")[:2]))
-
-
-def _require_room(client: Client, needed: int) -> None:
-    memory = client.info("memory")
-    limit, used = int(memory.get("maxmemory", 0)), int(memory["used_memory"])
-    if limit and used + needed > limit:
-        raise StoreError(
-            f"this release needs about {_gib(needed)} of memory beside the {_gib(used)} in use, and maxmemory is "
-            f"{_gib(limit)}. Raise it."
-        )
-
-
-def _gib(size: int) -> str:
-    return f"{size / _GIB:,.2f} GiB" if size >= _GIB // 10 else f"{size / 2**20:,.1f} MiB"
-
-
-def _sentence(error: redis.RedisError) -> str:
-    said = str(error).strip().partition("\n")[0].rstrip(".")
-    match error:
-        case OutOfMemoryError():
-            return f"the server has no memory left ({said}). Raise its maxmemory."
-        case redis.AuthenticationError():
-            return f"{said}. Correct the user in the address, or what `secret` names."
-        case NoPermissionError():
-            return f"{said}. Grant it to the user of the address."
-        case redis.ConnectionError() | redis.TimeoutError():
-            return f"{said}. Look whether the server runs, and whether the address is right."
-    return f"{said}."

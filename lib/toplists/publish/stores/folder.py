@@ -1,0 +1,91 @@
+"""A folder of any file system that pyarrow opens, and files in it that are replaced as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+
+from toplists.lake.failpoints import written
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a file system."""
+
+    files: FileSystem
+    path: str
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; `None` where there is none."""
+        try:
+            with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
+                content: bytes = stream.read()
+                return content
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file that nobody looks for yet."""
+        self._create_folder(name)
+        with (
+            written("content of a store"),
+            self.files.open_output_stream(f"{self.path}/{name}", compression=None) as stream,
+        ):
+            stream.write(content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file so that others see the former content or this one, and nothing between."""
+        if not isinstance(self.files, LocalFileSystem):
+            # An object is there when its last byte has arrived.
+            self.write(name, content)
+            return
+        draft = f"{name}.{uuid4().hex[:12]}.tmp"
+        self.write(draft, content)
+        with written("pointer of a store"):
+            Path(self.path, draft).replace(Path(self.path, name))
+
+    def has_files(self, name: str) -> bool:
+        """Whether there is a file in a folder within, or in one of its own."""
+        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True, recursive=True)
+        return any(info.type is FileType.File for info in self.files.get_file_info(selector))
+
+    def names(self, name: str) -> list[str]:
+        """What lies in a folder within."""
+        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True)
+        return sorted(info.base_name for info in self.files.get_file_info(selector))
+
+    def size(self, name: str) -> int | None:
+        """The size of a file; `None` where there is none."""
+        info = self.files.get_file_info(f"{self.path}/{name}")
+        return None if info.type is not FileType.File else info.size
+
+    def remove(self, name: str) -> None:
+        """Remove a folder within, if it is there."""
+        with written("folder of a store"):
+            try:
+                self.files.delete_dir(f"{self.path}/{name}")
+            except FileNotFoundError:
+                return
+
+    def remove_file(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with written("file of a store"):
+            try:
+                self.files.delete_file(f"{self.path}/{name}")
+            except FileNotFoundError:
+                return
+
+    def _create_folder(self, name: str) -> None:
+        with written("folder of a store"):
+            self.files.create_dir(f"{self.path}/{name}".rpartition("/")[0], recursive=True)
+
+
+def open_folder(place: str) -> Folder:
+    """The folder of a path, or of a URI that pyarrow knows; it need not be there."""
+    if "://" in place:
+        files, path = FileSystem.from_uri(place)
+        return Folder(files, path.rstrip("/"))
+    return Folder(LocalFileSystem(), str(Path(place).expanduser().resolve()))
