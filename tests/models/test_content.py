@@ -335,3 +335,6 @@ def test_parameters_say_what_decides() -> None:
     assert parameters()["baseline"]["user_penalty"] == 15.0
     assert "baseline" not in parameters(center="none")
     assert "feedback" not in ContentKnn(ContentKnnSettings()).parameters
+    # That there is no such table is for the fit to say.
+    assert parameters(parts={"vectors": 1}, vectors="/nowhere")["vectors_digest"] is None
+    assert "vectors_digest" not in parameters()

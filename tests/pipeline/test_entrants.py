@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from toplists.config.settings import Settings
 from toplists.errors import ConfigurationError
 from toplists.models.registry import MODELS
 from toplists.pipeline.entrants import parse_entrants
+from toplists.pipeline.steps.fits import vector_tables
 
 SETTINGS = Settings()
 
@@ -82,3 +85,30 @@ def test_what_is_said_of_models_that_cannot_enter(text: str, message: str) -> No
     with pytest.raises(ConfigurationError) as raised:
         parse_entrants(text, SETTINGS)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "entrant",
+    [
+        "content_knn[parts={{vectors: 1}}; vectors={table}]",
+        "content_ratings[parts={{vectors: 1}}; vectors={table}]",
+    ],
+)
+def test_changed_vectors_are_another_fit(entrant: str, tmp_path: Path) -> None:
+    table = tmp_path / "v.parquet"
+    named = entrant.format(table=table)
+    definitions = []
+    for content in (b"one", b"other", b"other"):
+        table.write_bytes(content)
+        definitions.append(parse_entrants(named, SETTINGS)[0].definition)
+    first, changed, same = definitions
+    assert first != changed
+    assert changed == same
+
+
+def test_a_run_reads_the_vectors_of_its_contenders_too() -> None:
+    contender = "content_knn[parts={vectors: 1}; vectors=/mine.parquet]"
+    own = {"content_knn": {"parts": {"vectors": 1}, "vectors": "/own.parquet"}}
+    assert vector_tables(Settings.model_validate({"model": own})) == ("/own.parquet",)
+    both = {"model": own, "evaluate": {"contenders": ["slim", contender]}}
+    assert vector_tables(Settings.model_validate(both)) == ("/own.parquet", "/mine.parquet")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from toplists.config.model_content import ContentKnnSettings
@@ -12,7 +12,7 @@ from toplists.engine.content import Candidates, similar_content
 from toplists.engine.exchange import write_parts
 from toplists.engine.shapes import ItemWeights
 from toplists.models.definition import Definition
-from toplists.models.item_content import describe_items, forget_items
+from toplists.models.item_content import content_parameters, describe_items, forget_items
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
@@ -33,11 +33,12 @@ class ContentKnn:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The settings, and whether neighbours may be recommended."""
-        return {
-            **self._settings.model_dump(mode="json"),
-            "only_recommendable": self._only_recommendable,
-        }
+        """The settings with what their vectors are, and whether neighbours may be recommended."""
+        return {**self._content, "only_recommendable": self._only_recommendable}
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return content_parameters(self._settings)
 
     def fit(self, data: TrainingData) -> Fitted:
         """Describe all items, then compare those of each block with all others.

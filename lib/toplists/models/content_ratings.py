@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import fit_center
 from toplists.models.definition import Definition
-from toplists.models.item_content import describe_items, forget_items
+from toplists.models.item_content import content_parameters, describe_items, forget_items
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Range, Space
 
@@ -35,11 +35,15 @@ class ContentRatings:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The settings, those of the baseline if there is one, and that values are learnt."""
-        own = self._settings.model_dump(mode="json")
+        """The settings with what their vectors are and those of the baseline if there is one; values are learnt."""
+        own: dict[str, Any] = {**self._content, "feedback": "explicit"}
         if self._settings.center == "baseline":
             own["baseline"] = self._baseline.model_dump(mode="json")
-        return {**own, "feedback": "explicit"}
+        return own
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return content_parameters(self._settings)
 
     def fit(self, data: TrainingData) -> Fitted:
         """Describe all items, then compare those of each block with all that anybody rated.

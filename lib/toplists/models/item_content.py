@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from toplists.config.model_content import NAMED_KINDS, ContentSettings
-from toplists.dataset.item_vectors import vector_files
+from toplists.dataset.item_vectors import vector_files, vectors_digest
 from toplists.engine.content import Aspect, Content, describe
 from toplists.engine.exchange import write_parts
 from toplists.engine.storage import find_parts, remove_parts
@@ -67,6 +68,20 @@ def forget_items(data: TrainingData) -> None:
     left = (find_parts(data.folder, prefix) for prefix in ("content-", _WORDS))
     with written("removal of what items were compared by"):
         remove_parts([part for parts in left for part in parts])
+
+
+def content_parameters(settings: ContentSettings) -> dict[str, Any]:
+    """The settings, and what the table of vectors holds, which may change while its name does not.
+
+    Where there is no such table, it is for the fit to say so.
+    """
+    own = settings.model_dump(mode="json")
+    if settings.vectors is not None:
+        try:
+            own["vectors_digest"] = vectors_digest([settings.vectors])
+        except ConfigurationError:
+            own["vectors_digest"] = None
+    return own
 
 
 def _nothing_known(model: str, settings: ContentSettings) -> InputRefusedError:

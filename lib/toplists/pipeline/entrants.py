@@ -37,7 +37,8 @@ class Entrant:
     """A model under the name it has in the comparison, and the seed of its fits.
 
     Where it goes on from another's fit, that is `after`: it starts from the item vectors which that one
-    came to on the same fold. `lengths` is that of its vectors, as `registry.vector_lengths` says it.
+    came to on the same fold. `lengths` is that of its vectors, as `registry.vector_lengths` says it;
+    `vector_tables` are those of ready-made ones that its settings name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Entrant:
     seed: int
     after: Entrant | None = None
     lengths: tuple[int, int] | None = None
+    vector_tables: tuple[str, ...] = ()
 
     @property
     def learns_values(self) -> bool:
@@ -110,7 +112,13 @@ def make_entrant(name: str, given: Mapping[str, Any], settings: Settings) -> Ent
         place = ".".join(map(str, first["loc"]))
         raise ConfigurationError(f"{shown}: model.{place}: {first['msg']}.") from None
     model = make_model(name, Parameters(chosen, settings.recommend, settings.engine))
-    return Entrant(shown, model, chosen.seed, lengths=vector_lengths(chosen))
+    return Entrant(
+        shown,
+        model,
+        chosen.seed,
+        lengths=vector_lengths(chosen),
+        vector_tables=chosen.vector_tables,
+    )
 
 
 def label_of(name: str, given: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from toplists.lake.ledger import Run
 from toplists.lake.pointer import read_pointer
 from toplists.models.registry import can_start_warm, vectors_of
 from toplists.pipeline.identity import identify_run
-from toplists.pipeline.steps.fits import model_folder, model_settings, plan_fits
+from toplists.pipeline.steps.fits import model_folder, model_settings, plan_fits, vector_tables
 from toplists.pipeline.workplace import Workplace
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
         cold: Whether to start from nothing in any case.
     """
     stop_items = read_stop_list(place.settings.prepare)
-    vectors = vectors_digest(place.settings.model.vector_tables)
+    vectors = vectors_digest(vector_tables(place.settings))
     afresh = identify_run(as_of, load_ids, place.settings, stop_items, vectors=vectors)
     if cold:
         return afresh

@@ -50,7 +50,7 @@ from toplists.models.registry import (
     vector_lengths,
 )
 from toplists.models.store import load_shape
-from toplists.pipeline.entrants import parse_entrants
+from toplists.pipeline.entrants import Entrant, parse_entrants
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
 from toplists.ranking.scoring import PERSONAL
@@ -199,7 +199,22 @@ def check_contenders(settings: Settings) -> None:
     Raises:
         ConfigurationError: one cannot.
     """
-    parse_entrants(", ".join(settings.evaluate.contenders), settings, "evaluate.contenders")
+    _contenders(settings)
+
+
+def vector_tables(settings: Settings) -> tuple[str, ...]:
+    """The tables of ready-made vectors that the models of a run read, contenders with settings of their own too.
+
+    Raises:
+        ConfigurationError: a contender cannot be made.
+    """
+    of_contenders = (table for one in _contenders(settings) for table in one.vector_tables)
+    return tuple(dict.fromkeys((*settings.model.vector_tables, *of_contenders)))
+
+
+def _contenders(settings: Settings) -> list[Entrant]:
+    named = ", ".join(settings.evaluate.contenders)
+    return parse_entrants(named, settings, "evaluate.contenders")
 
 
 def _contender_fits(

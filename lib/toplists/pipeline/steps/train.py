@@ -29,6 +29,7 @@ from toplists.pipeline.steps.fits import (
     find_fit,
     model_folder,
     plan_fits,
+    vector_tables,
 )
 from toplists.pipeline.steps.prepare import open_snapshot
 from toplists.pipeline.steps.room import describe_cluster, require_room
@@ -74,7 +75,7 @@ def train(place: Workplace, run: Run) -> Outcome:
 
 
 def _require_same_vectors(place: Workplace, run: Run) -> None:
-    tables = place.settings.model.vector_tables
+    tables = vector_tables(place.settings)
     if vectors_digest(tables) != run.vectors:
         raise ConfigurationError(
             f"{' or '.join(tables)} has changed since run {run.run_id} was begun. Begin a new run with prepare "
