@@ -229,7 +229,10 @@ class TestFromAnAddress:
         assert answer.lines[:2] == [f"Lists in {there}", "  live       run 2026-03-07-22222222"]
         assert "3 days ago" in answer.lines[3]
         assert cli("status", "--from", there, "--max-age", "4d").code == 0
-        assert cli("status", "--from", there, "--run", RUN).code == 2
+        for option, value in (("--run", RUN), ("--runs", "3"), ("--history", "3")):
+            refused = cli("status", "--from", there, option, value)
+            assert refused.code == 2
+            assert f"leave out --from, or {option}" in refused.error
         stale = cli("status", "--from", there, "--max-age", "2d")
         assert stale.code == 7
         assert f"The live lists in {there} are too old" in stale.error

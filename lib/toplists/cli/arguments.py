@@ -9,6 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+SHOWN_RUNS, CHARTED_RUNS = 5, 14
+"""How many runs `status` shows, unless it is told otherwise."""
+
 _EPILOG = "Jobs that write (nightly, publish, rollback, ...) are started by ./spark-submit.sh."
 
 
@@ -26,10 +29,10 @@ def build_parser() -> argparse.ArgumentParser:
         "status", parents=[place], help="datasets, what is live, how fresh, last runs"
     )
     status.add_argument(
-        "--runs", type=_count, default=5, metavar="N", help="runs to show (default: 5)"
+        "--runs", type=_count, metavar="N", help=f"runs to show (default: {SHOWN_RUNS})"
     )
     status.add_argument(
-        "--history", type=_count, default=14, metavar="N", help="runs to chart (default: 14)"
+        "--history", type=_count, metavar="N", help=f"runs to chart (default: {CHARTED_RUNS})"
     )
     status.add_argument("--run", metavar="RUN", help="only this run: its attempts, what it ran on")
     status.add_argument(
@@ -157,9 +160,10 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--from",
         dest="source",
-        metavar="ADDRESS",
-        help="what readers see there (delta:FOLDER, postgresql://..., redis://..., files:PATH) instead of in "
-        "the lake; titles and earlier publications come from the dataset that --dataset names",
+        metavar="STORE|ADDRESS",
+        help="what readers see there (a store of publish.stores by its name, or delta:FOLDER, postgresql://..., "
+        "redis://..., files:PATH) instead of in the lake; beside an address, titles and earlier publications "
+        "come from the dataset that --dataset names",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
-from toplists.cli.arguments import build_parser
+from toplists.cli.arguments import CHARTED_RUNS, SHOWN_RUNS, build_parser
 from toplists.errors import ConfigurationError, ToplistsError
 from toplists.pipeline.failure import print_failure
 from toplists.pipeline.screen import open_console
@@ -94,7 +94,8 @@ def _answer(
     if arguments.command in ("show", "history") or getattr(arguments, "source", None) is not None:
         from toplists.cli.sources import find_source
 
-        _speak_of(find_source(arguments, find_place), arguments, console, now)
+        source = find_source(arguments, find_place)
+        _speak_of(source, arguments, console, errors, environ, now)
         return 0
     lake = find_lake(arguments.lake, arguments.env, arguments.set)
     places = find_places(lake)
@@ -107,7 +108,10 @@ def _answer(
         else:
             from toplists.cli.status import show_status
 
-            counts = {"runs": arguments.runs, "history": arguments.history}
+            counts = {
+                "runs": arguments.runs or SHOWN_RUNS,
+                "history": arguments.history or CHARTED_RUNS,
+            }
             stores = [
                 one.name for one in find_publish_settings(arguments.env, arguments.set).stores
             ]
@@ -154,7 +158,12 @@ def _answer(
 
 
 def _speak_of(
-    source: Source, arguments: argparse.Namespace, console: Console, now: datetime
+    source: Source,
+    arguments: argparse.Namespace,
+    console: Console,
+    errors: Console,
+    environ: Mapping[str, str],
+    now: datetime,
 ) -> None:
     """Answer what can be asked of lists wherever they lie."""
     if arguments.command == "show":
@@ -163,13 +172,18 @@ def _speak_of(
         show = show_user if arguments.kind == "user" else show_item
         show(console, source, arguments.id, arguments.n)
         return
-    from toplists.cli.publications import require_fresh_source, show_publications, show_source
+    from toplists.cli.publications import show_publications, show_source
 
     if arguments.command == "history":
         show_publications(console, source, arguments.n, as_json=arguments.json, now=now)
         return
-    if arguments.run is not None:
-        raise ConfigurationError("--run speaks of runs in the lake: leave out --from, or --run.")
+    for option in ("run", "runs", "history"):
+        if getattr(arguments, option) is not None:
+            raise ConfigurationError(
+                f"--{option} speaks of runs in the lake: leave out --from, or --{option}."
+            )
     show_source(console, source, now)
     if arguments.max_age is not None:
-        require_fresh_source(source, arguments.max_age, now)
+        from toplists.cli.staleness import require_fresh_source
+
+        require_fresh_source(source, arguments, environ, errors, now)

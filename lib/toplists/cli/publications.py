@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from rich.console import Console
 from rich.padding import Padding
@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from toplists.cli.sources import Source
-from toplists.errors import ConfigurationError, StaleError
-from toplists.pipeline.screen import age_text, duration_text, printable, time_text
+from toplists.errors import ConfigurationError
+from toplists.pipeline.screen import age_text, printable, time_text
 from toplists.reader import Publication
 
 _VERBS = {"publish": "published", "rollback": "rolled back"}
@@ -98,23 +98,6 @@ def require_live(source: Source) -> Publication:
             "publishes; ./toplists status says what ran so far."
         )
     return live
-
-
-def require_fresh_source(source: Source, max_age: timedelta, now: datetime) -> None:
-    """See that the lists there are not older than that; a rollback makes old lists live, not new ones.
-
-    Raises:
-        StaleError: they are.
-    """
-    live = require_live(source)
-    moves = [move for move in source.publications() if move.run_id == live.run_id]
-    since = min(move.published_at for move in [*moves, live])
-    if now - since > max_age:
-        raise StaleError(
-            f"The live lists in {source.called} are too old: published {age_text(since, now)} "
-            f"({time_text(since)}), allowed are {duration_text(max_age)}. Look whether ./toplists status "
-            "shows a night that failed, and whether an export is behind."
-        )
 
 
 def _what(move: Publication, live: Publication) -> str:

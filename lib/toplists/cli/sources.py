@@ -1,4 +1,4 @@
-"""Where a command reads lists from: the lake, or any address that readers take."""
+"""Where a command reads lists from: the lake, a store of the settings, or any address that readers take."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toplists import reader
-from toplists.cli.places import Place
-from toplists.errors import ConfigurationError
+from toplists.cli.places import Place, find_publish_settings
+from toplists.errors import ConfigurationError, StoreError
+from toplists.pipeline.screen import printable
+from toplists.publish.stores.secrets import Secret
 from toplists.reader import CatalogueItem, Interaction, Lists, Publication
 from toplists.reader.addresses import without_secrets
 from toplists.reader.delta import open_delta
@@ -57,25 +59,51 @@ def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) 
     """The lists that a command speaks of.
 
     Args:
-        arguments: `source`, an address, or `None` for the lake; and `dataset`.
-        find_place: Finds the dataset of the lake. It is asked if there is no address, or if a dataset is named
-            beside it.
+        arguments: `source`, an address, the name of a store, or `None` for the lake; `dataset`; and `env` and
+            `set` for the settings that name stores.
+        find_place: Finds the dataset of the lake. It is not asked if there is an address and no dataset beside it.
 
     Raises:
-        ConfigurationError: there is no such dataset, or no lists have such an address.
+        ConfigurationError: there is no such dataset or store, or no lists have such an address.
     """
     address: str | None = arguments.source
     if address is None:
         place = find_place()
         name = place.dataset.name
         return Source(name, f"dataset {name}", place.lists, place.dataset.root)
-    try:
-        lists = reader.open(address)
-    except reader.AddressError as error:
-        raise ConfigurationError(f"--from: {error}") from error
+    if ":" not in address:
+        return _store(address, arguments, find_place)
+    lists = _open(address)
     if arguments.dataset is not None:
         root: Path | None = find_place().dataset.root
     else:
         root = Path(address.removeprefix(_DELTA)) if address.startswith(_DELTA) else None
     shown = without_secrets(address)
     return Source(shown, shown, lists, root)
+
+
+def _store(name: str, arguments: argparse.Namespace, find_place: Callable[[], Place]) -> Source:
+    """A store that settings name, with the password that they say where to find."""
+    stores = find_publish_settings(arguments.env, arguments.set).stores
+    found = next((store for store in stores if store.name == name), None)
+    if found is None:
+        named = ", ".join(store.name for store in stores) or "none"
+        raise ConfigurationError(
+            f"--from: {printable(name)} is neither an address, such as redis://HOST:PORT/DB, nor a store of "
+            f"the settings; publish.stores names {named}."
+        )
+    place = find_place()
+    address = found.address.replace("{dataset}", place.dataset.name)
+    try:
+        password = Secret(None if found.kind == "files" else found.secret).read()
+    except StoreError as error:
+        raise ConfigurationError(f"--from {name}: {error}") from error
+    called = f"store {name}"
+    return Source(called, called, _open(address, password), place.dataset.root)
+
+
+def _open(address: str, password: str | None = None) -> Lists:
+    try:
+        return reader.open(address, password=password)
+    except reader.AddressError as error:
+        raise ConfigurationError(f"--from: {error}") from error

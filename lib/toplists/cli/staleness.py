@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from rich.console import Console
 from rich.text import Text
 
 from toplists.cli.places import CONF_DIR, Place
+from toplists.cli.publications import require_live
+from toplists.cli.sources import Source
 from toplists.config.layers import resolve_settings
 from toplists.errors import StaleError
 from toplists.pipeline.screen import age_text, duration_text, printable, time_text
@@ -45,10 +47,52 @@ def require_fresh(
         reason = _too_old(place, arguments.max_age, now)
         if reason is not None:
             reasons.append(reason)
-            report = _report(place, reason, now)
+            report = _report(place.dataset.name, place.live, reason, now)
             tell_webhook(report, watch, environ, lambda text: _warn(errors, text))
     if reasons:
         raise StaleError(" ".join(reasons))
+
+
+def require_fresh_source(
+    source: Source,
+    arguments: argparse.Namespace,
+    environ: Mapping[str, str],
+    errors: Console,
+    now: datetime,
+) -> None:
+    """See that what readers are shown somewhere is not older than `--max-age`; see `require_fresh`.
+
+    Raises:
+        StaleError: it is.
+    """
+    live = require_live(source)
+    since, said = _made(source, live, now)
+    if now - since <= arguments.max_age:
+        return
+    reason = (
+        f"The live lists in {source.called} are too old: {said}, allowed are "
+        f"{duration_text(arguments.max_age)}. Look whether ./toplists status shows a night that failed, and "
+        "whether an export is behind."
+    )
+    watch = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings.watch
+    dataset = None if source.root is None else source.root.name
+    report = _report(dataset, live, reason, now)
+    tell_webhook(report, watch, environ, lambda text: _warn(errors, text))
+    raise StaleError(reason)
+
+
+def _made(source: Source, live: Publication, now: datetime) -> tuple[datetime, str]:
+    """Since when there are such lists, and how that is said; a rollback makes old lists live, not new ones."""
+    moves = [live, *(one for one in source.publications() if one.run_id == live.run_id)]
+    since = min(move.published_at for move in moves)
+    if any(move.action == "publish" for move in moves):
+        return since, f"published {age_text(since, now)} ({time_text(since)})"
+    # A store knows the last move only. The day that the lists know all before is earlier than they are.
+    since = min(since, datetime.combine(live.as_of, time.min, UTC))
+    return since, (
+        f"rolled back to what knows nothing since {live.as_of} 00:00 UTC, {age_text(since, now)} (when that "
+        "was published the lake knows: name its --dataset)"
+    )
 
 
 def computed_at(place: Place) -> datetime | None:
@@ -74,15 +118,14 @@ def _too_old(place: Place, max_age: timedelta, now: datetime) -> str | None:
     )
 
 
-def _report(place: Place, reason: str, now: datetime) -> Report:
-    live = place.live
+def _report(dataset: str | None, live: Publication | None, reason: str, now: datetime) -> Report:
     return Report(
         verb="status",
         event="staleness",
         exit_code=StaleError.exit_code,
         began=now,
         ended=now,
-        dataset=place.dataset.name,
+        dataset=dataset,
         run_id=live.run_id if live else None,
         reason=reason,
         live=_live(live) if live else None,

@@ -8,7 +8,7 @@ from toplists.reader.lists import Lists
 _PACKAGES = {"psycopg": "psycopg[binary]"}
 
 
-def open(address: str) -> Lists:  # noqa: A001 - called as `reader.open`
+def open(address: str, *, password: str | None = None) -> Lists:  # noqa: A001 - called as `reader.open`
     """The published lists at `address`, whether anything was published there yet or not.
 
     What is published later is followed. Open them in the process that reads: connections do not survive a
@@ -17,14 +17,15 @@ def open(address: str) -> Lists:  # noqa: A001 - called as `reader.open`
     Args:
         address: `delta:FOLDER` with the folder of a dataset, `postgresql://…`, `redis://…`, `rediss://…`, or
             `files:` and a path or a URI. See `docs/stores.md`.
+        password: Of a server, where it does not stand in the address.
 
     Raises:
-        AddressError: there are no lists of such a kind, or it cannot be understood.
+        AddressError: there are no lists of such a kind, it cannot be understood, or they take no password.
         ListsUnavailableError: a package is not installed.
     """
     kind, colon, place = address.partition(":")
     try:
-        lists = _open(kind, place, address) if colon and place else None
+        lists = _open(kind, place, address, password) if colon and place else None
     except ModuleNotFoundError as error:
         package = _PACKAGES.get(error.name or "", error.name)
         raise ListsUnavailableError(
@@ -39,7 +40,9 @@ def open(address: str) -> Lists:  # noqa: A001 - called as `reader.open`
     return lists
 
 
-def _open(kind: str, place: str, address: str) -> Lists | None:
+def _open(kind: str, place: str, address: str, password: str | None) -> Lists | None:
+    if password is not None and kind in ("delta", "files"):
+        raise AddressError(f"{kind}: takes no password.")
     match kind:
         case "delta":
             from toplists.reader.delta import open_delta
@@ -52,9 +55,9 @@ def _open(kind: str, place: str, address: str) -> Lists | None:
         case "postgresql" | "postgres":
             from toplists.reader.postgres import open_postgres
 
-            return open_postgres(address)
+            return open_postgres(address, password)
         case "redis" | "rediss":
             from toplists.reader.redis import open_redis
 
-            return open_redis(address)
+            return open_redis(address, password)
     return None

@@ -56,27 +56,28 @@ _Row = Mapping[str, Any]
 _Connection = psycopg.Connection[dict[str, Any]]
 
 
-def open_postgres(address: str) -> PostgresLists:
+def open_postgres(address: str, password: str | None = None) -> PostgresLists:
     """The lists at `postgresql://USER@HOST:PORT/DATABASE#NAMESPACE`.
 
-    A password comes from the address, from `PGPASSWORD` or from `~/.pgpass`.
+    A password comes from the address, else it is `password`, else what `PGPASSWORD` or `~/.pgpass` says.
 
     Raises:
         AddressError: the address cannot be understood.
     """
-    return PostgresLists(address)
+    return PostgresLists(address, password)
 
 
 class PostgresLists(Lists):
     """What `Lists` promises. A connection per thread that asks at the same time; broken ones are replaced."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, password: str | None = None) -> None:
         """See `open_postgres`."""
         uri, namespace = split_or_refuse(address)
         self._shown = without_secrets(address)
         try:
             given = {name: str(value) for name, value in conninfo_to_dict(uri).items()}
-            self._conninfo = make_conninfo(**{**_UNLESS_GIVEN, **given})
+            known = {} if password is None else {"password": password}
+            self._conninfo = make_conninfo(**{**_UNLESS_GIVEN, **known, **given})
             understood = given.get("port", "0").replace(",", "").isdecimal()
         except psycopg.Error:  # which quotes parts of the address
             understood = False

@@ -33,25 +33,30 @@ _Keys = Sequence[tuple[ListTable, str]]
 Answer = TypeVar("Answer")
 
 
-def open_redis(address: str) -> RedisLists:
+def open_redis(address: str, password: str | None = None) -> RedisLists:
     """The lists at `redis://HOST:PORT/DB#NAMESPACE`, or `rediss://…` with TLS.
+
+    A password comes from the address, else it is `password`.
 
     Raises:
         AddressError: the address cannot be understood.
     """
-    return RedisLists(address)
+    return RedisLists(address, password)
 
 
 class RedisLists(Lists):
     """What `Lists` promises. The client keeps connections for threads, and opens broken ones again."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, password: str | None = None) -> None:
         """See `open_redis`."""
         uri, self._namespace = split_or_refuse(address)
         self._shown = without_secrets(address)
         try:
             self._client: Any = redis.Redis.from_url(
-                uri, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_CONNECT_SECONDS
+                uri,
+                password=password,
+                socket_connect_timeout=_CONNECT_SECONDS,
+                socket_timeout=_CONNECT_SECONDS,
             )
         except ValueError:  # which quotes parts of the address
             raise AddressError(
