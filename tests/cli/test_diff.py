@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from stores.runs import Run, Work, entries
 
 from toplists.lake.bookkeeping import append_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import RECOMMENDATIONS
+from toplists.publish.stores.files import FilesStore
 
 RUN, LATER = "2026-03-10-11111111", "2026-03-11-44444444"
 
@@ -90,3 +92,58 @@ def test_a_run_without_lists_is_refused_with_those_that_have_some(cli, changed):
 def test_fits_the_terminal(cli, changed, columns):
     answer = cli("diff", RUN, LATER, "--lake", str(changed), terminal=True, columns=columns)
     assert max(cell_len(line) for line in answer.lines) <= columns
+
+
+class TestFrom:
+    def test_a_dataset_by_its_folder(self, cli, changed):
+        there = f"delta:{changed / 'films'}"
+        answer = cli("diff", RUN, LATER, "--from", there)
+        assert answer.code == 0, answer.error
+        assert answer.lines[0] == f"{RUN} to {LATER} in {there}   first 10 places"
+        assert any("[red]Lonely" in line for line in answer.lines)  # titles are there, too
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        store = FilesStore("files", f"files:{tmp_path}", "parquet", 1)
+        Work(Run(1, {"ann": entries("f0", "f1"), "bob": entries("f0")})).bring(store)
+        Work(Run(2, {"ann": entries("f0", "f2"), "zoe": entries("f0")})).bring(store)
+        return tmp_path
+
+    def test_two_releases_of_a_store_of_files(self, toplists, folder):
+        first, second = Run(1, {}).run_id, Run(2, {}).run_id
+        named = (
+            f'publish.stores=[{{"kind": "files", "name": "lists", "address": "files:{folder}"}}]'
+        )
+        for there in (f"files:{folder}", "lists"):
+            asked = ("diff", first, second, "--from", there, "--set", named, "--dataset", "films")
+            found = json.loads(toplists(*asked, "--json").out)
+            assert found["users"] == {
+                "in_both": 1,
+                "changed": 1,
+                "share_changed": 1.0,
+                "entered": 1,
+                "left": 1,
+            }
+            (entered,) = found["items_entered"]["first"]
+            assert entered["item_id"] == "f2"
+            assert entered["title"].startswith("A Title")
+            (left,) = found["items_left"]["first"]
+            assert (left["item_id"], left["title"]) == ("f1", "Brazil")
+
+    def test_a_release_that_is_not_kept(self, cli, folder):
+        answer = cli("diff", Run(1, {}).run_id, RUN, "--from", f"files:{folder}")
+        assert answer.code == 2
+        assert f"The lists of run {RUN} are not in files:{folder}. Those of" in answer.error
+
+    def test_stores_that_give_lists_one_by_one(self, cli):
+        answer = cli("diff", RUN, LATER, "--from", "redis://:secret@cache.example/0")
+        assert answer.code == 2
+        assert "redis://cache.example/0 gives them one by one" in answer.error
+        assert "secret" not in answer.error
+
+    def test_lines_of_json(self, cli, tmp_path):
+        run = Run(1, {"ann": entries("f0")})
+        Work(run).bring(FilesStore("files", f"files:{tmp_path}", "jsonl", 1))
+        answer = cli("diff", run.run_id, run.run_id, "--from", f"files:{tmp_path}")
+        assert answer.code == 2
+        assert "is not Parquet" in answer.error

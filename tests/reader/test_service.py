@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import quantiles
 from typing import Any
 from urllib.parse import quote
 
@@ -21,12 +22,14 @@ from store_servers import free_port
 
 pytestmark = pytest.mark.process
 CLIENTS = 50
+P99_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     text: str
+    seconds: float
 
     @property
     def content(self) -> Any:
@@ -42,9 +45,11 @@ def get(port: int, *paths: str) -> list[Answer]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     answers = []
     for path in paths:
+        began = time.monotonic()
         connection.request("GET", path)
         response = connection.getresponse()
-        answers.append(Answer(response.status, response.read().decode()))
+        text = response.read().decode()
+        answers.append(Answer(response.status, text, time.monotonic() - began))
     connection.close()
     return answers
 
@@ -110,6 +115,8 @@ def test_what_the_service_answers(lake, service):
         lake.point_to("r2", previous="r1")
         answers = [answer for one in asked for answer in one.result()]
     assert {answer.status for answer in answers} == {200}
+    # On a machine that tests keep busy: nobody waits for all the others. benchmarks/service.py measures.
+    assert quantiles([answer.seconds for answer in answers], n=100)[98] < P99_SECONDS
     runs = {answer.content["run_id"] for answer in answers}
     assert runs <= {"r1", "r2"}
     for answer in answers:

@@ -285,7 +285,7 @@ def test_what_cannot_be_reached_is_said_in_a_sentence_without_secrets(
         lists.user("ann")
     assert "127.0.0.1" in str(refused.value)
     assert "cannot be read: " in str(refused.value)
-    assert "55" not in str(refused.value)
+    assert "55-" not in str(refused.value)  # no port has a dash behind it
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     diff = commands.add_parser(
         "diff", parents=[place], help="how the lists of two runs differ, published or not"
     )
+    _add_source(diff)
     diff.add_argument("before", metavar="RUN1", help="the earlier run")
     diff.add_argument("now", metavar="RUN2", help="the later run")
     diff.add_argument(

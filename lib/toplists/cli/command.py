@@ -91,7 +91,8 @@ def _answer(
         lake = find_lake(arguments.lake, arguments.env, arguments.set)
         return choose_place(find_places(lake), arguments.dataset)
 
-    if arguments.command in ("show", "history") or getattr(arguments, "source", None) is not None:
+    of_lists = arguments.command in ("show", "history", "diff")
+    if of_lists or getattr(arguments, "source", None) is not None:
         from toplists.cli.sources import find_source
 
         source = find_source(arguments, find_place)
@@ -126,18 +127,6 @@ def _answer(
 
         keep_runs = find_publish_settings(arguments.env, arguments.set).keep_runs
         show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
-    elif arguments.command == "diff":
-        from toplists.cli.diff import show_difference
-
-        show_difference(
-            console,
-            place.dataset,
-            (arguments.before, arguments.now),
-            k=arguments.k,
-            placement=arguments.placement,
-            n=arguments.n,
-            as_json=arguments.json,
-        )
     elif arguments.command == "report":
         from toplists.cli.report import show_report
 
@@ -171,6 +160,19 @@ def _speak_of(
 
         show = show_user if arguments.kind == "user" else show_item
         show(console, source, arguments.id, arguments.n)
+        return
+    if arguments.command == "diff":
+        from toplists.cli.diff import show_difference
+
+        show_difference(
+            console,
+            source,
+            (arguments.before, arguments.now),
+            k=arguments.k,
+            placement=arguments.placement,
+            n=arguments.n,
+            as_json=arguments.json,
+        )
         return
     from toplists.cli.publications import show_publications, show_source
 

@@ -13,23 +13,19 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from toplists.cli.run_files import find_run_files
+from toplists.cli.sources import Source
 from toplists.cli.tables import Catalogue, print_counts
-from toplists.errors import ConfigurationError
 from toplists.evaluation.list_change import ListPair
 from toplists.evaluation.run_difference import OVERLAP_BINS, RunDifference, compare_runs
-from toplists.lake.dataset import Dataset, partition_files
-from toplists.lake.tables import RECOMMENDATIONS
 from toplists.pipeline.screen import printable
-from toplists.publish.publication import stored_runs
-from toplists.reader.facts import CATALOGUE, find_items
-from toplists.reader.snapshot import Snapshot
 
 _WIDEST_BAR = 40
 
 
 @dataclass(frozen=True)
 class _Answer:
-    dataset: str
+    where: str
     before: str
     now: str
     difference: RunDifference
@@ -40,7 +36,7 @@ class _Answer:
 
 def show_difference(
     console: Console,
-    dataset: Dataset,
+    source: Source,
     runs: tuple[str, str],
     *,
     k: int,
@@ -52,7 +48,7 @@ def show_difference(
 
     Args:
         console: Where to.
-        dataset: The dataset.
+        source: Where the lists lie.
         runs: The earlier run and the later one; they need not be published.
         k: How many places of each list count.
         placement: Which lists.
@@ -60,28 +56,18 @@ def show_difference(
         as_json: Print it for a program.
 
     Raises:
-        ConfigurationError: the lists of a run are not in the lake.
+        ConfigurationError: the lists of a run are not there, or cannot be read as a whole.
     """
-    before, now = (_files(dataset, run_id) for run_id in runs)
+    before, now = (find_run_files(source, run_id) for run_id in runs)
     difference = compare_runs(ListPair(now=now, before=before), k, placement)
     entered, left = difference.entered(), difference.left()
     named = [item for item, _ in (*entered[:n], *left[:n])]
-    catalogue = find_items(Snapshot(dataset.root, [CATALOGUE]), named)
-    answer = _Answer(dataset.name, *runs, difference, entered, left, catalogue)
+    catalogue = source.items(named)
+    answer = _Answer(source.name, *runs, difference, entered, left, catalogue)
     if as_json:
         console.print(_as_json(answer, n), soft_wrap=True)
     else:
         _print(console, answer, n)
-
-
-def _files(dataset: Dataset, run_id: str) -> tuple[str, ...]:
-    kept = stored_runs(dataset)
-    if run_id not in kept:
-        raise ConfigurationError(
-            f"The lists of run {printable(run_id)} are not in dataset {dataset.name}. Those of "
-            f"{', '.join(sorted(kept)) or 'no run'} are."
-        )
-    return partition_files(dataset, RECOMMENDATIONS, run_id=run_id)
 
 
 def _print(console: Console, answer: _Answer, n: int) -> None:
@@ -89,7 +75,7 @@ def _print(console: Console, answer: _Answer, n: int) -> None:
     console.print(
         Text.assemble(
             (f"{answer.before} to {answer.now}", "bold cyan"),
-            f" in {answer.dataset}",
+            f" in {printable(answer.where)}",
             (f"   first {found.k} places", "dim"),
         )
     )
@@ -163,7 +149,7 @@ def _as_json(answer: _Answer, n: int) -> str:
 
     bins = zip(pairwise(OVERLAP_BINS), found.overlaps, strict=True)
     said = {
-        "dataset": answer.dataset,
+        "dataset": answer.where,
         "before": answer.before,
         "now": answer.now,
         "k": found.k,

@@ -29,12 +29,14 @@ class Source:
         name: What a person reads in a heading.
         called: And in a sentence.
         lists: The lists.
+        address: Where the lists lie, as readers open it.
         root: Folder of the dataset; `None` where it is not known.
     """
 
     name: str
     called: str
     lists: Lists
+    address: str
     root: Path | None
 
     def items(self, ids: Iterable[str]) -> dict[str, CatalogueItem]:
@@ -70,16 +72,16 @@ def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) 
     if address is None:
         place = find_place()
         name = place.dataset.name
-        return Source(name, f"dataset {name}", place.lists, place.dataset.root)
+        root = place.dataset.root
+        return Source(name, f"dataset {name}", place.lists, f"{_DELTA}{root}", root)
     if ":" not in address:
         return _store(address, arguments, find_place)
     lists = _open(address)
-    if arguments.dataset is not None:
-        root: Path | None = find_place().dataset.root
-    else:
-        root = Path(address.removeprefix(_DELTA)) if address.startswith(_DELTA) else None
     shown = without_secrets(address)
-    return Source(shown, shown, lists, root)
+    if arguments.dataset is not None:
+        return Source(shown, shown, lists, address, find_place().dataset.root)
+    folder = Path(address.removeprefix(_DELTA)) if address.startswith(_DELTA) else None
+    return Source(shown, shown, lists, address, folder)
 
 
 def _store(name: str, arguments: argparse.Namespace, find_place: Callable[[], Place]) -> Source:
@@ -99,7 +101,7 @@ def _store(name: str, arguments: argparse.Namespace, find_place: Callable[[], Pl
     except StoreError as error:
         raise ConfigurationError(f"--from {name}: {error}") from error
     called = f"store {name}"
-    return Source(called, called, _open(address, password), place.dataset.root)
+    return Source(called, called, _open(address, password), address, place.dataset.root)
 
 
 def _open(address: str, password: str | None = None) -> Lists:
