@@ -182,6 +182,17 @@ def test_a_part_that_no_item_has_is_refused(
     assert fitted.report == {"known": {"genres": 4, "year": 0}}
 
 
+def test_what_all_items_have_is_known_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes none more alike than others; the catalogue says it all the same."""
+    alike = {item: {"genres": ["Drama"], "attributes": {"shop": "here"}} for item in ENTRIES}
+    model = ContentKnn(ContentKnnSettings(parts={"genres": 1.0, "values:shop": 1.0}))
+    files = write_catalogue(tmp_path / "catalogue", alike)
+    fitted = fit_here(model, LIKED, tmp_path, monkeypatch, catalogue=files)
+    assert fitted.report == {"known": {"genres": 5, "values:shop": 5}}
+
+
 def test_words_count_as_their_rarity_says(spark: SparkSession, tmp_path: Path) -> None:
     titles = {
         "i000": "The Lord of the Rings",
@@ -203,11 +214,11 @@ def test_words_count_as_their_rarity_says(spark: SparkSession, tmp_path: Path) -
     def idf(carriers: int) -> float:
         return math.log(5 / (carriers + 1))
 
-    # "the" is in all four texts: it says nothing.
-    assert found[0] == pytest.approx(sorted([idf(2), idf(2), idf(1)]), rel=1e-6)
-    assert found[1] == pytest.approx(sorted([idf(2), idf(2), idf(1)]), rel=1e-6)
+    # "the" is in all four texts, and counts nothing; a text of it alone is one all the same.
+    assert found[0] == pytest.approx([0, *sorted([idf(2), idf(2), idf(1)])], rel=1e-6)
+    assert found[1] == pytest.approx([0, *sorted([idf(2), idf(2), idf(1)])], rel=1e-6)
     assert found[2] == []
-    assert found[3] == pytest.approx([idf(1)] * 3, rel=1e-6)
+    assert found[3] == pytest.approx([0, *[idf(1)] * 3], rel=1e-6)
 
 
 def test_titles_and_texts_make_items_alike(spark: SparkSession, tmp_path: Path) -> None:

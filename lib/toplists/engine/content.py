@@ -146,8 +146,10 @@ def _arrays(content: Content) -> Arrays:
             vectors = read_vectors(aspect.files, ids, aspect.weight)
             known.append(np.count_nonzero(vectors.any(axis=1)))
         else:
-            features.append(unit_rows(_features(content, aspect, catalogue), aspect.weight))
-            known.append(np.count_nonzero(np.diff(features[-1].indptr)))
+            stated = _features(content, aspect, catalogue)
+            features.append(unit_rows(stated, aspect.weight))
+            # What all items have counts nothing, and is said of them nevertheless.
+            known.append(np.count_nonzero(np.diff(stated.indptr)))
     by_item, by_feature = side_by_side(features, len(ids))
     return {
         **dict(zip(_FEATURES, by_item, strict=True)),

@@ -25,7 +25,8 @@ _NO_WORD = r"[^\p{L}\p{N}]+"
 def write_words(texts: DataFrame, items: BlockSet, folder: Path, name: str) -> tuple[str, ...]:
     """Say of each item how much the words of its text count: how often they are there, times their rarity.
 
-    A word that m of n texts have is rare by `ln((n + 1) / (m + 1))` (Spark ML's IDF); case does not matter.
+    A word that m of n texts have is rare by `ln((n + 1) / (m + 1))` (Spark ML's IDF), 0 if all have it; case does
+    not matter.
 
     Args:
         texts: `[item_id: string, text: string]`, an item at most once; those without a position count as texts.
@@ -64,4 +65,4 @@ def write_words(texts: DataFrame, items: BlockSet, folder: Path, name: str) -> t
             )
 
     rows = map_batches(weighted.select("item_id", "weights"), place, _ROWS)
-    return write_lists(rows.where("weight > 0"), items, NEIGHBOURS, _FEATURES, folder, name)
+    return write_lists(rows, items, NEIGHBOURS, _FEATURES, folder, name)
