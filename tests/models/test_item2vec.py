@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from conformance import (
     World,
@@ -17,6 +16,7 @@ from conformance import (
     write_world,
 )
 from pyspark.sql import functions as F
+from sessions_by_hand import sessions_by_hand
 
 from toplists.config.model_next import Item2VecSettings
 from toplists.errors import ConfigurationError, InputRefusedError
@@ -27,21 +27,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 WORLD = random_world(users=20, items=12)
-DAY = 86_400_000_000
 
 
 def brute(gap_hours: float | None) -> list[list[int]]:
-    """What each user likes, oldest first, cut where a pause is too long; alone an item is no sentence."""
-    found = []
-    for user, liked in enumerate(WORLD.weights > 0):
-        newest = None
-        for item in sorted(np.flatnonzero(liked), key=WORLD.times[user].__getitem__):
-            time = WORLD.times[user, item]
-            if newest is None or (gap_hours is not None and time - newest > gap_hours * DAY / 24):
-                found.append([])
-            found[-1].append(int(item))
-            newest = time
-    return [sentence for sentence in found if len(sentence) > 1]
+    """Alone an item is no sentence."""
+    return [items for items in sessions_by_hand(WORLD, gap_hours) if len(items) > 1]
 
 
 def sentences(

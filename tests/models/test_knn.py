@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conformance import World, fit, parameters, random_world, training_data, write_world
 from pyspark.sql import functions as F
+from sessions_by_hand import liked_by_session
 
 from toplists.errors import InputRefusedError
 from toplists.models.markov import count_steps, newest_likings
@@ -76,21 +77,8 @@ def test_of_heavy_users_the_newest_likings_count(spark: SparkSession, tmp_path: 
     np.testing.assert_allclose(found, LIKED @ strongest(kept.T @ kept, N_ITEMS), rtol=1e-5)
 
 
-def by_session() -> np.ndarray:
-    """What is liked in each session: one ends where a day passes without a liking."""
-    found = []
-    for user, liked in enumerate(LIKED > 0):
-        newest = None
-        for item in sorted(np.flatnonzero(liked), key=lambda item: WORLD.times[user, item]):
-            time = WORLD.times[user, item]
-            if newest is None or time - newest > 86_400_000_000:
-                found.append(np.zeros(N_ITEMS))
-            found[-1][item], newest = 1, time
-    return np.array(found)
-
-
 def test_only_what_is_in_one_session_goes_together(spark: SparkSession, tmp_path: Path) -> None:
-    sessions = by_session()
+    sessions = liked_by_session(WORLD, 24).astype(float)
     assert len(sessions) > 2 * N_USERS
     together = strongest(sessions.T @ sessions, N_ITEMS)
     assert 0 < together.sum() < strongest(TOGETHER, N_ITEMS).sum()

@@ -137,6 +137,7 @@ SAME: dict[tuple[str, str], str] = {
 """Choices that change nothing, and why."""
 
 NOT_HERE = {
+    "association.max_antecedents": "mined by Spark: test_rule_sets.py",
     "als.engine": "the other one is Spark's: test_als.py",
     "als.published": "no matter of a single fit: test_als.py",
     "als.warm_start": "there is nothing to start from: tests/pipeline/test_lineage.py",

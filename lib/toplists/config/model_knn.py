@@ -140,6 +140,16 @@ class UserKnnSettings(SimilaritySettings):
 
 class AssociationSettings(Section):
     neighbours: int = Field(100, ge=1, description="Rules kept that lead to each item.")
+    max_antecedents: int = Field(
+        1,
+        ge=1,
+        le=5,
+        description=(
+            "Most items on the left of a rule. With more than 1 all sets of items that have the support are "
+            "mined, by FP-growth: for sessions or short histories, since long ones that agree have more of "
+            "them than can be. Then `neighbours` are also the items kept for each user."
+        ),
+    )
     min_support: int = Field(
         2, ge=1, description="So many users, or sessions, must have both items of a rule."
     )

@@ -1,4 +1,4 @@
-"""Association rules: who likes one item also likes another."""
+"""Association rules: who likes one item, or several, also likes another."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from toplists.engine.shapes import ItemWeights, neighbours_part
 from toplists.engine.storage import Arrays
 from toplists.models.definition import WHOLE, Definition
 from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.rule_sets import fit_rule_sets
 from toplists.models.search import Choices, LogRange, Range, Space
 
 _ROUNDING = 1e-6
@@ -22,7 +23,10 @@ _ROUNDING = 1e-6
 
 
 class Association:
-    """Rules of one item each side: all there are, by counts of pairs instead of candidate sets."""
+    """Rules that lead to an item: of one item on the left all there are, by counts of pairs.
+
+    Those of several are mined, see `toplists.models.rule_sets`.
+    """
 
     name = "association"
 
@@ -43,6 +47,8 @@ class Association:
         """
         settings = self._settings
         data.require_sessions(self.name, settings.session_gap_hours)
+        if settings.max_antecedents > 1:
+            return Fitted(fit_rule_sets(data, settings))
         rules = Comparison(
             rows=data.items,
             columns=data.users,
@@ -77,11 +83,15 @@ ASSOCIATION = Definition(
     feedback="likings",
     memory="16 bytes x items, and all likings once per executor, of sessions twice",
     holds=WHOLE,
-    time="the sum over users, or sessions, of the square of what each liked",
+    time=(
+        "the sum over users, or sessions, of the square of what each liked; with several items on the left "
+        "it grows with the sets of items that have the support"
+    ),
     reference=(
         "Agrawal et al., Mining association rules between sets of items in large databases, SIGMOD 1993; "
         "lift: Brin et al., Dynamic itemset counting and implication rules for market basket data, SIGMOD "
-        "1997"
+        "1997; several items: Han, Pei and Yin, Mining frequent patterns without candidate generation, SIGMOD "
+        "2000"
     ),
     make=lambda given: Association(given.model.association),
     space=lambda _: Space(
