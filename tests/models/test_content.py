@@ -127,8 +127,8 @@ def test_every_setting_counts(
     ("settings", "why"),
     [
         ({"parts": {}}, "at least 1"),
-        ({"parts": {"colour": 1}}, "pattern"),
-        ({"parts": {"values:": 1}}, "pattern"),
+        ({"parts": {"colour": 1}}, "colour is no part"),
+        ({"parts": {"values:": 1}}, "values: is no part"),
         ({"parts": {"genres": 0}}, "greater than 0"),
         ({"parts": {"genres": 1}, "year_scale": 5}, "year_scale is for parts year"),
         ({"parts": {"year": 1}, "weighting": "none"}, "weighting is for parts genres and values"),

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from toplists.config.section import Section
 
 NAMED_KINDS = ("values", "text", "number")
 """Kinds of attributes that a part may name, as in `values:tags`."""
 
-PartName = Annotated[
-    str, StringConstraints(pattern=r"^(genres|year|title|vectors|(values|text|number):.+)$")
-]
+_PART = re.compile(rf"genres|year|title|vectors|({'|'.join(NAMED_KINDS)}):.+")
+
 PartWeight = Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
 class ContentSettings(Section):
     """What items are compared by; see `toplists.engine.kernels.content_similarity` for the formula."""
 
-    parts: dict[PartName, PartWeight] = Field(
+    parts: dict[str, PartWeight] = Field(
         {"genres": 1.0, "year": 0.5},
         min_length=1,
         description=(
@@ -48,6 +48,16 @@ class ContentSettings(Section):
     threshold: float = Field(
         0.0, ge=0.0, le=1.0, description="Less similar items are no neighbours; at most 1."
     )
+
+    @field_validator("parts")
+    @classmethod
+    def _parts_are_known(cls, parts: dict[str, float]) -> dict[str, float]:
+        for name in parts:
+            if not _PART.fullmatch(name):
+                raise ValueError(
+                    f"{name} is no part: name genres, year, title, values:NAME, text:NAME, number:NAME or vectors"
+                )
+        return parts
 
     @model_validator(mode="after")
     def _what_is_set_counts(self) -> Self:

@@ -70,7 +70,7 @@ CONTENT_KNN = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="all that is compared once per executor; of vectors 512 bytes x items besides",
-    time="the square of items, times numbers in a vector",
+    time="the square of items; with vectors that times their length",
     reference=(
         "Lops, de Gemmis and Semeraro, Content-based recommender systems: state of the art and trends, "
         "Recommender Systems Handbook, 2011"

@@ -119,7 +119,7 @@ CONTENT_RATINGS = Definition(
     memory=(
         "8 bytes x neighbours x items, and all that is compared once per executor; 12 bytes x k x items for lists"
     ),
-    time="the square of items, times numbers in a vector; for lists neighbours x values",
+    time="the square of items; with vectors that times their length; for lists neighbours x values",
     reference=(
         "Lops, de Gemmis and Semeraro, Content-based recommender systems: state of the art and trends, "
         "Recommender Systems Handbook, 2011"
