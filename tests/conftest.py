@@ -38,6 +38,7 @@ MARKED_BY = {
     "object_store": "long",
     "postgres_server": "process",
     "redis_server": "process",
+    "store_password": "process",  # every test of tests/stores: servers, or files by the hundred
 }
 
 

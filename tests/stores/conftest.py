@@ -7,6 +7,6 @@ from store_servers import PASSWORD
 
 
 @pytest.fixture(autouse=True)
-def password(monkeypatch: pytest.MonkeyPatch) -> None:
+def store_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stores name as their secret."""
     monkeypatch.setenv("STORE_PASSWORD", PASSWORD)
