@@ -87,8 +87,8 @@ def _read(files: Sequence[str], part: Part) -> pa.Table:
     if not files:
         return _schema(key).empty_table()
     rows = read_columns(files, columns, UserRange(part.low, part.high), key=key)
-    in_order = rows.sort_by(key) if len(files) > 1 else rows
-    return in_order.cast(_schema(key))
+    # Files are in order as they are written; a compaction of the lake puts them together as they come.
+    return rows.sort_by(key).cast(_schema(key))
 
 
 def _schema(key: str) -> pa.Schema:
