@@ -6,9 +6,11 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -33,6 +35,9 @@ from toplists.pipeline.nightly import NightlyOptions, nightly, publish_everywher
 from toplists.pipeline.steps.export import export_step
 from toplists.pipeline.steps.rollback import rollback_step
 from toplists.pipeline.workplace import Workplace
+from toplists.publish.stores.files import FilesStore
+from toplists.publish.stores.load import Loading, bring
+from toplists.publish.stores.opening import open_store
 from toplists.reader.layouts import PERSONAL, bucket_key, bucket_of, live_from_json
 from toplists.reader.packing import unpack_list
 
@@ -40,6 +45,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+_TICKS = count()
+
+
+def clock() -> datetime:
+    """Later at every look."""
+    return NOW + timedelta(seconds=next(_TICKS))
+
 
 Lists = Mapping[str, Entries]
 
@@ -85,7 +97,7 @@ class Shop:
                 run_id=run_id,
                 as_of=date(2026, 3, number),
                 action="publish",
-                now=NOW,
+                now=clock(),
             )
 
         self.do(move, no_session)
@@ -94,7 +106,7 @@ class Shop:
     def do(self, work: Callable[[Workplace], object], session: Any, *stores: Any) -> None:
         settings = Settings.model_validate({"publish": {"stores": stores, "score_tolerance": 0.0}})
         with hold_lease(self.dataset, "test") as lease:
-            work(Workplace(settings, self.dataset, lease, lambda: NOW, session))
+            work(Workplace(settings, self.dataset, lease, clock, session))
 
     def export(self, session: Any, *stores: dict[str, Any], **options: Any) -> str:
         out = io.StringIO()
@@ -103,15 +115,38 @@ class Shop:
         self.do(lambda place: export_step(place, narrator, **options), session, *stores)
         return out.getvalue()
 
-    def rollback(self, *stores: dict[str, Any]) -> str:
+    def rollback(
+        self,
+        *stores: dict[str, Any],
+        to: str | None = None,
+        mark_bad: bool = False,
+        session: Any = no_session,
+    ) -> str:
         out = io.StringIO()
         narrator = open_narrator({}, out, out)
         self.do(
-            lambda place: rollback_step(place, narrator, to=None, mark_bad=False),
-            no_session,
+            lambda place: rollback_step(place, narrator, to=to, mark_bad=mark_bad),
+            session,
             *stores,
         )
         return out.getvalue()
+
+    @property
+    def live(self) -> str:
+        """The run that is live in Delta."""
+        publication = read_pointer(self.dataset).live
+        assert publication is not None
+        return publication.run_id
+
+    @property
+    def shown(self) -> str:
+        """The run that `files` shows."""
+        return str(json.loads((self.folder / "out/shop/current.json").read_text())["release"])
+
+    @property
+    def stored(self) -> set[str]:
+        """The releases that `files` holds."""
+        return {one.name for one in (self.folder / "out/shop/releases").iterdir()}
 
     def facts(self, run_id: str, state: str) -> dict[str, Any]:
         """What the ledger says of an export."""
@@ -144,6 +179,22 @@ class Shop:
 @pytest.fixture
 def shop(no_rows: Path, tmp_path: Path) -> Shop:
     return Shop(Dataset(copytree(no_rows, tmp_path / "lake" / "shop")), tmp_path)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Tasks are done in this process; gives what starts the session that is needed for nothing then."""
+
+    class Done:
+        def __init__(self, _: Any, pieces: Any, function: Any, schema: str) -> None:
+            batches = [batch for piece in pieces for batch in function(piece)]
+            self.rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
+
+        def collect(self) -> list[Any]:
+            return self.rows
+
+    monkeypatch.setattr("toplists.publish.stores.load.run_tasks", Done)
+    return lambda: SimpleNamespace(sparkContext=SimpleNamespace(master="local"))
 
 
 def lists_in_postgres(server: Server, schema: str) -> dict[str, Any]:
@@ -276,6 +327,132 @@ def test_publishing_by_itself_takes_the_stores_along(
     with pytest.raises(StoreError, match="Store files is behind"):
         shop.do(publish, no_session, dead)
     shop.do(publish, no_session)  # without stores there is nothing to bring
+
+
+def test_a_rollback_that_did_not_reach_all_stores_goes_no_further_when_it_is_repeated(
+    shop: Shop, here: Callable[[], Any]
+) -> None:
+    runs = []
+    for number in (1, 2, 3):
+        runs.append(shop.publish(number, people(3, f"r{number}")))
+        shop.export(here, shop.files)
+    out = shop.folder / "out"
+    out.rename(shop.folder / "away")
+    out.touch()  # where a folder should be
+    for again in (False, True):  # as a scheduler does after exit code 6
+        with pytest.raises(StoreError, match="Store files is behind"):
+            shop.rollback(shop.files, to=runs[1] if again else None)
+        assert shop.live == runs[1]
+    out.unlink()
+    (shop.folder / "away").rename(out)
+    assert shop.shown == runs[2]
+    assert "nothing is rolled back further" in shop.rollback(shop.files)
+    assert (shop.live, shop.shown) == (runs[1], runs[1])
+    with pytest.raises(ConfigurationError, match="live already"):
+        shop.rollback(shop.files, to=runs[1])
+    # Now it is everywhere, and the next one goes further back.
+    shop.rollback(shop.files, session=here)
+    assert (shop.live, shop.shown) == (runs[0], runs[0])
+
+
+def test_a_run_may_be_marked_bad_where_its_rollback_has_not_reached_all_stores(shop: Shop) -> None:
+    first, second, third = (shop.publish(number, people(3)) for number in (1, 2, 3))
+    shop.rollback()
+    assert shop.live == second
+    (shop.folder / "out").touch()  # where a folder should be
+    with pytest.raises(StoreError, match="Store files is behind"):
+        shop.rollback(shop.files, mark_bad=True)
+    assert shop.live == first
+    with pytest.raises(StoreError, match="Store files is behind"):
+        shop.rollback(shop.files, mark_bad=True)
+    assert shop.live == first
+    pointer = read_pointer(shop.dataset)
+    assert pointer.bad_runs == {second}
+    assert third not in pointer.bad_runs
+
+
+def test_what_cannot_be_cleaned_up_is_delivered_all_the_same(
+    shop: Shop, here: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreError("AccessDenied. Look at its permissions.")
+
+    first = shop.publish(1, people(3))
+    shop.export(here, shop.files)
+    monkeypatch.setattr(FilesStore, "prune", refuse)
+    second = shop.publish(2, people(3, "later"))
+    said = shop.export(here, shop.files)
+    assert shop.shown == second
+    assert "files: 6 lists sent" in said
+    assert "warning: Store files shows run" in said
+    assert "AccessDenied" in said
+    assert shop.stored == {first, second}
+
+
+def test_what_was_live_a_moment_ago_stays_for_those_who_have_just_looked(
+    shop: Shop, here: Callable[[], Any]
+) -> None:
+    first = shop.publish(1, people(3))
+    shop.export(here, shop.files)
+    second = shop.publish(2, people(3, "later"))
+    shop.export(here, shop.files)
+    shop.rollback(shop.files)
+    third = shop.publish(3, people(3, "better"))
+    shop.export(here, shop.files)  # keeps two
+    assert shop.stored == {first, second, third}
+    fourth = shop.publish(4, people(3, "best"))
+    shop.export(here, shop.files)
+    assert shop.stored == {third, fourth}
+
+
+def test_another_lake_with_a_dataset_of_that_name_puts_nothing_over_ours(
+    shop: Shop, here: Callable[[], Any], no_rows: Path
+) -> None:
+    shop.publish(1, people(3))
+    second = shop.publish(2, people(3, "later"))
+    shop.export(here, shop.files)
+    staging = Shop(Dataset(copytree(no_rows, shop.folder / "staging" / "shop")), shop.folder)
+    for number in (1, 2, 3):  # be it behind, level or ahead
+        staging.publish(number, people(3, "tried"))
+        with pytest.raises(StoreError, match=r"this lake knows nothing of.*a place of its own"):
+            staging.export(no_session, staging.files)
+    assert shop.shown == second
+    assert "live already" in shop.export(no_session, shop.files)
+
+
+def test_an_export_that_was_overtaken_turns_nothing(shop: Shop, here: Callable[[], Any]) -> None:
+    shop.publish(1, people(3))
+    stalled = read_pointer(shop.dataset).live
+    assert stalled is not None
+    second = shop.publish(2, people(3, "later"))
+    shop.export(here, shop.files)
+    (settings,) = Settings.model_validate({"publish": {"stores": [shop.files]}}).publish.stores
+    loading = Loading(shop.dataset, Settings().publish, here, clock, warn=pytest.fail)
+    with pytest.raises(StoreError, match=f"run {second} has become live in Delta meanwhile"):
+        bring(loading, open_store(settings, "shop"), stalled, resume=False)
+    assert shop.shown == second
+
+
+def test_the_ledger_counts_lists_and_not_how_often_they_were_sent(
+    shop: Shop, here: Callable[[], Any]
+) -> None:
+    run = shop.publish(1, people(3))
+    other = {"kind": "files", "name": "lines", "address": f"files:{shop.folder}/lines"}
+    shop.export(here, shop.files, other)
+    rows = read_rows(shop.dataset, RUNS, run_id=run, step="export")
+    assert [row["rows_out"] for row in rows if row["state"] == "done"] == [6]
+
+
+def test_an_address_that_does_not_do_for_the_dataset_is_said_before_anything_moves(
+    shop: Shop,
+) -> None:
+    first, second = shop.publish(1, people(3)), shop.publish(2, people(3))
+    long = shop.files | {"kind": "redis", "address": f"redis://127.0.0.1#{'x' * 50}{{dataset}}"}
+    for act in (shop.rollback, lambda *stores: shop.export(no_session, *stores)):
+        with pytest.raises(ConfigurationError, match=r"store files .*cannot be a namespace"):
+            act(long)
+    assert shop.live == second
+    assert first != second
 
 
 def test_a_night_exports_last_and_what_was_behind_on_the_next(second_day: World) -> None:

@@ -24,7 +24,7 @@ from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
 from toplists.pipeline.reporting.writing import write_report
 from toplists.pipeline.steps.evaluate import evaluate, refusal, stored_verdict
-from toplists.pipeline.steps.export import export_step
+from toplists.pipeline.steps.export import export_step, open_stores
 from toplists.pipeline.steps.fits import check_contenders
 from toplists.pipeline.steps.ingest import ingest_source, redrive_refused
 from toplists.pipeline.steps.prepare import prepare
@@ -80,6 +80,8 @@ def nightly(place: Workplace, narrator: Narrator, options: NightlyOptions) -> No
     """
     check_contenders(place.settings)
     exports = bool(options.publish and place.settings.publish.stores)
+    if exports:
+        open_stores(place)  # not to find out in the end that an address does not do
     total = len(["ingest", *STEPS]) + options.publish + exports
     report = ingest_step(place, narrator, options.source, 1, total)
     run = begin_run(place, options.as_of, cold=options.cold)

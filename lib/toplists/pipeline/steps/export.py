@@ -6,7 +6,6 @@ import logging
 from collections.abc import Collection
 from dataclasses import asdict
 
-from toplists.config.publish import StoreSettings
 from toplists.errors import ConfigurationError, StoreError
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import Publication, read_pointer
@@ -14,8 +13,9 @@ from toplists.pipeline.console import Narrator
 from toplists.pipeline.failure import reason_of
 from toplists.pipeline.recording import record
 from toplists.pipeline.workplace import Workplace
-from toplists.publish.stores.load import Brought, Loading, bring
+from toplists.publish.stores.load import Brought, Loading, bring, is_shown
 from toplists.publish.stores.opening import open_store
+from toplists.publish.stores.store import Store
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def export_step(
         only: Names of the stores; empty = all.
 
     Raises:
-        ConfigurationError: no store is configured, or nothing is published.
+        ConfigurationError: no store is configured, one cannot be by its address, or nothing is published.
         StoreError: stores are behind; the others were brought up to date.
     """
     stores = _chosen(place, only)
@@ -55,14 +55,41 @@ def export_step(
         step.detail(f"run {run.run_id}")
 
         def export() -> Outcome:
-            return _export(place, stores, live, resume=resume)
+            loading = Loading(
+                *(place.dataset, place.settings.publish, lambda: place.spark, place.clock),
+                warn=narrator.warning,
+            )
+            return _export(loading, stores, live, resume=resume)
 
         outcome = record(place.ledger, run, "export", export, lambda done: _behind(done, run))
         step.detail(outcome.detail)
 
 
-def _chosen(place: Workplace, only: Collection[str]) -> list[StoreSettings]:
-    configured = {store.name: store for store in place.settings.publish.stores}
+def open_stores(place: Workplace) -> dict[str, Store]:
+    """The configured stores, by name; nothing is connected to yet.
+
+    Raises:
+        ConfigurationError: an address does not serve for this dataset.
+    """
+    return {one.name: open_store(one, place.dataset.name) for one in place.settings.publish.stores}
+
+
+def stores_behind(place: Workplace, live: Publication) -> list[str]:
+    """Names of the stores that do not show what is live in Delta, or do not say so."""
+    behind = []
+    for name, store in open_stores(place).items():
+        try:
+            shown = is_shown(store.live(), place.dataset.name, live)
+        except StoreError as error:
+            _LOG.warning("store %s does not say what it shows: %s", name, error)
+            shown = False
+        if not shown:
+            behind.append(name)
+    return behind
+
+
+def _chosen(place: Workplace, only: Collection[str]) -> list[Store]:
+    configured = open_stores(place)
     if not configured:
         raise ConfigurationError("publish.stores names no store to export to.")
     unknown = sorted(set(only) - set(configured))
@@ -73,19 +100,15 @@ def _chosen(place: Workplace, only: Collection[str]) -> list[StoreSettings]:
     return [store for name, store in configured.items() if not only or name in only]
 
 
-def _export(
-    place: Workplace, stores: list[StoreSettings], live: Publication, *, resume: bool
-) -> Outcome:
-    loading = Loading(place.dataset, place.settings.publish, lambda: place.spark, place.clock)
+def _export(loading: Loading, stores: list[Store], live: Publication, *, resume: bool) -> Outcome:
     brought: dict[str, Brought] = {}
     failed: dict[str, str] = {}
-    for settings in stores:
+    for store in stores:
         try:
-            store = open_store(settings, place.dataset.name)
-            brought[settings.name] = bring(loading, store, live, resume=resume)
+            brought[store.name] = bring(loading, store, live, resume=resume)
         except Exception as error:  # the others shall have tonight's lists all the same
-            _LOG.exception("store %s is behind", settings.name)
-            failed[settings.name] = reason_of(error)
+            _LOG.exception("store %s is behind", store.name)
+            failed[store.name] = reason_of(error)
     said = [f"{name}: {one}" for name, one in brought.items()]
     return Outcome(
         detail="; ".join([*said, *(f"{name}: behind" for name in failed)]),
@@ -93,7 +116,8 @@ def _export(
             "stores": {name: asdict(one) for name, one in brought.items()},
             "behind": failed,
         },
-        rows_out=sum(one.sent + one.copied for one in brought.values()),
+        # Lists of the run, not of it in every store; those of each are in the facts.
+        rows_out=max((one.sent + one.copied for one in brought.values()), default=0),
     )
 
 

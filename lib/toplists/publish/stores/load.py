@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from toplists.engine.tasks import run_tasks
 from toplists.errors import StoreError
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.pointer import Publication as LakePublication
+from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
 from toplists.publish.stores.parts import Cut, ListFiles, Piece, cut_lists, read_part, read_sample
 from toplists.publish.stores.store import WRITTEN, Release, Store, Written
@@ -22,6 +24,8 @@ from toplists.reader.layouts import LIST_TABLES, LiveRelease
 from toplists.reader.records import Publication
 
 _TABLES = {table.name: table for table in (RECOMMENDATIONS, SIMILAR_ITEMS, POPULAR_ITEMS)}
+
+_LOG = logging.getLogger(__name__)
 
 Way = Literal["live already", "put live again", "loaded"]
 
@@ -46,12 +50,17 @@ class Brought:
 
 @dataclass(frozen=True)
 class Loading:
-    """What a load works with. `start` begins a Spark session, and is called if lists are to be sent."""
+    """What a load works with.
+
+    `start` begins a Spark session, and is called if lists are to be sent; `warn` tells of what did not keep a
+    store from being brought up to date.
+    """
 
     dataset: Dataset
     settings: PublishSettings
     start: Callable[[], SparkSession]
     now: Callable[[], datetime]
+    warn: Callable[[str], None]
 
 
 def bring(loading: Loading, store: Store, published: LakePublication, *, resume: bool) -> Brought:
@@ -64,19 +73,26 @@ def bring(loading: Loading, store: Store, published: LakePublication, *, resume:
         resume: Go on with what an earlier attempt has loaded, if the store knows.
 
     Raises:
-        StoreError: the store refuses; readers of it see what they saw before.
+        StoreError: the store refuses, or shows what this lake never published; readers of it see what they
+            saw before.
     """
     publication = _as_read(published)
     name = loading.dataset.name
     live = store.live()
-    is_live = live is not None and (live.dataset, live.publication) == (name, publication)
-    if live is not None and is_live and store.keep_up(live):
+    _require_in_turn(loading, live, published)
+    if live is not None and is_shown(live, name, published) and store.keep_up(live):
         return Brought(publication.run_id, "live already")
     if store.rollback(publication, name, loading.now()):
         return Brought(publication.run_id, "put live again")
     written = _load(loading, store, live, publication, resume=resume)
+    _require_in_turn(loading, store.live(), published)
     store.activate(publication.run_id, name, publication, loading.now())
-    store.prune(loading.settings.keep_releases)
+    # Applications may have looked a moment ago, and ask for lists of what was live then.
+    kept = _prune(loading, store, sparing=live.release if live else None)
+    if kept is not None:
+        loading.warn(
+            f"Store {store.name} shows run {publication.run_id}, and keeps too much: {kept}"
+        )
     return Brought(
         publication.run_id,
         "loaded",
@@ -84,6 +100,45 @@ def bring(loading: Loading, store: Store, published: LakePublication, *, resume:
         copied=sum(one.copied for one in written),
         bytes=sum(one.bytes for one in written),
     )
+
+
+def is_shown(live: LiveRelease | None, dataset: str, published: LakePublication) -> bool:
+    """Whether a publication of a dataset is what a store shows as its `live`."""
+    found = None if live is None else (live.dataset, live.publication)
+    return found == (dataset, _as_read(published))
+
+
+def _require_in_turn(
+    loading: Loading, live: LiveRelease | None, published: LakePublication
+) -> None:
+    """Refuse to put `published` in the place of something later, or of what another lake published.
+
+    Raises:
+        StoreError: it is live in Delta no more, or what the store shows is none of its history.
+    """
+    name, pointer = loading.dataset.name, read_pointer(loading.dataset)
+    if pointer.live is not None and pointer.live != published:
+        raise StoreError(
+            f"run {pointer.live.run_id} has become live in Delta meanwhile. Export again."
+        )
+    if live is None or live.dataset != name:
+        return
+    if live.publication not in [_as_read(one) for one in pointer.history]:
+        raise StoreError(
+            f"it shows run {live.publication.run_id} by publication {live.publication.sequence} of dataset {name}, "
+            "which this lake knows nothing of: another lake with a dataset of that name fills it, or this one was "
+            "restored. Give this one a place of its own, or remove what is there."
+        )
+
+
+def _prune(loading: Loading, store: Store, sparing: str | None) -> StoreError | None:
+    """Remove what is beyond `keep_releases`; why it could not be, which is no reason not to deliver."""
+    try:
+        store.prune(loading.settings.keep_releases, sparing=sparing)
+    except StoreError as error:
+        _LOG.warning("store %s is not cleaned up: %s", store.name, error)
+        return error
+    return None
 
 
 def _load(
@@ -107,7 +162,7 @@ def _load(
         began=loading.now(),
     )
     # What failed before takes room that this may need.
-    store.prune(loading.settings.keep_releases, sparing=release.run_id)
+    _prune(loading, store, sparing=release.run_id)
     first = {piece.part.table.name: piece for piece in reversed(cut.pieces)}
     sample = {name: read_sample(piece) for name, piece in first.items()}
     written = store.prepare(release, resume=resume, sample=sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toplists.config.publish import FilesSettings, PostgresSettings, RedisSettings, StoreSettings
+from toplists.errors import ConfigurationError
 from toplists.publish.stores.files import FilesStore
 from toplists.publish.stores.postgres import PostgresStore
 from toplists.publish.stores.redis import RedisStore
@@ -18,9 +19,18 @@ def open_store(settings: StoreSettings, dataset: str) -> Store:
         dataset: Name of the dataset, for `{dataset}` in the address.
 
     Raises:
-        StoreError: the address does not serve for this dataset.
+        ConfigurationError: the address does not serve for this dataset.
     """
     address = settings.address.replace("{dataset}", dataset)
+    try:
+        return _open(settings, address)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The address of store {settings.name} does not do: {error}."
+        ) from error
+
+
+def _open(settings: StoreSettings, address: str) -> Store:
     match settings:
         case PostgresSettings():
             return PostgresStore(settings.name, address, Secret(settings.secret))
