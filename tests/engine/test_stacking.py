@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fitted import NO_SPARK, without_spark
 from snapshots import write_blocks
 
-from toplists.engine.blocks import BlockSet, Side
+from toplists.engine.blocks import BlockSet
 from toplists.engine.exchange import write_parts_here
-from toplists.engine.inner_holdout import _split
+from toplists.engine.inner_holdout import hold_out
 from toplists.engine.kernels.ordered_sums import Subtree, add_up
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.stacking import Stacking
@@ -27,21 +27,16 @@ def ratings() -> np.ndarray:
     return np.where(rng.random(values.shape) < 0.5, values, np.nan)
 
 
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_spark(monkeypatch)
+
+
 def withheld(values: np.ndarray, folder: Path, **how: object) -> tuple[BlockSet, BlockSet]:
     """The blocks of users and items that the weights and the members are fitted to."""
-
-    def copied(side: Side, blocks: BlockSet) -> BlockSet:
-        paths = write_parts_here(
-            blocks.blocks,
-            lambda ref: _split(side, ref, "train", 0.2, 7, "rated"),
-            folder,
-            f"{side}-inner",
-        )
-        refs = (replace(ref, path=path) for ref, path in zip(blocks.blocks, paths, strict=True))
-        return replace(blocks, blocks=tuple(refs))
-
-    users, items = write_blocks(folder, values, **how)
-    return copied("users", users), copied("items", items)
+    sides = write_blocks(folder, values, **how)
+    split = hold_out(NO_SPARK, sides, "train", 0.2, 7, folder / "inner", "rated")
+    return split.users, split.items
 
 
 def pairs(blocks: BlockSet, *, held_out: bool) -> set[tuple[int, int]]:
@@ -114,7 +109,7 @@ def test_sums_are_those_over_what_is_held_out_and_known(tmp_path: Path) -> None:
         users, items = withheld(values, folder, cuts=cuts)
         blocks = {"users": users, "items": items}
         members = tuple(factors(folder, f"m{seed}", seed, blocks) for seed in (1, 2))
-        parts = [Stacking(members, MEAN).sum_block(ref) for ref in users.blocks]
+        parts = [Stacking(members, MEAN).sum_block(users.columns, ref) for ref in users.blocks]
         subtrees = [
             Subtree(int(level), int(place), total)
             for part in parts
@@ -136,4 +131,4 @@ def test_a_block_of_which_nothing_is_held_out_adds_nothing(tmp_path: Path) -> No
     users, items = write_blocks(tmp_path, ratings())
     member = factors(tmp_path, "m", 1, {"users": users, "items": items})
     (ref,) = users.blocks
-    assert not Stacking((member, member), MEAN).sum_block(ref)["totals"].any()
+    assert not Stacking((member, member), MEAN).sum_block(users.columns, ref)["totals"].any()
