@@ -23,6 +23,19 @@ def test_another_address_is_refused_with_those_that_work(address):
         reader.open(address)
 
 
+def test_a_scheme_of_hadoop_is_told_those_of_pyarrow():
+    with pytest.raises(
+        reader.AddressError, match=r"s3a://shop/lists is in no file .* s3://, gs://"
+    ):
+        reader.open("files:s3a://shop/lists")
+
+
+def test_where_no_password_is_asked_for_none_is_taken(tmp_path):
+    for kind in ("delta", "files"):
+        with pytest.raises(reader.AddressError, match=f"{kind}: takes no password"):
+            reader.open(f"{kind}:{tmp_path}", password="x")
+
+
 @pytest.mark.parametrize(
     ("address", "package", "install"),
     [

@@ -123,7 +123,9 @@ class _Folder:
         try:
             files, path = FileSystem.from_uri(place)
         except (pa.ArrowException, OSError, ValueError):  # which quotes parts of the address
-            raise AddressError(f"{shown} is in no file system that pyarrow opens.") from None
+            raise AddressError(
+                f"{shown} is in no file system that pyarrow opens here: write a path, s3://, gs:// or hdfs://."
+            ) from None
         return cls(files, path.rstrip("/"), shown)
 
     @property

@@ -30,7 +30,7 @@ from toplists.reader.records import Publication, RecommendationList
 _UNLESS_GIVEN = {
     "connect_timeout": "10",
     "application_name": "toplists reader",
-    # A server that is gone without a word is noticed after some ten seconds, not after hours.
+    # A server that is gone without a word is noticed within half a minute, not after hours.
     "tcp_user_timeout": "10000",
     "keepalives_idle": "10",
     "keepalives_interval": "3",
