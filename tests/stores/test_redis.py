@@ -110,3 +110,50 @@ class TestRedis(StoreConformance):
         assert not store.can_copy_from(run.run_id)
         Work(run, fingerprint="again").bring(store)
         self.check(store, run)
+
+    def test_a_live_release_is_mended_under_the_eyes_of_its_readers(
+        self, store: RedisStore
+    ) -> None:
+        # It was copied from a larger one, and so has more buckets than its lists need.
+        larger, run = Run(1, people(1200)), Run(2, people(200))
+        Work(larger).bring(store)
+        Work(run, larger).bring(store)
+        live = store.live()
+        assert live is not None
+        assert live.buckets[PERSONAL.name] == 8
+        lost = bucket_key(self.namespace, run.run_id, PERSONAL, bucket_of("u007", 8))
+        others = [user for user in run.users if bucket_of(user, 8) != bucket_of("u007", 8)]
+        self.client.delete(lost)
+        self.client.delete(release_key(self.namespace, run.run_id))  # and what is known of it
+        for attempt in ("first", "second"):  # one that dies, and one that goes on
+            work = Work(run, fingerprint=attempt)
+            work.prepare(store, resume=True)
+            assert store.prune(1, sparing=run.run_id) in ([larger.run_id], [])
+            for user in others:
+                assert self.look(store, PERSONAL, user) is not None
+        work.bring(store)
+        self.check(store, run)
+        assert store.keep_up(live)
+        assert self.rests(run) == {14}
+
+    def test_the_rights_that_are_said_to_be_needed_suffice(
+        self, store: RedisStore, redis_server: Server
+    ) -> None:
+        user = f"u-{uuid4().hex[:12]}"
+        rights = ["+@read", "+@write", "+@keyspace", "+info", "+time"]  # docs/operators-guide.md
+        keys = f"~{self.namespace}:*"
+        self.client.execute_command("ACL", "SETUSER", user, "on", f">{PASSWORD}", keys, *rights)
+        try:
+            address = f"redis://{user}@127.0.0.1:{redis_server.port}/0#{self.namespace}"
+            theirs = RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 14.0)
+            first, second = Run(1, people(50)), Run(2, people(50) | {"u03": entries("x")})
+            Work(first).bring(theirs)
+            Work(second, first).bring(theirs)
+            self.check(theirs, second)
+            assert theirs.rollback(first.publication, "films", NOW)
+            live = theirs.live()
+            assert live is not None
+            assert theirs.keep_up(live)
+            assert theirs.prune(1) == [second.run_id]
+        finally:
+            self.client.execute_command("ACL", "DELUSER", user)

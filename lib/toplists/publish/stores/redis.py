@@ -1,7 +1,8 @@
 """Redis as a store: hashes of packed lists under the name of a release, and one key that says what is live.
 
 A release is first copied from the one before, a command per hash, and then gets the lists that changed. Setting
-a field again changes nothing, so that a task may be repeated or run twice.
+a field again changes nothing, so that a task may be repeated or run twice. A live release that lost lists gets them
+again in the same hashes, under the eyes of its readers.
 """
 
 from __future__ import annotations
@@ -108,18 +109,20 @@ class RedisStore(Store):
         sample: Mapping[str, pa.Table],
     ) -> list[Written]:
         """See `Store`. Nothing is known of single parts: all are written again."""
+        live = self.live()
         with open_client(self._uri, self._secret) as client:
             self._require_ours(client, release.dataset)
             base = None if release.base is None else self._notes(client, release.base)
-            buckets = {
-                table.name: _buckets(release.rows[table.name])
-                if base is None
-                else _Extra.of(base).buckets[table.name]
-                for table in LIST_TABLES
-            }
-            notes = self.notes(release.run_id)
-            if notes is not None and notes.state == "loading":
-                self._remove(client, release.run_id)
+            if live is not None and live.release == release.run_id:
+                buckets = dict(live.buckets)  # as readers look for them
+            elif base is not None:
+                buckets = _Extra.of(base).buckets
+            else:
+                buckets = {name: _buckets(rows) for name, rows in release.rows.items()}
+            if live is None or live.release != release.run_id:
+                notes = self.notes(release.run_id)
+                if notes is not None:
+                    self._remove(client, release.run_id)
             require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
             extra = _Extra(buckets, dict(release.rows), release.began + self._expire)
             self._note(client, release, "loading", extra)

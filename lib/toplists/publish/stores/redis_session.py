@@ -27,7 +27,6 @@ def open_client(uri: str, secret: Secret) -> Iterator[Client]:
         password=secret.read(),
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_timeout=_ANSWER_SECONDS,
-        client_name="toplists-export",
     )
     try:
         yield client
