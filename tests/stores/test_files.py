@@ -93,6 +93,29 @@ class Files(StoreConformance):
                 rows += entry["rows"]
             assert rows == len(work.run.lists(table))
 
+    def test_files_that_somebody_removed_are_noticed_and_loaded_again(
+        self, store: FilesStore
+    ) -> None:
+        first, second = Run(1, people(20)), Run(2, people(20, "later"))
+        Work(first).bring(store)
+        Work(second).bring(store)
+        live = store.live()
+        assert live is not None
+        assert store.keep_up(live)
+        left = [path for table in LIST_TABLES[1:] for _, path in self.files(table)]
+        self.files(PERSONAL)[0][1].unlink()  # as a rule of the bucket does
+        (self.folder / "releases" / first.run_id / "manifest.json").unlink()
+        assert not store.keep_up(live)
+        assert not store.rollback(second.publication, "films", NOW)
+        assert not store.rollback(first.publication, "films", NOW)
+        again = Work(second, fingerprint="again")
+        written = again.write(store)
+        assert all(path.exists() for path in left)  # they are read still
+        store.verify(again.release, written)
+        store.activate(second.run_id, "films", second.publication, NOW)
+        self.check(store, second)
+        assert store.keep_up(live)
+
     @pytest.mark.parametrize(
         "moment",
         [

@@ -94,11 +94,23 @@ class FilesStore(Store):
         """See `Store`."""
         with self._folder() as folder:
             notes = _notes(folder, release)
-            if notes is None and folder.has_files(release_folder(release)):
+            if notes is None and folder.sizes(release_folder(release)):
                 raise StoreError(
                     f"{folder.path}/{release_folder(release)} has files that no export made. Move them away."
                 )
             return notes
+
+    def is_whole(self, release: str) -> bool:
+        """See `Store`: what the manifest names is there, in its size."""
+        if not super().is_whole(release):
+            return False
+        with self._folder() as folder:
+            manifest = folder.read(f"{release_folder(release)}/{MANIFEST}")
+            sizes = folder.sizes(release_folder(release))
+        if manifest is None:
+            return False
+        entries = [entry for of in json.loads(manifest)["tables"].values() for entry in of]
+        return all(sizes.get(entry["path"]) == entry["bytes"] for entry in entries)
 
     def prepare(
         self,
@@ -113,8 +125,9 @@ class FilesStore(Store):
             raise StoreError(
                 f"{self._place} holds the lists of dataset {live.dataset}. Give this one a folder of its own."
             )
-        notes = self.notes(release.run_id)
-        if notes is not None:
+        # What is left of a live release is read until its manifest is replaced.
+        is_live = live is not None and live.release == release.run_id
+        if not is_live and self.notes(release.run_id) is not None:
             self._remove(release.run_id)
         self._note(release, "loading")
         return []
@@ -144,8 +157,9 @@ class FilesStore(Store):
         entries = [FileEntry(**entry) for one in written for entry in json.loads(one.detail)]
         place = release_folder(release.run_id)
         with self._folder() as folder:
+            sizes = folder.sizes(place)
             for entry in entries:
-                size = folder.size(f"{place}/{entry.path}")
+                size = sizes.get(entry.path)
                 if size != entry.bytes:
                     raise StoreError(
                         f"{folder.path}/{place}/{entry.path} has {size} bytes, not {entry.bytes}. Export again."

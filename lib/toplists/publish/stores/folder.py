@@ -47,20 +47,17 @@ class Folder:
         with written("pointer of a store"):
             Path(self.path, draft).replace(Path(self.path, name))
 
-    def has_files(self, name: str) -> bool:
-        """Whether there is a file in a folder within, or in one of its own."""
-        selector = FileSelector(f"{self.path}/{name}", allow_not_found=True, recursive=True)
-        return any(info.type is FileType.File for info in self.files.get_file_info(selector))
+    def sizes(self, name: str) -> dict[str, int]:
+        """The sizes of all files in a folder within and in its own, by their paths from there."""
+        home = f"{self.path}/{name}"
+        selector = FileSelector(home, allow_not_found=True, recursive=True)
+        files = [one for one in self.files.get_file_info(selector) if one.type is FileType.File]
+        return {info.path[len(home) + 1 :]: info.size for info in files}
 
     def names(self, name: str) -> list[str]:
         """What lies in a folder within."""
         selector = FileSelector(f"{self.path}/{name}", allow_not_found=True)
         return sorted(info.base_name for info in self.files.get_file_info(selector))
-
-    def size(self, name: str) -> int | None:
-        """The size of a file; `None` where there is none."""
-        info = self.files.get_file_info(f"{self.path}/{name}")
-        return None if info.type is not FileType.File else info.size
 
     def remove(self, name: str) -> None:
         """Remove a folder within, if it is there."""

@@ -84,6 +84,19 @@ class PostgresStore(Store):
                 self._schema.require_free(cursor, release)
             return found.get(release)
 
+    def is_whole(self, release: str) -> bool:
+        """See `Store`: its tables are there."""
+        with self._session() as cursor:
+            notes = self._schema.notes(cursor).get(release)
+            complete = notes is not None and notes.state == "complete"
+            return complete and self._schema.has_release(cursor, release)
+
+    def keep_up(self, live: LiveRelease) -> bool:
+        """See `Store`: and so are the views."""
+        with self._session() as cursor:
+            has_views = self._schema.has_views(cursor)
+        return has_views and super().keep_up(live)
+
     def prepare(
         self,
         release: Release,
@@ -92,19 +105,24 @@ class PostgresStore(Store):
         sample: Mapping[str, pa.Table],  # noqa: ARG002 - nobody says how much room there is
     ) -> list[Written]:
         """See `Store`."""
+        run_id, live = release.run_id, self.live()
+        is_live = live is not None and live.release == run_id
         with self._session() as cursor:
             self._schema.create_schema(cursor)
             self._schema.require_ours(cursor, release.dataset)
-            notes = self._schema.notes(cursor).get(release.run_id)
-            if notes is None:
-                self._schema.require_free(cursor, release.run_id)
-            elif resume and notes.fingerprint == release.fingerprint:
-                return self._schema.parts(cursor, release.run_id)
-            else:
-                self._schema.drop(cursor, release.run_id)
-            with written("release of Postgres"):
-                self._schema.create_release(cursor, release)
-                cursor.connection.commit()
+            notes = self._schema.notes(cursor).get(run_id)
+            if notes is None and not is_live:
+                self._schema.require_free(cursor, run_id)
+            elif resume and notes is not None and notes.state == "loading":
+                same = notes.fingerprint == release.fingerprint
+                if same and self._schema.has_release(cursor, run_id):
+                    return self._schema.parts(cursor, run_id)
+        if notes is not None or is_live:
+            clear = self._schema.set_aside if is_live else self._schema.drop
+            self._unless_busy(f"release {run_id}", partial(clear, release=run_id))
+        with self._session() as cursor, written("release of Postgres"):
+            self._schema.create_release(cursor, release)
+            cursor.connection.commit()
         return []
 
     def write_partition(self, release: Release, part: Part, lists: PartLists) -> Written:
@@ -146,6 +164,7 @@ class PostgresStore(Store):
             for table in LIST_TABLES:
                 self._schema.show(cursor, table, run_id)
             self._schema.set_live(cursor, live)
+            self._schema.drop_aside(cursor, run_id)
 
         self._unless_busy("the views", switch)
 
@@ -242,8 +261,13 @@ class PostgresStore(Store):
 
     @contextmanager
     def _session(self) -> Iterator[Cursor]:
-        with in_a_sentence(), open_session(self._uri, self._secret) as cursor:
-            yield cursor
+        try:
+            with in_a_sentence(), open_session(self._uri, self._secret) as cursor:
+                yield cursor
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            raise StoreError(
+                "somebody else locks tables of the export. End that transaction, or wait for it."
+            ) from error
 
     def _unless_busy(self, what: str, action: Callable[[Cursor], None]) -> None:
         """Do what needs a lock that readers hold for a moment, again and again.
@@ -260,7 +284,7 @@ class PostgresStore(Store):
             except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
                 if time.monotonic() > deadline:
                     raise StoreError(
-                        f"{what} could not be changed within {_PATIENCE_SECONDS:.0f} seconds, because somebody reads "
-                        "in one long transaction. End it."
+                        f"{what} could not be changed within {_PATIENCE_SECONDS:.0f} seconds, because somebody reads, "
+                        "or a former export still writes, in one long transaction. End it."
                     ) from error
             time.sleep(_LOCK_MILLISECONDS / 1000)

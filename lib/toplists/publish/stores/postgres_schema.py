@@ -157,10 +157,33 @@ class Schema:
         """Remove a release with all that is noted of it."""
         with written("removal of a release of Postgres"):
             for table in LIST_TABLES:
-                cursor.execute(self.about("DROP TABLE IF EXISTS {}", release_table(table, release)))
-            for notes in ("parts", RELEASES_TABLE):
-                cursor.execute(self.about("DELETE FROM {} WHERE release = %s", notes), (release,))
+                for name in (release_table(table, release), _aside(table, release)):
+                    cursor.execute(self.about("DROP TABLE IF EXISTS {}", name))
+            self._forget(cursor, release)
             cursor.connection.commit()
+
+    def set_aside(self, cursor: Cursor, release: str) -> None:
+        """Make room for the live release to be loaded again; views show what is left of it meanwhile."""
+        with written("damaged release of Postgres"):
+            for table in LIST_TABLES:
+                name, aside = release_table(table, release), _aside(table, release)
+                if self.is_there(cursor, aside):  # from an attempt before
+                    cursor.execute(self.about("DROP TABLE IF EXISTS {}", name))
+                elif self.is_there(cursor, name):
+                    rename = sql.SQL("ALTER TABLE {} RENAME TO {}")
+                    cursor.execute(rename.format(self.named(name), sql.Identifier(aside)))
+            self._forget(cursor, release)
+            cursor.connection.commit()
+
+    def drop_aside(self, cursor: Cursor, release: str) -> None:
+        """Remove what was set aside, once no view shows it any more."""
+        with written("removal of what was set aside"):
+            for table in LIST_TABLES:
+                cursor.execute(self.about("DROP TABLE IF EXISTS {}", _aside(table, release)))
+
+    def _forget(self, cursor: Cursor, release: str) -> None:
+        for notes in ("parts", RELEASES_TABLE):
+            cursor.execute(self.about("DELETE FROM {} WHERE release = %s", notes), (release,))
 
     def notes(self, cursor: Cursor) -> dict[str, Notes]:
         """What is known of every release, by its name."""
@@ -206,6 +229,14 @@ class Schema:
                     f"schema {self.name} has a table {name} that no export made. Rename or drop it."
                 )
 
+    def has_release(self, cursor: Cursor, release: str) -> bool:
+        """Whether all tables of a release are there."""
+        return all(self.is_there(cursor, release_table(table, release)) for table in LIST_TABLES)
+
+    def has_views(self, cursor: Cursor) -> bool:
+        """Whether what readers use is there."""
+        return all(self.is_there(cursor, table.name) for table in LIST_TABLES)
+
     def is_there(self, cursor: Cursor, name: str) -> bool:
         """Whether there is a relation of that name."""
         cursor.execute("SELECT to_regclass(%s) AS found", (self.named(name).as_string(cursor),))
@@ -219,3 +250,8 @@ class Schema:
     def about(self, statement: str, name: str) -> sql.Composed:
         """The statement, about the relation of that name."""
         return sql.SQL(statement).format(self.named(name))
+
+
+def _aside(kind: ListTable, release: str) -> str:
+    """The table of the live release that another one takes the place of."""
+    return f"{release_table(kind, release)}_aside"

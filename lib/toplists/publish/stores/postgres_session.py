@@ -16,8 +16,15 @@ from toplists.publish.stores.secrets import Secret
 Cursor: TypeAlias = psycopg.Cursor[DictRow]
 
 _CONNECT_SECONDS = 10
-# A task whose machine is gone must not keep a part to itself for ever.
-_ALONE = "SET idle_in_transaction_session_timeout = '10min'"
+# A task whose machine is gone must not keep a part to itself for ever: neither in a pause between statements, nor
+# in the middle of a COPY, where the server waits for what never comes. A minute of silence, and six questions.
+_IDLE_SECONDS, _INTERVAL_SECONDS, _PROBES = 60, 10, 6
+_ALONE = f"""
+    SET idle_in_transaction_session_timeout = '10min';
+    SET tcp_keepalives_idle = {_IDLE_SECONDS};
+    SET tcp_keepalives_interval = {_INTERVAL_SECONDS};
+    SET tcp_keepalives_count = {_PROBES}
+"""
 _REFUSED_LOGIN = ("password authentication failed", "no password supplied", "no pg_hba.conf entry")
 
 
@@ -28,6 +35,9 @@ def open_session(uri: str, secret: Secret) -> Iterator[Cursor]:
         uri,
         password=secret.read(),
         connect_timeout=_CONNECT_SECONDS,
+        keepalives_idle=_IDLE_SECONDS,
+        keepalives_interval=_INTERVAL_SECONDS,
+        keepalives_count=_PROBES,
         application_name="toplists export",
         row_factory=dict_row,
         prepare_threshold=None,  # statements are run once, perhaps through a pooler

@@ -144,10 +144,14 @@ class Store(ABC):
             StoreError: there is something of that name which no export made.
         """
 
-    def can_copy_from(self, release: str) -> bool:
-        """Whether it copies unchanged lists by itself, and has all of that release to copy from."""
+    def is_whole(self, release: str) -> bool:
+        """Whether a release was completed, and its lists are still there as far as that is seen quickly."""
         notes = self.notes(release)
         return notes is not None and notes.state == "complete"
+
+    def can_copy_from(self, release: str) -> bool:
+        """Whether it copies unchanged lists by itself, and has all of that release to copy from."""
+        return self.is_whole(release)
 
     @abstractmethod
     def prepare(
@@ -178,9 +182,9 @@ class Store(ABC):
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
         """Let readers see the complete release of a run, at once."""
 
-    def keep_up(self, live: LiveRelease) -> bool:  # noqa: ARG002 - where nothing is lost by itself
+    def keep_up(self, live: LiveRelease) -> bool:
         """Whether all of the live release is still there; lets it live on where it would expire."""
-        return True
+        return self.is_whole(live.release)
 
     @abstractmethod
     def prune(self, keep: int, sparing: str | None = None) -> list[str]:
@@ -191,8 +195,7 @@ class Store(ABC):
 
     def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
         """Let readers see a release that is there already; whether it is."""
-        notes = self.notes(publication.run_id)
-        if notes is None or notes.state != "complete":
+        if not self.is_whole(publication.run_id):
             return False
         self.activate(publication.run_id, dataset, publication, now)
         return True
