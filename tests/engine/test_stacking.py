@@ -103,7 +103,7 @@ def scores(shape: Factors) -> np.ndarray:
 
 def test_sums_are_those_over_what_is_held_out_and_known(tmp_path: Path) -> None:
     values = ratings()
-    sums = []
+    sums, counts = [], []
     for name, cuts in (("whole", ((), ())), ("cut", CUTS)):
         folder = tmp_path / name
         users, items = withheld(values, folder, cuts=cuts)
@@ -116,12 +116,14 @@ def test_sums_are_those_over_what_is_held_out_and_known(tmp_path: Path) -> None:
             for (level, place), total in zip(part["places"], part["totals"], strict=True)
         ]
         sums.append(add_up(subtrees).reshape(3, 3))
+        counts.append(sum(int(part["counted"][0]) for part in parts))
     assert np.array_equal(*sums)
     drawn = [
         (user, item)
         for user, item in pairs(users, held_out=True)
         if user != 0 and item != N_ITEMS - 1
     ]
+    assert counts == [len(drawn)] * 2
     own = tuple(np.array(drawn).T)
     table = np.column_stack([*(scores(member)[own] for member in members), values[own]]) - MEAN
     assert sums[0] == pytest.approx(table.T @ table, rel=1e-5)
@@ -131,4 +133,6 @@ def test_a_block_of_which_nothing_is_held_out_adds_nothing(tmp_path: Path) -> No
     users, items = write_blocks(tmp_path, ratings())
     member = factors(tmp_path, "m", 1, {"users": users, "items": items})
     (ref,) = users.blocks
-    assert not Stacking((member, member), MEAN).sum_block(users.columns, ref)["totals"].any()
+    sums = Stacking((member, member), MEAN).sum_block(users.columns, ref)
+    assert not sums["totals"].any()
+    assert sums["counted"].tolist() == [0]

@@ -38,8 +38,8 @@ class Stacking:
 
     def weights(
         self, spark: SparkSession, users: BlockSet, penalty: float, folder: Path
-    ) -> tuple[float, ...]:
-        """The weights that predict what is held out of the blocks best, by ridge regression.
+    ) -> tuple[tuple[float, ...], int]:
+        """The weights that predict what is held out of the blocks best, by ridge regression, and from how much.
 
         Values and predictions count as differences from the mean, each as much as its rating does; the
         penalty is on how far weights are from equal ones.
@@ -49,10 +49,14 @@ class Stacking:
             users: The blocks of users.
             penalty: Above 0.
             folder: Where sums are exchanged; every executor sees it.
+
+        Returns:
+            The weights, equal ones where there is nothing to learn from, and how many held-out values count:
+            those that all members predict.
         """
         add_block = partial(self.sum_block, users.columns)
         parts = write_parts(spark, users.blocks, add_block, folder, "sums")
-        bring_here(parts, "places", "totals")
+        bring_here(parts, "places", "totals", "counted")
         subtrees = [
             Subtree(int(level), int(place), total)
             for part in parts
@@ -66,7 +70,8 @@ class Stacking:
         solved = np.linalg.solve(
             products[:-1, :-1] + penalty * np.eye(size), products[:-1, -1] + equal
         )
-        return tuple(solved.tolist())
+        counted = sum(int(open_array(part, "counted")[0]) for part in parts)
+        return tuple(solved.tolist()), counted
 
     def sum_block(self, n_items: int, ref: BlockRef) -> Arrays:
         """Of the held-out values of a block of users: products of what each member predicts, and the value."""
@@ -77,7 +82,8 @@ class Stacking:
             [*(_predicted(one, block, held_out, n_items) for one in self.members), held_out.values]
         )
         table -= self.mean
-        table[np.isnan(table).any(axis=1)] = 0
+        is_known = ~np.isnan(table).any(axis=1)
+        table[~is_known] = 0
         weights = np.ones(counts) if held_out.weights is None else held_out.weights
         entries = (weights, np.arange(counts), held_out.indptr)
         by_row = sp.csr_array(entries, shape=(ref.rows, counts))
@@ -93,6 +99,7 @@ class Stacking:
         return {
             "places": np.array([(level, place) for level, place, _ in subtrees]).reshape(-1, 2),
             "totals": np.array([total for _, _, total in subtrees]).reshape(len(subtrees), -1),
+            "counted": np.array([np.count_nonzero(is_known & (weights > 0))]),
         }
 
     def join(

@@ -96,13 +96,19 @@ class Stack:
             )
         less = replace(data, users=inner.users, items=inner.items, part="train", size=inner.size)
         judged = Stacking(self._fit_members(less, "judged"), mean)
-        weights = judged.weights(data.spark, inner.users, settings.penalty, folder)
+        weights, counted = judged.weights(data.spark, inner.users, settings.penalty, folder)
+        if counted == 0:
+            raise InputRefusedError(
+                "stack learns weights from values that its members do not see, and all of them predict none of "
+                f"those that were held out. Raise model.stack.held_out_share={settings.held_out_share:g}, or use "
+                "one of its members, such as model.name=baseline."
+            )
         rests = [path for member in judged.members for path in parts_of(member)]
         remove_rests(folder, "the choice of weights", (*rests, *inner.paths))
         stacking = Stacking(self._fit_members(data, "refitted"), mean)
         shape = stacking.join(data.spark, weights, (data.users, data.items), folder)
         named = zip((member.name for member in self._members), weights, strict=True)
-        return Fitted(shape, {"weights": dict(named)})
+        return Fitted(shape, {"weights": dict(named), "held_out": counted})
 
     def _fit_members(self, data: TrainingData, name: str) -> tuple[Member, ...]:
         fitted = []
@@ -136,7 +142,10 @@ def _lengths(settings: ModelSettings) -> tuple[int, int] | None:
 
 STACK = Definition(
     name="stack",
-    summary="Predicts values by a weighted sum of several models, with weights learnt from held-out values.",
+    summary=(
+        "Predicts values by a weighted sum of several models, with weights learnt from held-out values; what one of "
+        "them does not predict is not predicted."
+    ),
     shape=(Factors, Mixture),
     feedback="values",
     memory=(
