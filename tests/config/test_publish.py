@@ -42,6 +42,8 @@ def test_stores_are_of_several_kinds(conf: Path) -> None:
         (POSTGRES | {"kind": "mysql"}, "postgres | redis | files"),
         (POSTGRES | {"address": "mysql://db/shop"}, "begins with postgresql://"),
         (FILES | {"address": "/srv/lists"}, "begins with files:"),
+        (FILES | {"address": "files:s3a://bucket/lists"}, "what Spark calls s3a:// is s3:// here"),
+        (FILES | {"address": "files:ftp://host/lists"}, "a URI of file://, s3://"),
         (REDIS | {"address": "redis://cache#Shop"}, "a namespace"),
         (REDIS | {"name": "The Cache"}, "name"),
         (REDIS | {"expire_days": 0}, "greater than 0"),

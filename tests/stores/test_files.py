@@ -116,6 +116,19 @@ class Files(StoreConformance):
         self.check(store, second)
         assert store.keep_up(live)
 
+    def test_a_record_that_was_cut_off_is_said_to_be(self, store: FilesStore) -> None:
+        run = Run(1, people(5))
+        Work(run).bring(store)
+        (self.folder / "current.json").write_bytes(b"")
+        with pytest.raises(StoreError, match=r"current\.json is not as an export writes it"):
+            store.live()
+        (self.folder / "current.json").unlink()
+        assert store.rollback(run.publication, "films", NOW)
+        self.check(store, run)
+        (self.folder / "notes" / f"{run.run_id}.json").write_text('{"dataset": "fil')
+        with pytest.raises(StoreError, match=r"json is not as an export writes it"):
+            store.notes(run.run_id)
+
     @pytest.mark.parametrize(
         "moment",
         [

@@ -13,6 +13,9 @@ from toplists.config.section import UNSHOWN, Section
 
 _NAMESPACE = re.compile(r"([a-z0-9]|\{dataset\})([a-z0-9._-]|\{dataset\})*")
 
+_FILE_SYSTEMS = ("file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+"""Of which pyarrow opens URIs."""
+
 StoreName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
 
@@ -93,7 +96,14 @@ class FilesSettings(Section):
     @field_validator("address")
     @classmethod
     def _of_files(cls, address: str) -> str:
-        return _checked(address, "files:")
+        _checked(address, "files:")
+        scheme, is_uri, _ = address.removeprefix("files:").partition("://")
+        if is_uri and scheme not in _FILE_SYSTEMS:
+            raise ValueError(
+                f"files: is followed by a folder or a URI of {', '.join(f'{one}://' for one in _FILE_SYSTEMS)}; what "
+                "Spark calls s3a:// is s3:// here"
+            )
+        return address
 
 
 StoreSettings: TypeAlias = Annotated[

@@ -88,7 +88,10 @@ class FilesStore(Store):
         """See `Store`."""
         with self._folder() as folder:
             found = folder.read(CURRENT)
-        return None if found is None else live_from_json(found)
+            if found is None:
+                return None
+            with _understood(f"{folder.path}/{CURRENT}"):
+                return live_from_json(found)
 
     def notes(self, release: str) -> Notes | None:
         """See `Store`."""
@@ -273,8 +276,20 @@ def _notes(folder: Folder, release: str) -> Notes | None:
     found = folder.read(_notes_file(release))
     if found is None:
         return None
-    fields = json.loads(found)
-    return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
+    with _understood(f"{folder.path}/{_notes_file(release)}"):
+        fields = json.loads(found)
+        return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
+
+
+@contextmanager
+def _understood(file: str) -> Iterator[None]:
+    """That a file is none of ours, or was cut off, becomes a `StoreError`."""
+    try:
+        yield
+    except ValueError as error:
+        raise StoreError(
+            f"{file} is not as an export writes it ({error}). Restore it; or remove it, and export again."
+        ) from error
 
 
 def _require_going_on(folder: Folder, release: Release) -> None:
