@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from toplists.errors import InputRefusedError
@@ -229,6 +229,8 @@ ROW = st.lists(
 def test_what_pythons_csv_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], ending: str, block_bytes: int
 ) -> None:
+    # At the beginning of a file it is no text, but says how the file is encoded.
+    assume(not (rows and rows[0][0].startswith("\ufeff")))
     written = io.StringIO()
     csv.writer(written, lineterminator=ending).writerows(rows)
     content = written.getvalue().encode()
