@@ -16,10 +16,10 @@ from toplists.engine.blocks import Lesson, Part, Side
 from toplists.engine.cells import Cell, Ended
 from toplists.engine.kernels.draws import derive_seed, normal_vectors
 from toplists.engine.shapes import Factors
-from toplists.engine.strata import Descent, descend
 from toplists.errors import InputRefusedError
 from toplists.models.als import nothing_to_learn
 from toplists.models.definition import Definition
+from toplists.models.descent import fit_by_descent
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
@@ -123,10 +123,7 @@ class Fpmc:
             data.seed,
             data.part,
         )
-        blocks: dict[Side, Any] = {"users": data.users, "items": data.items}
-        fit = Descent(blocks, gradient, settings.epochs, data.seed)
-        result = descend(data.spark, fit, data.folder, self._single_task_entries)
-        return Fitted(result.factors, {"losses": list(result.losses)})
+        return fit_by_descent(data, gradient, settings.epochs, self._single_task_entries)
 
 
 def chain_space(_: ModelSettings) -> Space:

@@ -16,8 +16,8 @@ from toplists.engine.blocks import Lesson, Part, Side
 from toplists.engine.cells import Cell, Ended
 from toplists.engine.kernels.draws import derive_seed, normal_vectors
 from toplists.engine.shapes import Factors
-from toplists.engine.strata import Descent, descend
 from toplists.models.definition import Definition
+from toplists.models.descent import fit_by_descent
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Space
 
@@ -95,11 +95,7 @@ class Svd:
             data.seed,
             data.part,
         )
-        fit = Descent(
-            {"users": data.users, "items": data.items}, gradient, settings.epochs, data.seed
-        )
-        result = descend(data.spark, fit, data.folder, self._single_task_entries)
-        return Fitted(result.factors, {"losses": list(result.losses)})
+        return fit_by_descent(data, gradient, settings.epochs, self._single_task_entries)
 
 
 def svd_space(rank: int) -> Space:
