@@ -22,7 +22,7 @@ from toplists.engine.kernels.ordered_sums import Subtree, add_up, as_chunks, sum
 from toplists.engine.kernels.products import TILE_ROWS
 from toplists.engine.scorers import open_scorer
 from toplists.engine.shapes import Factors, Member, Mixture, open_vectors
-from toplists.engine.storage import Arrays, bring_here, open_array
+from toplists.engine.storage import Arrays, bring_here, open_array, open_whole
 
 Doubles = npt.NDArray[np.float64]
 
@@ -149,9 +149,7 @@ def _predicted(member: Member, block: Block, held_out: HeldOut, n_items: int) ->
     predicted = np.empty(len(items))
     if isinstance(member, Factors):
         users, users_known = open_vectors(member.users[block.ref.index])
-        vectors, known = (
-            np.concatenate(arrays) for arrays in zip(*map(open_vectors, member.items), strict=True)
-        )
+        vectors, known = (open_whole(member.items, name) for name in ("vectors", "known"))
         for some in tiles(len(items), _ENTRIES_AT_A_TIME):
             predicted[some] = np.einsum("ij,ij->i", users[rows[some]], vectors[items[some]])
         predicted[~(users_known[rows] & known[items])] = np.nan
