@@ -28,7 +28,6 @@ from toplists.lake.dataset import partition_files
 from toplists.lake.tables import USER_METRICS
 from toplists.models.fold_training import check_training, training_data
 from toplists.models.popularity import Popularity
-from toplists.models.registry import held_bytes
 from toplists.pipeline.entrants import Entrant
 from toplists.pipeline.judgement import (
     Contender,
@@ -39,7 +38,7 @@ from toplists.pipeline.judgement import (
 )
 from toplists.pipeline.memory import watched
 from toplists.pipeline.steps.fits import open_intact_shape
-from toplists.pipeline.steps.room import describe_cluster, require_room
+from toplists.pipeline.steps.room import require_room_here
 from toplists.pipeline.workplace import Workplace
 from toplists.ranking.fallback import Fallback
 
@@ -188,16 +187,7 @@ def _fit(
         data, blocks, values=values, seed=entrant.seed, folder=folder, start=start
     )
     check_size(data, training.size, values=values)
-    facts, engine = data.snapshot.facts, place.settings.engine
-    require_room(
-        entrant.lengths,
-        held_bytes(entrant.model),
-        engine,
-        describe_cluster(place.spark, engine),
-        users=facts.users,
-        items=facts.items,
-        interactions=facts.interactions,
-    )
+    require_room_here(place, data.snapshot.facts, entrant.model, entrant.lengths)
     place.spark.sparkContext.setJobDescription(f"{entrant.name}, {data.fold.name}")
     began = place.clock()
     with watched() as peak:

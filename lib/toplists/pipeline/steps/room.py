@@ -8,9 +8,39 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 
 from toplists.config.operation import EngineSettings
+from toplists.dataset.snapshot import SnapshotFacts
 from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
 from toplists.errors import ConfigurationError
+from toplists.models.protocol import Model
+from toplists.models.registry import held_bytes
 from toplists.pipeline.watching.surroundings import memory_gib
+from toplists.pipeline.workplace import Workplace
+
+
+def require_room_here(
+    place: Workplace, facts: SnapshotFacts, model: Model, lengths: tuple[int, int] | None
+) -> tuple[str, ...]:
+    """Refuse a model that cannot be fitted to a snapshot where this session runs; what to warn of if it can.
+
+    Args:
+        place: The workplace.
+        facts: What is known of the snapshot.
+        model: The model.
+        lengths: How long its vectors are, as `registry.vector_lengths` says it.
+
+    Raises:
+        ConfigurationError: it cannot; the message says what to change.
+    """
+    engine = place.settings.engine
+    return require_room(
+        lengths,
+        held_bytes(model),
+        engine,
+        describe_cluster(place.spark, engine),
+        users=facts.users,
+        items=facts.items,
+        interactions=facts.interactions,
+    )
 
 
 def require_room(

@@ -19,7 +19,7 @@ from toplists.lake.bookkeeping import Row, append_rows, read_rows
 from toplists.lake.ledger import Outcome, Run
 from toplists.lake.tables import MODELS
 from toplists.models.protocol import TrainingData
-from toplists.models.registry import can_start_warm, held_bytes, vectors_of
+from toplists.models.registry import can_start_warm, vectors_of
 from toplists.models.store import save_shape
 from toplists.pipeline.failure import reason_of
 from toplists.pipeline.lineage import find_remains
@@ -32,7 +32,7 @@ from toplists.pipeline.steps.fits import (
     vector_tables,
 )
 from toplists.pipeline.steps.prepare import open_snapshot
-from toplists.pipeline.steps.room import describe_cluster, require_room
+from toplists.pipeline.steps.room import require_room_here
 from toplists.pipeline.workplace import Workplace
 
 _LOG = logging.getLogger(__name__)
@@ -48,9 +48,9 @@ def train(place: Workplace, run: Run) -> Outcome:
     _require_same_vectors(place, run)
     snapshot = open_snapshot(place, run)
     plan, facts = plan_fits(place, run), snapshot.facts
-    warnings = _require_room(place, snapshot, plan.candidate)
+    warnings = require_room_here(place, facts, plan.candidate.model, plan.candidate.lengths)
     if plan.similar is not None:
-        _require_room(place, snapshot, plan.similar)
+        require_room_here(place, facts, plan.similar.model, plan.similar.lengths)
     failed = fit_missing(place, run, snapshot, plan)
     warnings += tuple(f"{name} is not there to compare with: {why}" for name, why in failed.items())
     against = " and the live configuration" if plan.live else ""
@@ -117,7 +117,7 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
     def make_contenders() -> None:
         for name, fit in plan.contenders.items():
             try:
-                _require_room(place, snapshot, fit)
+                require_room_here(place, snapshot.facts, fit.model, fit.lengths)
                 make(fit)
             except Exception as error:
                 _LOG.exception("%s was not fitted", name)
@@ -132,20 +132,6 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
         *([make_contenders] if plan.contenders else []),
     )
     return failed
-
-
-def _require_room(place: Workplace, snapshot: Snapshot, fit: Fit) -> tuple[str, ...]:
-    """Refuse a fit that there is no room for; what to warn of if there is."""
-    facts, engine = snapshot.facts, place.settings.engine
-    return require_room(
-        fit.lengths,
-        held_bytes(fit.model),
-        engine,
-        describe_cluster(place.spark, engine),
-        users=facts.users,
-        items=facts.items,
-        interactions=facts.interactions,
-    )
 
 
 def _start_of_tonight(place: Workplace, run: Run, blocks: SnapshotBlocks) -> Start | None:
