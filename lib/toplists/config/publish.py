@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from toplists.config.addresses import holds_secret
@@ -45,23 +45,22 @@ def _reference(secret: str | None) -> str | None:
     return secret
 
 
+Reference: TypeAlias = Annotated[str | None, AfterValidator(_reference)]
+"""Where a password is, as `env:NAME` or `file:PATH`."""
+
+
 class PostgresSettings(Section):
     """A database of Postgres."""
 
     kind: Literal["postgres"]
     name: StoreName
     address: str
-    secret: str | None = None
+    secret: Reference = None
 
     @field_validator("address")
     @classmethod
     def _of_postgres(cls, address: str) -> str:
         return _checked(address, "postgresql://", "postgres://")
-
-    @field_validator("secret")
-    @classmethod
-    def _elsewhere(cls, secret: str | None) -> str | None:
-        return _reference(secret)
 
 
 class RedisSettings(Section):
@@ -70,18 +69,13 @@ class RedisSettings(Section):
     kind: Literal["redis"]
     name: StoreName
     address: str
-    secret: str | None = None
+    secret: Reference = None
     expire_days: Annotated[float, Field(gt=0.0, le=366.0)] = 14.0
 
     @field_validator("address")
     @classmethod
     def _of_redis(cls, address: str) -> str:
         return _checked(address, "redis://", "rediss://")
-
-    @field_validator("secret")
-    @classmethod
-    def _elsewhere(cls, secret: str | None) -> str | None:
-        return _reference(secret)
 
 
 class FilesSettings(Section):
