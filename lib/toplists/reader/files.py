@@ -6,7 +6,8 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,7 +23,6 @@ from toplists.reader.layouts import (
     CURRENT,
     LAYOUT,
     LIST_TABLES,
-    PERSONAL,
     POPULAR,
     SIMILAR,
     ListTable,
@@ -30,7 +30,7 @@ from toplists.reader.layouts import (
     shard_of,
 )
 from toplists.reader.list_rows import COLUMNS, list_of
-from toplists.reader.lists import Lists
+from toplists.reader.lists import Lists, own_or_popular
 from toplists.reader.records import Publication, RecommendationList, RecommendedItem
 
 _LOOK_SECONDS = 1.0
@@ -68,12 +68,8 @@ class FileLists(Lists):
         """See `Lists`."""
 
         def find(release: _Release) -> RecommendationList | None:
-            own = release.find(PERSONAL, user_id, placement)
-            if own is not None:
-                return own
-            popular = release.find(POPULAR, segment, placement)
-            popular = popular or release.find(POPULAR, "all", placement)
-            return None if popular is None else replace(popular, fallback=True)
+            of_placement = partial(release.find, placement=placement)
+            return own_or_popular(of_placement, user_id, segment)
 
         return self._live.read(find)
 

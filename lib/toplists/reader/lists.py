@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from toplists.reader.layouts import PERSONAL, POPULAR, ListTable
 from toplists.reader.records import Publication, RecommendationList
 
 
@@ -60,3 +63,14 @@ class Lists(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def own_or_popular(
+    find: Callable[[ListTable, str], RecommendationList | None], user_id: str, segment: str
+) -> RecommendationList | None:
+    """What `Lists.user` answers, by what finds a list of one run by its key."""
+    own = find(PERSONAL, user_id)
+    if own is not None:
+        return own
+    popular = find(POPULAR, segment) or find(POPULAR, "all")
+    return None if popular is None else replace(popular, fallback=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from toplists.reader.errors import SnapshotGoneError
-from toplists.reader.facts import find_history, find_items
+from toplists.reader.facts import CATALOGUE, HISTORY, find_history, find_items
 from toplists.reader.keyed_files import KeyedFiles
+from toplists.reader.layouts import LIST_TABLES, PERSONAL, POPULAR, SIMILAR, ListTable
 from toplists.reader.list_rows import COLUMNS, list_of
+from toplists.reader.lists import own_or_popular
 from toplists.reader.queries import literal
 from toplists.reader.records import (
     CatalogueItem,
@@ -20,8 +22,7 @@ from toplists.reader.records import (
 )
 from toplists.reader.snapshot import Snapshot
 
-_KEYS = {"recommendations": "user_id", "similar_items": "item_id", "popular_items": "segment"}
-_TABLES = (*_KEYS, "items", "interactions")
+_TABLES = (*(table.name for table in LIST_TABLES), CATALOGUE, HISTORY)
 
 
 class RunLists:
@@ -45,34 +46,32 @@ class RunLists:
         self._snapshot = Snapshot(root, _TABLES)
         self._of_run = f"run_id = {literal(run_id)}"
         self._run_id, self._as_of = run_id, as_of
-        files = {table: self._snapshot.files(table, run_id, key) for table, key in _KEYS.items()}
-        if not files["recommendations"]:
+        files = {
+            table: self._snapshot.files(table.name, run_id, table.key) for table in LIST_TABLES
+        }
+        if not files[PERSONAL]:
             raise SnapshotGoneError(f"{root} holds no lists of run {run_id}")
-        self._lists = {table: KeyedFiles(files[table], key) for table, key in _KEYS.items()}
+        self._lists = {table: KeyedFiles(own, table.key) for table, own in files.items()}
 
     def own(self, user_id: str, placement: str = "default") -> RecommendationList | None:
         """The list of one user; `None` for a user without one."""
-        return self._list("recommendations", user_id, placement)
+        return self._list(PERSONAL, user_id, placement)
 
     def user(
         self, user_id: str, placement: str = "default", segment: str = "all"
     ) -> RecommendationList | None:
         """The list of one user; popular items, marked as `fallback`, for a user without one."""
-        own = self.own(user_id, placement)
-        if own is not None:
-            return own
-        found = self.popular(segment, placement) or self.popular("all", placement)
-        return None if found is None else replace(found, fallback=True)
+        return own_or_popular(partial(self._list, placement=placement), user_id, segment)
 
     def similar(self, item_id: str, placement: str = "default") -> RecommendationList | None:
         """The items most like one item; `None` for an item without such a list."""
-        return self._list("similar_items", item_id, placement)
+        return self._list(SIMILAR, item_id, placement)
 
     def popular(
         self, segment: str = "all", placement: str = "default"
     ) -> RecommendationList | None:
         """The most popular items of a segment of users; `all` is everybody."""
-        return self._list("popular_items", segment, placement)
+        return self._list(POPULAR, segment, placement)
 
     def items(self, ids: Iterable[str]) -> dict[str, CatalogueItem]:
         """Those of the items that the catalogue knows, by id."""
@@ -87,12 +86,12 @@ class RunLists:
 
     def counts(self) -> ListCounts:
         """How many users and items have a list."""
-        return ListCounts(users=self._count("recommendations"), items=self._count("similar_items"))
+        return ListCounts(users=self._count(PERSONAL), items=self._count(SIMILAR))
 
-    def _count(self, table: str) -> int:
-        rows = self._snapshot.select("count(*) AS lists", table, f"WHERE {self._of_run}")
+    def _count(self, table: ListTable) -> int:
+        rows = self._snapshot.select("count(*) AS lists", table.name, f"WHERE {self._of_run}")
         return int(rows[0]["lists"]) if rows else 0
 
-    def _list(self, table: str, key: str, placement: str) -> RecommendationList | None:
+    def _list(self, table: ListTable, key: str, placement: str) -> RecommendationList | None:
         row = self._lists[table].find(key, COLUMNS, {"placement": placement})
         return None if row is None else list_of(row, self._run_id, self._as_of)
