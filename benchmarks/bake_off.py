@@ -111,17 +111,17 @@ def run(world: World, folder: Path) -> dict[str, Any]:
     dataset = folder / world.name
     chosen = (f"lake.root={folder}", f"evaluate.metrics=[{','.join(_METRICS)}]", *world.settings)
     settings = [word for one in chosen for word in ("--set", one)]
-    _submit("ingest", "--source", world.source, "--dataset", world.name, *settings)
+    submit("ingest", "--source", world.source, "--dataset", world.name, *settings)
     judged = ("--dataset", world.name, "--protocol", world.protocol, *settings)
-    _submit("tune", "--model", "als", "--trials", str(_TRIALS), *judged)
+    submit("tune", "--model", "als", "--trials", str(_TRIALS), *judged)
     models, tuned = world.models, _tuned(dataset)
     if tuned is not None:
         models += f",{tuned}"
-    _submit("compare", "--models", models, *judged)
+    submit("compare", "--models", models, *judged)
     return {
         "tuned": tuned,
-        "tuning": _keep_report(dataset, "tune", f"tuning-{world.name}"),
-        "comparison": _keep_report(dataset, "compare", f"bake-off-{world.name}"),
+        "tuning": keep_report(dataset, "tune", f"tuning-{world.name}"),
+        "comparison": keep_report(dataset, "compare", f"bake-off-{world.name}"),
     }
 
 
@@ -135,7 +135,7 @@ def _tuned(dataset: Path) -> str | None:
     return f"als[{'; '.join(f'{name}={value}' for name, value in given.items())}]"
 
 
-def _keep_report(dataset: Path, kind: str, name: str) -> dict[str, Any]:
+def keep_report(dataset: Path, kind: str, name: str) -> dict[str, Any]:
     """Copy a report to the results; its figures."""
     (report,) = (dataset / "reports").glob(f"*{kind}*/report.html")
     shutil.copyfile(report, _RESULTS / f"{name}.html")
@@ -183,7 +183,8 @@ def _table(world: World, content: dict[str, Any]) -> list[str]:
     ]
 
 
-def _submit(*words: str) -> None:
+def submit(*words: str) -> None:
+    """Run a verb of the product, showing what it says."""
     subprocess.run([str(ROOT / "spark-submit.sh"), *words], cwd=ROOT, check=True)
 
 

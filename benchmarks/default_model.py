@@ -12,16 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from bake_off import World, worlds
+from bake_off import World, keep_report, submit, worlds
 from machine import ROOT, describe_machine
 from result_files import write_results
 
-_RESULTS = Path(__file__).resolve().parent / "results"
 _METRICS = ("ndcg@10", "recall@10")
 _PARTS = ("als", "item_knn", "low_pass", "local_ridge", "slim")
 _MIXES = (
@@ -50,13 +48,10 @@ def compare(world: World, folder: Path) -> dict[str, Any]:
     shutil.rmtree(folder / world.name, ignore_errors=True)
     chosen = (f"lake.root={folder}", f"evaluate.metrics=[{','.join(_METRICS)}]", *world.settings)
     settings = [word for one in chosen for word in ("--set", one)]
-    _submit("ingest", "--source", world.source, "--dataset", world.name, *settings)
+    submit("ingest", "--source", world.source, "--dataset", world.name, *settings)
     judged = ("--dataset", world.name, "--protocol", world.protocol, *settings)
-    _submit("compare", "--models", ",".join((*_PARTS, *_MIXES)), *judged)
-    (report,) = (folder / world.name / "reports").glob("*compare*/report.html")
-    shutil.copyfile(report, _RESULTS / f"default-model-{world.name}.html")
-    figures: dict[str, Any] = json.loads(report.with_name("metrics.json").read_text())
-    return figures
+    submit("compare", "--models", ",".join((*_PARTS, *_MIXES)), *judged)
+    return keep_report(folder / world.name, "compare", f"default-model-{world.name}")
 
 
 def night(source: Path, folder: Path, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -65,17 +60,13 @@ def night(source: Path, folder: Path, settings: tuple[str, ...]) -> dict[str, An
     folder.mkdir(parents=True)
     result = folder / "result.json"
     chosen = [word for one in (f"lake.root={folder}", *settings) for word in ("--set", one)]
-    _submit(
+    submit(
         *("nightly", "--source", f"parquet:{source}", "--dataset", "generated"),
         *("--result-file", str(result), *chosen),
     )
     report: dict[str, Any] = json.loads(result.read_text())
     shutil.rmtree(folder)
     return {"seconds": report["seconds"], "steps": report["steps"]}
-
-
-def _submit(*words: str) -> None:
-    subprocess.run([str(ROOT / "spark-submit.sh"), *words], cwd=ROOT, check=True)
 
 
 def _quality(world: World, figures: dict[str, Any]) -> list[str]:
@@ -130,7 +121,7 @@ def main() -> int:
     folder, machine = arguments.folder.resolve(), describe_machine()
     events = folder / "default-events"
     if not (events / "last-day" / "_SUCCESS").exists():
-        _submit("generate", "--out", str(events), *_EVENTS)
+        submit("generate", "--out", str(events), *_EVENTS)
     # The first compiles what they have in common.
     night(events / "history", folder / "default-night", _NIGHTS["als"])
     nights = {
