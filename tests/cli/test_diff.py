@@ -133,7 +133,9 @@ class TestFrom:
     def test_a_release_that_is_not_kept(self, cli, folder):
         answer = cli("diff", Run(1, {}).run_id, RUN, "--from", f"files:{folder}")
         assert answer.code == 2
-        assert f"The lists of run {RUN} are not in files:{folder}. Those of" in answer.error
+        # A long path is folded where the line ends, which is somewhere else in every folder.
+        said = f"The lists of run {RUN} are not in files:{folder}. Those of"
+        assert "".join(said.split()) in "".join(answer.error.split())
 
     def test_stores_that_give_lists_one_by_one(self, cli):
         answer = cli("diff", RUN, LATER, "--from", "redis://:secret@cache.example/0")
