@@ -20,7 +20,7 @@ from toplists.config.model_stack import StackSettings
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors, Mixture, RatedNeighbours
 from toplists.engine.stacking import Stacking
-from toplists.errors import ConfigurationError, InputRefusedError
+from toplists.errors import ConfigurationError
 from toplists.models.definition import Parameters
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.stack import STACK, Stack
@@ -156,12 +156,14 @@ def test_ratings_that_count_more_decide_the_weights(tmp_path: Path) -> None:
     assert totals.sum(axis=0).reshape(3, 3).tolist() == (4 * np.array(expected)).tolist()
 
 
-def test_weights_are_learnt_from_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_are_learnt_from_nothing_are_equal_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of few values a small share is none."""
     model = Stack(StackSettings(held_out_share=1e-9), [Known("svd", [0]), Known("nmf", [1])])
     values = np.where(RNG.random((N_USERS, N_ITEMS)) < 0.1, 3.0, 0.0)
-    with pytest.raises(InputRefusedError, match=r"Raise model\.stack\.held_out_share=1e-09"):
-        fit_here(model, values, tmp_path, monkeypatch)
+    fitted = fit_here(model, values, tmp_path, monkeypatch)
+    assert fitted.report == {"weights": {"svd": 0.5, "nmf": 0.5}, "held_out": 0}
 
 
 def test_als_is_a_member_where_it_learns_values() -> None:

@@ -53,7 +53,8 @@ class Stack:
     """Values as a weighted sum of those of other models.
 
     The models are fitted twice: to a part of the values, so that the weights can be learnt from how they
-    predict the rest, and to all.
+    predict the rest, and to all. What is reported says from how many values they were learnt: where that
+    is none, as of a handful of values, weights are equal.
     """
 
     name = "stack"
@@ -97,12 +98,6 @@ class Stack:
         less = replace(data, users=inner.users, items=inner.items, part="train", size=inner.size)
         judged = Stacking(self._fit_members(less, "judged"), mean)
         weights, counted = judged.weights(data.spark, inner.users, settings.penalty, folder)
-        if counted == 0:
-            raise InputRefusedError(
-                "stack learns weights from values that its members do not see, and all of them predict none of "
-                f"those that were held out. Raise model.stack.held_out_share={settings.held_out_share:g}, or use "
-                "one of its members, such as model.name=baseline."
-            )
         rests = [path for member in judged.members for path in parts_of(member)]
         remove_rests(folder, "the choice of weights", (*rests, *inner.paths))
         stacking = Stacking(self._fit_members(data, "refitted"), mean)
