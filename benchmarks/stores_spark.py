@@ -34,7 +34,7 @@ def main(root: str, entry: str, out: str) -> int:
     run_tasks(spark, range(4), _look_at_nothing, "n long").collect()
     settings = PublishSettings.model_validate({"stores": [json.loads(entry)]})
     dataset = Dataset(Path(root))
-    loading = Loading(dataset, settings, lambda: spark, lambda: datetime.now(UTC))
+    loading = Loading(dataset, settings, lambda: spark, lambda: datetime.now(UTC), warn=print)
     store = open_store(settings.stores[0], "stores")
     nights = []
     for number, run_id in enumerate(RUNS, start=1):

@@ -5,6 +5,7 @@
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 VENV="$ROOT/.venv"
 JARS="$ROOT/.jars"
+AIRFLOW_VENV="$ROOT/.venv-airflow"
 LOG_OPTION="-Dlog4j2.configurationFile=\"$ROOT/conf/spark/log4j2.properties\""
 JSON_LOG_OPTION="-Dlog4j2.configurationFile=\"$ROOT/conf/spark/log4j2-json.properties\""
 export PYTHONPATH="$ROOT/lib${PYTHONPATH:+:$PYTHONPATH}"
@@ -39,6 +40,23 @@ ensure_environment() {
     (
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
         environment_holds "$1" || install_environment "$1" "$python"
+    ) 9>"$ROOT/.setup.lock"
+}
+
+# ensure_airflow: Airflow and what tests its DAGs, in an environment of their own; its Spark provider
+# brings another pyspark.
+ensure_airflow() {
+    local lock="$ROOT/airflow_dags/requirements.lock" log="$ROOT/.setup.log" python
+    python="$(find_python)"
+    (
+        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+        ! cmp -s "$lock" "$AIRFLOW_VENV/installed-airflow.lock" || exit 0
+        say "Setting up .venv-airflow (once, a minute or two) …"
+        if ! install_packages "$AIRFLOW_VENV" "$lock" "$python" >"$log" 2>&1; then
+            tail -n 15 "$log" >&2
+            fail "Setting up .venv-airflow did not succeed; the last lines are above, all of them in $log."
+        fi
+        cp "$lock" "$AIRFLOW_VENV/installed-airflow.lock"
     ) 9>"$ROOT/.setup.lock"
 }
 
@@ -79,7 +97,7 @@ install_environment() {
     local lock log="$ROOT/.setup.log"
     lock="$(lock_of "$1")"
     say "Setting up .venv (once, about a minute) …"
-    if ! install_packages "$lock" "$2" >"$log" 2>&1; then
+    if ! install_packages "$VENV" "$lock" "$2" >"$log" 2>&1; then
         tail -n 15 "$log" >&2
         say "Setting up .venv did not succeed; the last lines are above, all of them in $log."
         exit 1
@@ -91,25 +109,25 @@ install_environment() {
     cp "$lock" "$VENV/installed-$1.lock"
 }
 
-# install_packages LOCK PYTHON
+# install_packages FOLDER LOCK PYTHON: into the environment in FOLDER.
 install_packages() {
-    rm -f "$VENV"/installed-*.lock "$VENV"/classes-*
+    rm -f "$1"/installed-*.lock "$1"/classes-*
     if command -v uv >/dev/null; then
-        [[ -x "$VENV/bin/python" ]] || uv venv --python "$2" "$VENV" || return
+        [[ -x "$1/bin/python" ]] || uv venv --python "$3" "$1" || return
         # As pip does: workers start by the dozen, and some machines forbid Python to keep bytecode.
-        uv pip install --python "$VENV/bin/python" --compile-bytecode --require-hashes --no-deps \
-            -r "$1"
+        uv pip install --python "$1/bin/python" --compile-bytecode --require-hashes --no-deps \
+            -r "$2"
         return
     fi
-    if ! "$VENV/bin/python" -m pip --version 2>/dev/null; then
-        if ! "$2" -c 'import ensurepip, venv'; then
+    if ! "$1/bin/python" -m pip --version 2>/dev/null; then
+        if ! "$3" -c 'import ensurepip, venv'; then
             echo "This Python cannot make virtual environments: sudo apt install python3-venv"
             return 1
         fi
-        "$2" -m venv --clear "$VENV" || return
+        "$3" -m venv --clear "$1" || return
     fi
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input \
-        --require-hashes --no-deps -r "$1"
+    "$1/bin/python" -m pip install --disable-pip-version-check --no-input \
+        --require-hashes --no-deps -r "$2"
 }
 
 # list_jars: path of every Delta jar, fetched or not, one per line.

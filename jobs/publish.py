@@ -14,7 +14,7 @@ from toplists.pipeline.workplace import Workplace
 def work(place: Workplace, narrator: Narrator, arguments: Namespace) -> None:
     """Flip the pointer."""
     run = find_run(place, arguments.as_of, arguments.run_id)
-    publish_everywhere(place, narrator, run, force=arguments.force)
+    publish_everywhere(place, narrator, run, force=arguments.force, export=not arguments.no_export)
 
 
 if __name__ == "__main__":
@@ -23,5 +23,8 @@ if __name__ == "__main__":
     add_run_id(parser)
     parser.add_argument(
         "--force", action="store_true", help="publish although a newer as_of is live"
+    )
+    parser.add_argument(
+        "--no-export", action="store_true", help="leave the stores to ./spark-submit.sh export"
     )
     leave(run_job(parser, work))

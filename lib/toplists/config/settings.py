@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import model_validator
 
+from toplists.config.airflow import AirflowSettings
 from toplists.config.evaluate import EvaluateSettings, GateSettings
 from toplists.config.gate_rules import MetricRule
 from toplists.config.ingest import IngestSettings, InputSettings
@@ -41,6 +42,7 @@ class Settings(Section):
     maintain: MaintainSettings = MaintainSettings()
     engine: EngineSettings = EngineSettings()
     watch: WatchSettings = WatchSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     @model_validator(mode="after")
     def _mllib_weighs_no_ratings(self) -> Self:
@@ -85,9 +87,18 @@ class Settings(Section):
         """The settings that decide what the lists are, as plain data for the run's fingerprint.
 
         Where the lake lies, how input is parsed (its outcome is in the events) and judged, how long
-        runs are kept, how work is cut and who is told do not change a list.
+        runs are kept, how work is cut, who is told and when it is done do not change a list.
         """
         return self.model_dump(
             mode="json",
-            exclude={"lake", "ingest", "input", "publish", "maintain", "engine", "watch"},
+            exclude={
+                "lake",
+                "ingest",
+                "input",
+                "publish",
+                "maintain",
+                "engine",
+                "watch",
+                "airflow",
+            },
         )

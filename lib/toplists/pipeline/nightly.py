@@ -221,15 +221,24 @@ def publish_step(
     leave_report(place, narrator, run)
 
 
-def publish_everywhere(place: Workplace, narrator: Narrator, run: Run, *, force: bool) -> None:
+def publish_everywhere(
+    place: Workplace, narrator: Narrator, run: Run, *, force: bool, export: bool = True
+) -> None:
     """Make the run live, and bring it to the stores: all that is done where only that is asked for.
+
+    Args:
+        place: The workplace.
+        narrator: Who is told.
+        run: The run.
+        force: Publish although a newer `as_of` is live.
+        export: Whether the stores are filled, too.
 
     Raises:
         ConfigurationError: the run was not evaluated; or something newer is live, and `force` is not given.
         GateRefusedError: the gate refused it.
         StoreError: it is live in Delta, but not in every store.
     """
-    total = 1 + bool(place.settings.publish.stores)
+    total = 1 + bool(export and place.settings.publish.stores)
     publish_step(place, narrator, run, 1, total, force=force)
     if total > 1:
         export_step(place, narrator, total, total, resume=True)

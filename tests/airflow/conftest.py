@@ -1,0 +1,135 @@
+"""Airflow in a folder of its own, with the DAGs of the checkout and a `spark-submit` that runs no job."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+
+# Airflow reads these when it is imported, which is before any fixture.
+HOME = Path(tempfile.mkdtemp(prefix="toplists-airflow-"))
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "airflow_dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}',
+    "TOPLISTS_CONF": str(HOME / "conf"),
+    "TOPLISTS_LOGS": str(HOME / "logs"),
+}
+os.environ.pop("TOPLISTS_ENV", None)
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import DAG
+
+SETTINGS = """\
+airflow:
+  source: csv:/data/shop/current
+  dataset: shop
+  retries: 2
+  retry_minutes: 0.0001
+  alert_connection: alerts
+publish:
+  stores:
+    - {name: files, kind: files, address: "files:/srv/lists"}
+"""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write the stored commands anew")
+
+
+def pytest_sessionstart() -> None:
+    (HOME / "conf").mkdir()
+    shutil.copy(ROOT / "conf" / "base.yaml", HOME / "conf")
+    (HOME / "conf" / "local.yaml").write_text(SETTINGS)
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    """Airflow's tables."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(scope="session")
+def dags() -> Mapping[str, DAG]:
+    """The DAGs of the checkout."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    folder = ROOT / "airflow_dags"
+    bag = BundleDagBag(folder, bundle_path=folder)
+    assert not bag.import_errors
+    return bag.dags
+
+
+@dataclass
+class Recorder:
+    """The fake `spark-submit`: how it was called, and how it will end."""
+
+    path: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    def will_end(self, **endings: Sequence[int | str]) -> None:
+        """How the calls of a verb end, in turn; the last one ever after."""
+        self.monkeypatch.setenv("FAKE_ENDINGS", json.dumps(endings))
+
+    def calls(self) -> list[list[str]]:
+        """The arguments of each call."""
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def verbs(self) -> list[str]:
+        """The verb of each call."""
+        return [
+            Path(next(word for word in call if word.endswith(".py"))).stem for call in self.calls()
+        ]
+
+
+@pytest.fixture
+def submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """The fake, first on the PATH."""
+    binary = tmp_path / "bin" / "spark-submit"
+    binary.parent.mkdir()
+    binary.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fake_submit.py"} "$@"\n')
+    binary.chmod(0o755)
+    calls = tmp_path / "calls.jsonl"
+    calls.touch()
+    monkeypatch.setenv("PATH", f"{binary.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_CALLS", str(calls))
+    return Recorder(calls, monkeypatch)
+
+
+Run = Callable[..., "DagRun"]
+
+
+@pytest.fixture
+def run(database: None, dags: Mapping[str, DAG]) -> Run:
+    """Runs a DAG to its end, task by task, in this process."""
+
+    def run_to_the_end(dag_id: str, conf: Mapping[str, Any] | None = None, **when: Any) -> DagRun:
+        return dags[dag_id].test(run_conf=dict(conf or {}), **when)
+
+    return run_to_the_end
+
+
+def states(dag_run: DagRun) -> dict[str, str]:
+    """The state of each task."""
+    return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
