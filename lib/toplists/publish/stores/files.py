@@ -108,12 +108,9 @@ class FilesStore(Store):
         if not super().is_whole(release):
             return False
         with self._folder() as folder:
-            manifest = folder.read(f"{release_folder(release)}/{MANIFEST}")
+            named = _named(folder, release)
             sizes = folder.sizes(release_folder(release))
-        if manifest is None:
-            return False
-        entries = [entry for of in json.loads(manifest)["tables"].values() for entry in of]
-        return all(sizes.get(entry["path"]) == entry["bytes"] for entry in entries)
+        return named is not None and all(sizes.get(path) == size for path, size in named.items())
 
     def prepare(
         self,
@@ -175,12 +172,15 @@ class FilesStore(Store):
         record = json.loads(LiveRelease(dataset, run_id, publication, now).to_json())
         content = {**record, "manifest": f"{release_folder(run_id)}/{MANIFEST}"}
         with self._folder() as folder:
+            _remove_strays(folder, run_id)
             folder.replace(CURRENT, json.dumps(content, indent=2).encode())
 
     def prune(self, keep: int, sparing: str | None = None) -> list[str]:
         """See `Store`."""
         live = self.live()
         with self._folder() as folder:
+            for home in (".", _NOTES):
+                folder.remove_drafts(home)
             known = [one[: -len(".json")] for one in folder.names(_NOTES) if one.endswith(".json")]
             found = {name: _notes(folder, name) for name in known}
         notes = {name: one for name, one in found.items() if one is not None}
@@ -290,6 +290,23 @@ def _understood(file: str) -> Iterator[None]:
         raise StoreError(
             f"{file} is not as an export writes it ({error}). Restore it; or remove it, and export again."
         ) from error
+
+
+def _named(folder: Folder, release: str) -> dict[str, int] | None:
+    """The files that the manifest of a release names, with their sizes; `None` if there is none."""
+    manifest = folder.read(f"{release_folder(release)}/{MANIFEST}")
+    if manifest is None:
+        return None
+    entries = [entry for of in json.loads(manifest)["tables"].values() for entry in of]
+    return {entry["path"]: entry["bytes"] for entry in entries}
+
+
+def _remove_strays(folder: Folder, release: str) -> None:
+    """Remove files of a complete release that are no part of it: of attempts that were killed, or came second."""
+    home, named = release_folder(release), _named(folder, release)
+    if named is not None:
+        for path in folder.sizes(home).keys() - named.keys() - {MANIFEST}:
+            folder.remove_file(f"{home}/{path}")
 
 
 def _require_going_on(folder: Folder, release: Release) -> None:

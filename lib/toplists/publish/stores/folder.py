@@ -10,6 +10,8 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from toplists.lake.failpoints import written
 
+_DRAFT = ".tmp"
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -42,10 +44,18 @@ class Folder:
             # An object is there when its last byte has arrived.
             self.write(name, content)
             return
-        draft = f"{name}.{uuid4().hex[:12]}.tmp"
+        draft = f"{name}.{uuid4().hex[:12]}{_DRAFT}"
         self.write(draft, content)
         with written("pointer of a store"):
             Path(self.path, draft).replace(Path(self.path, name))
+
+    def remove_drafts(self, name: str) -> None:
+        """Remove what a `replace` in a folder within left when it was killed. None may be under way there."""
+        if not isinstance(self.files, LocalFileSystem):
+            return
+        for one in self.names(name):
+            if one.endswith(_DRAFT):
+                self.remove_file(f"{name}/{one}")
 
     def sizes(self, name: str) -> dict[str, int]:
         """The sizes of all files in a folder within and in its own, by their paths from there."""

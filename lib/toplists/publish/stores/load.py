@@ -76,23 +76,36 @@ def bring(loading: Loading, store: Store, published: LakePublication, *, resume:
         StoreError: the store refuses, or shows what this lake never published; readers of it see what they
             saw before.
     """
-    publication = _as_read(published)
     name = loading.dataset.name
     live = store.live()
     _require_in_turn(loading, live, published)
     if live is not None and is_shown(live, name, published) and store.keep_up(live):
-        return Brought(publication.run_id, "live already")
+        brought, former = Brought(published.run_id, "live already"), published.previous_run_id
+    else:
+        brought = _put_live(loading, store, live, published, resume=resume)
+        former = None if live is None else live.release
+    # Applications may have looked a moment ago, and ask for lists of what was live then.
+    kept = _prune(loading, store, sparing=former)
+    if kept is not None:
+        loading.warn(f"Store {store.name} shows run {published.run_id}, and keeps too much: {kept}")
+    return brought
+
+
+def _put_live(
+    loading: Loading,
+    store: Store,
+    live: LiveRelease | None,
+    published: LakePublication,
+    *,
+    resume: bool,
+) -> Brought:
+    """Let readers see a run that they do not see: it is there, or is loaded."""
+    name, publication = loading.dataset.name, _as_read(published)
     if store.rollback(publication, name, loading.now()):
         return Brought(publication.run_id, "put live again")
     written = _load(loading, store, live, publication, resume=resume)
     _require_in_turn(loading, store.live(), published)
     store.activate(publication.run_id, name, publication, loading.now())
-    # Applications may have looked a moment ago, and ask for lists of what was live then.
-    kept = _prune(loading, store, sparing=live.release if live else None)
-    if kept is not None:
-        loading.warn(
-            f"Store {store.name} shows run {publication.run_id}, and keeps too much: {kept}"
-        )
     return Brought(
         publication.run_id,
         "loaded",
