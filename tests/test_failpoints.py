@@ -61,7 +61,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("ingest/download.py", "provide"): "a cache outside every lake, complete or absent",
     ("ingest/download.py", "_fetch"): "the same",
     ("cli/recbole.py", "_write"): "an export outside every lake, complete or absent",
-    ("publish/stores/files.py", "_parquet"): "writes into memory",
+    ("publish/stores/file_format.py", "_parquet"): "writes into memory",
     ("models/mllib_format.py", "write_als_model"): "the same",
     ("models/mllib_format.py", "_write_side"): "the same",
     ("lake/vacuum.py", "vacuum_table"): "without dry_run=False it lists files and deletes none",

@@ -33,6 +33,7 @@ from toplists.pipeline.workplace import Workplace
 from toplists.publish.stores.files import FilesStore
 from toplists.publish.stores.load import Loading, bring
 from toplists.publish.stores.opening import open_store
+from toplists.publish.stores.postgres import PostgresStore
 from toplists.reader.layouts import PERSONAL, bucket_key, bucket_of, live_from_json
 from toplists.reader.packing import unpack_list
 
@@ -287,6 +288,29 @@ def test_an_export_that_was_overtaken_turns_nothing(shop: Shop, here: Callable[[
     with pytest.raises(StoreError, match=f"run {second} has become live in Delta meanwhile"):
         bring(loading, open_store(settings, "shop"), stalled, resume=False)
     assert shop.shown == second
+
+
+def test_what_an_earlier_attempt_noted_and_is_gone_is_loaded_again(
+    shop: Shop,
+    here: Callable[[], Any],
+    postgres_server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StoreError("its disk is full.")
+
+    store, lists = shop.postgres(postgres_server, "gone"), people(30)
+    run = shop.publish(1, lists)
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresStore, "verify", fail)
+        with pytest.raises(StoreError, match="its disk is full"):
+            shop.export(here, store)
+    address = store["address"].partition("#")[0]
+    with psycopg.connect(address, password=PASSWORD, autocommit=True) as admin:
+        table = f"recommendations_{run.replace('-', '_')}"
+        admin.execute(f"DELETE FROM \"gone-shop\".{table} WHERE user_id = 'u07'")
+    shop.export(here, store, resume=True)
+    assert lists_in_postgres(postgres_server, "gone") == lists
 
 
 def test_the_ledger_counts_lists_and_not_how_often_they_were_sent(

@@ -19,6 +19,7 @@ from stores.runs import NOW, Run, Work
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import FAIL_AT
+from toplists.publish.stores.file_format import FileFormat
 from toplists.publish.stores.files import FilesStore
 from toplists.reader.layouts import LIST_TABLES, PERSONAL, ListTable, shard_of
 
@@ -27,7 +28,6 @@ SHARDS = 3
 
 class Files(StoreConformance):
     copies = False
-    knows_parts = False
     format: Any
 
     @pytest.fixture
@@ -156,6 +156,31 @@ class Files(StoreConformance):
         Work(first).bring(store)
         self.check(store, first)
 
+    def test_parts_of_which_a_file_is_gone_are_written_again(self, store: FilesStore) -> None:
+        work = Work(Run(1, people(30)), cuts=["u10", "u20"])
+        work.prepare(store, resume=False)
+        for part in work.parts:
+            store.write_partition(work.release, part, work.lists(part))
+        release = self.folder / "releases" / work.run.run_id
+        sorted((release / "recommendations").iterdir())[0].unlink()
+        assert len(work.prepare(store, resume=True)) == 4
+        (note,) = (release / "parts").glob("*/00004.json")
+        note.write_text('{"part": 4')  # where files are not replaced as a whole
+        assert len(work.prepare(store, resume=True)) == 3
+        work.bring(store)
+        self.check(store, work.run)
+        named = [path for table in LIST_TABLES for _, path in self.files(table)]
+        there = [path for path in release.rglob("*") if path.is_file()]
+        assert sorted(there) == sorted([*named, release / "manifest.json"])
+
+    def test_parts_of_another_form_are_written_again(self, store: FilesStore) -> None:
+        work = Work(Run(1, people(30)))
+        work.prepare(store, resume=False)
+        store.write_partition(work.release, work.parts[0], work.lists(work.parts[0]))
+        other = FilesStore("files", f"files:{self.folder}", "jsonl", SHARDS + 1)
+        assert work.prepare(other, resume=True) == []
+        assert len(work.prepare(store, resume=True)) == 1
+
     def test_a_task_that_outlived_its_export_leaves_nothing(
         self, store: FilesStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -167,13 +192,13 @@ class Files(StoreConformance):
         again.prepare(store, resume=False)
         with pytest.raises(StoreError, match="begun this release anew"):
             store.write_partition(work.release, part, work.lists(part))
-        encode = store._encode
+        encode = FileFormat.encode
 
         def encode_slowly(*given: Any) -> Any:
             store.prune(1)  # somebody has given the release up in between
             return encode(*given)
 
-        monkeypatch.setattr(store, "_encode", encode_slowly)
+        monkeypatch.setattr(FileFormat, "encode", encode_slowly)
         with pytest.raises(StoreError, match="begun this release anew"):
             store.write_partition(again.release, part, work.lists(part))
         monkeypatch.undo()

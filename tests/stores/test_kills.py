@@ -200,17 +200,20 @@ WORST: Mapping[str, Sequence[Moment]] = {
     ],
     "redis": [
         ("after copies in Redis", 1),
-        ("after part in Redis", 2),
-        ("after expiry in Redis", 1),
+        ("before note of a part in Redis", 2),  # it is there, and nobody knows
+        ("before expiry in Redis", 1),
         ("before pointer of Redis", 1),
-        ("before removal of a release of Redis", 1),
+        ("after removal of a release of Redis", 1),  # of its lists
     ],
     "parquet": [
         ("before pointer of a store", 1),  # a draft of the notes is there
-        ("after content of a store", 4),  # and the notes, and a part
-        ("before pointer of a store", 3),  # a draft of the record of what is live
-        ("after pointer of a store", 3),
-        ("before folder of a store", 1),
+        (
+            "after content of a store",
+            4,
+        ),  # the notes, a part with its own, and the files of one without
+        ("before pointer of a store", 7),  # a draft of the record of what is live
+        ("after pointer of a store", 1),  # and it became that
+        ("after folder of a store", 1),  # whose lists are no more, and whose notes are
     ],
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,9 +15,12 @@ from store_servers import PASSWORD, Server
 from stores.conformance import Seen, StoreConformance, people
 from stores.runs import NOW, Run, Work, entries
 
+from toplists.errors import StoreError
 from toplists.publish.stores.redis import RedisStore
+from toplists.publish.stores.redis_session import send
 from toplists.publish.stores.secrets import Secret
 from toplists.reader.layouts import (
+    LIST_TABLES,
     PERSONAL,
     ListTable,
     bucket_key,
@@ -29,8 +34,6 @@ from toplists.reader.packing import unpack_list
 
 
 class TestRedis(StoreConformance):
-    knows_parts = False
-
     @pytest.fixture
     def store(self, redis_server: Server) -> Iterator[RedisStore]:
         self.namespace = f"s-{uuid4().hex[:12]}"
@@ -135,6 +138,43 @@ class TestRedis(StoreConformance):
         self.check(store, run)
         assert store.keep_up(live)
         assert self.rests(run) == {14}
+
+    def test_a_task_that_outlived_its_export_notes_nothing(
+        self, store: RedisStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        work = Work(Run(1, people(30)), cuts=["u10"])
+        part = work.parts[0]
+        work.prepare(store, resume=False)
+        again = replace(work.release, began=work.release.began + timedelta(hours=1))
+        sample = {table.name: work.run.rows(table) for table in LIST_TABLES}
+
+        def send_slowly(*given: Any) -> None:
+            send(*given)
+            # What it sent goes, and the same release is begun anew.
+            store.prepare(again, resume=False, sample=sample)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("toplists.publish.stores.redis.send", send_slowly)
+            with pytest.raises(StoreError, match="begun this release anew"):
+                store.write_partition(work.release, part, work.lists(part))
+        assert store.prepare(again, resume=True, sample=sample) == []
+        work.bring(store)
+        self.check(store, work.run)
+
+    def test_what_the_server_has_forgotten_of_a_load_is_noticed(self, store: RedisStore) -> None:
+        first, second = Run(1, people(30)), Run(2, people(30, "later"))
+        Work(first).bring(store)
+        work = Work(second, first, cuts=["u10"])
+        written = work.write(store)
+        # As after a restart from what was saved before: users have the lists of the former run, as many as before.
+        parts = f"{self.namespace}:parts:{second.run_id}"
+        self.client.hdel(parts, "1")
+        with pytest.raises(StoreError, match="the server has forgotten parts"):
+            store.verify(work.release, written)
+        assert [one.part for one in work.prepare(store, resume=True)] == [0, 2, 3]
+        work.bring(store)
+        self.check(store, second)
+        assert not self.client.exists(parts)
 
     def test_the_rights_that_are_said_to_be_needed_suffice(
         self, store: RedisStore, redis_server: Server

@@ -116,6 +116,11 @@ def live_key(namespace: str) -> str:
     return f"{namespace}:live"
 
 
+def releases_key(namespace: str) -> str:
+    """The key of the set of all releases' names."""
+    return f"{namespace}:releases"
+
+
 def release_key(namespace: str, release: str) -> str:
     """The key of what is known of a release, as JSON."""
     return f"{namespace}:release:{release}"

@@ -1,31 +1,30 @@
 """Files as a store: Parquet or JSON lines in a folder, and one small file that says what is live.
 
-A task writes files under names of its own attempt; the manifest, written by `verify`, names those of the
-attempts that count. `current.json` names the manifest, and is replaced as a whole. What is known of a release
+A task writes files under names of its own attempt, and then a note that names them, by which a resumed export knows
+what it need not write again; the manifest, written by `verify`, names those of the attempts that count, and
+`activate` removes the others. `current.json` names the manifest, and is replaced as a whole. What is known of a release
 stands beside it, written before its first file and removed after its last: whatever is interrupted leaves files
 that are known to be ours.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Literal
-from uuid import uuid4
+from typing import Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
+from toplists.publish.stores.file_format import FileEntry, FileFormat, Format
 from toplists.publish.stores.folder import Folder, open_folder
 from toplists.publish.stores.store import (
+    OVERTAKEN,
+    IncompleteError,
     Notes,
     Part,
     PartLists,
@@ -37,35 +36,14 @@ from toplists.publish.stores.store import (
 )
 from toplists.reader.layouts import (
     CURRENT,
-    LAYOUT,
-    LIST_TABLES,
     MANIFEST,
-    ROWS_PER_GROUP,
-    ListTable,
     LiveRelease,
     live_from_json,
     release_folder,
-    shard_of,
 )
 from toplists.reader.records import Publication
 
 _NOTES = "notes"
-
-Format = Literal["parquet", "jsonl"]
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """A file, as the manifest names it."""
-
-    table: str
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
-    first: str
-    last: str
-    shard: int | None
 
 
 class FilesStore(Store):
@@ -77,8 +55,7 @@ class FilesStore(Store):
         """A store at `address`, see `docs/stores.md`; JSON lines are cut into `shards`."""
         super().__init__(name)
         self._place = address.removeprefix("files:")
-        self._format = format
-        self._shards = shards
+        self._format = FileFormat(format, shards)
 
     def can_copy_from(self, release: str) -> bool:  # noqa: ARG002 - of none
         """See `Store`: files are written whole."""
@@ -116,7 +93,7 @@ class FilesStore(Store):
         self,
         release: Release,
         *,
-        resume: bool,  # noqa: ARG002 - without a manifest no file is known to be whole
+        resume: bool,
         sample: Mapping[str, pa.Table],  # noqa: ARG002 - nobody says how much room there is
     ) -> list[Written]:
         """See `Store`."""
@@ -125,31 +102,41 @@ class FilesStore(Store):
             raise StoreError(
                 f"{self._place} holds the lists of dataset {live.dataset}. Give this one a folder of its own."
             )
-        # What is left of a live release is read until its manifest is replaced.
-        is_live = live is not None and live.release == release.run_id
-        if not is_live and self.notes(release.run_id) is not None:
-            self._remove(release.run_id)
+        with self._folder() as folder:
+            notes = _notes(folder, release.run_id)
+            if resume and notes is not None and notes.are_of(release):
+                return self._parts(folder, release)
+            if live is not None and live.release == release.run_id:
+                # What is left of it is read until its manifest is replaced.
+                folder.remove(_parts_folder(release.run_id))
+            elif self.notes(release.run_id) is not None:
+                self._remove(release.run_id)
         self._note(release, "loading")
         return []
 
     def write_partition(self, release: Release, part: Part, lists: PartLists) -> Written:
         """See `Store`."""
         entries: list[FileEntry] = []
+        home = release_folder(release.run_id)
         with self._folder() as folder:
             _require_going_on(folder, release)
-            for shard, rows in self._files_of(part.table, lists.rows):
-                entry, content = self._encode(release, part, shard, rows)
-                folder.write(f"{release_folder(release.run_id)}/{entry.path}", content)
+            for shard, rows in self._format.cut(part.table, lists.rows):
+                entry, content = self._format.encode(release, part, shard, rows)
+                folder.write(f"{home}/{entry.path}", content)
                 entries.append(entry)
+            size = sum(entry.bytes for entry in entries)
+            detail = json.dumps([asdict(entry) for entry in entries])
+            done = Written(part.number, len(lists.rows), 0, size, detail)
+            # Last: what it names is whole.
+            note = f"{self._notes_of_parts(release)}/{part.number:05d}.json"
+            folder.replace(note, json.dumps(asdict(done)).encode())
             try:
                 _require_going_on(folder, release)
             except StoreError:  # nobody knows of these files any more
-                for entry in entries:
-                    folder.remove_file(f"{release_folder(release.run_id)}/{entry.path}")
+                for path in (note, *(f"{home}/{entry.path}" for entry in entries)):
+                    folder.remove_file(path)
                 raise
-        size = sum(entry.bytes for entry in entries)
-        detail = json.dumps([asdict(entry) for entry in entries])
-        return Written(part.number, len(lists.rows), 0, size, detail)
+        return done
 
     def verify(self, release: Release, written: Sequence[Written]) -> None:
         """See `Store`."""
@@ -161,10 +148,10 @@ class FilesStore(Store):
             for entry in entries:
                 size = sizes.get(entry.path)
                 if size != entry.bytes:
-                    raise StoreError(
+                    raise IncompleteError(
                         f"{folder.path}/{place}/{entry.path} has {size} bytes, not {entry.bytes}. Export again."
                     )
-            folder.replace(f"{place}/{MANIFEST}", self._manifest(release, entries))
+            folder.replace(f"{place}/{MANIFEST}", self._format.manifest(release, entries))
         self._note(release, "complete")
 
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
@@ -191,6 +178,23 @@ class FilesStore(Store):
             self._remove(release)
         return gone
 
+    def _notes_of_parts(self, release: Release) -> str:
+        """The folder of notes of parts, which mean the same in all attempts that use it."""
+        return f"{_parts_folder(release.run_id)}/{release.fingerprint}-{self._format.name}"
+
+    def _parts(self, folder: Folder, release: Release) -> list[Written]:
+        """The parts that an earlier attempt wrote, and of which all files are there."""
+        parts = {}
+        sizes = folder.sizes(release_folder(release.run_id))
+        home = self._notes_of_parts(release)
+        for name in folder.names(home):
+            with suppress(ValueError):  # of a note that was cut off
+                part = Written(**json.loads(folder.read(f"{home}/{name}") or b""))
+                entries = [FileEntry(**entry) for entry in json.loads(part.detail)]
+                if all(sizes.get(entry.path) == entry.bytes for entry in entries):
+                    parts[part.part] = part
+        return list(parts.values())
+
     def _note(self, release: Release, state: Literal["loading", "complete"]) -> None:
         notes = Notes(
             *(release.dataset, release.run_id, state, release.fingerprint),
@@ -206,56 +210,6 @@ class FilesStore(Store):
             # Last: what has no notes is not ours.
             folder.remove_file(_notes_file(release))
 
-    def _files_of(self, table: ListTable, rows: pa.Table) -> Iterator[tuple[int | None, pa.Table]]:
-        """What goes into a file each, in order of the key: a shard, or all."""
-        if not len(rows):
-            return
-        if self._format == "parquet":
-            yield None, rows
-            return
-        shards = [shard_of(key, self._shards) for key in rows[table.key].to_pylist()]
-        numbers = pa.array(shards, pa.int32())
-        for shard in sorted(set(shards)):
-            yield shard, rows.filter(pa.compute.equal(numbers, shard))
-
-    def _encode(
-        self, release: Release, part: Part, shard: int | None, rows: pa.Table
-    ) -> tuple[FileEntry, bytes]:
-        attempt = f"{part.number:05d}-{uuid4().hex[:12]}"
-        if shard is None:
-            name, content = f"part-{attempt}.parquet", _parquet(rows)
-        else:
-            content = _json_lines(release.run_id, part.table.key, rows)
-            name = f"{shard:04d}-{attempt}.jsonl.gz"
-        keys = rows[part.table.key]
-        entry = FileEntry(
-            table=part.table.name,
-            path=f"{part.table.name}/{name}",
-            rows=len(rows),
-            bytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            first=keys[0].as_py(),
-            last=keys[-1].as_py(),
-            shard=shard,
-        )
-        return entry, content
-
-    def _manifest(self, release: Release, entries: Sequence[FileEntry]) -> bytes:
-        tables: dict[str, list[dict[str, Any]]] = {table.name: [] for table in LIST_TABLES}
-        for entry in sorted(entries, key=lambda entry: (entry.first, entry.path)):
-            fields = asdict(entry)
-            tables[fields.pop("table")].append(fields)
-        content = {
-            "layout": LAYOUT,
-            "dataset": release.dataset,
-            "release": release.run_id,
-            "run_id": release.run_id,
-            "format": self._format,
-            "shards": self._shards if self._format == "jsonl" else None,
-            "tables": tables,
-        }
-        return json.dumps(content, indent=1).encode()
-
     @contextmanager
     def _folder(self) -> Iterator[Folder]:
         """The folder; what its file system refuses becomes a `StoreError`."""
@@ -266,6 +220,10 @@ class FilesStore(Store):
             raise StoreError(
                 f"{self._place} cannot be used: {said}. Look at its permissions and its free space."
             ) from error
+
+
+def _parts_folder(release: str) -> str:
+    return f"{release_folder(release)}/parts"
 
 
 def _notes_file(release: str) -> str:
@@ -305,6 +263,7 @@ def _remove_strays(folder: Folder, release: str) -> None:
     """Remove files of a complete release that are no part of it: of attempts that were killed, or came second."""
     home, named = release_folder(release), _named(folder, release)
     if named is not None:
+        folder.remove(_parts_folder(release))
         for path in folder.sizes(home).keys() - named.keys() - {MANIFEST}:
             folder.remove_file(f"{home}/{path}")
 
@@ -312,24 +271,5 @@ def _remove_strays(folder: Folder, release: str) -> None:
 def _require_going_on(folder: Folder, release: Release) -> None:
     """Refuse to write for an export that another one has overtaken."""
     notes = _notes(folder, release.run_id)
-    if notes is None or (notes.fingerprint, notes.state) != (release.fingerprint, "loading"):
-        raise StoreError("another export has begun this release anew meanwhile.")
-
-
-def _parquet(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd", row_group_size=ROWS_PER_GROUP)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def _json_lines(run_id: str, key: str, rows: pa.Table) -> bytes:
-    target = io.BytesIO()
-    chosen = rows.select(["placement", key, "items", "short_reason"])
-    # Without a time in it, the same lists are the same bytes.
-    with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0) as packed:
-        for batch in chosen.to_batches(max_chunksize=1_000):
-            for row in batch.to_pylist():
-                line = json.dumps({"run_id": run_id, **row}, ensure_ascii=False)
-                packed.write(line.encode() + b"\n")
-    return target.getvalue()
+    if notes is None or not notes.are_of(release):
+        raise StoreError(OVERTAKEN)

@@ -19,7 +19,7 @@ from toplists.lake.pointer import Publication as LakePublication
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
 from toplists.publish.stores.parts import Cut, ListFiles, Piece, cut_lists, read_part, read_sample
-from toplists.publish.stores.store import WRITTEN, Release, Store, Written
+from toplists.publish.stores.store import WRITTEN, IncompleteError, Release, Store, Written
 from toplists.reader.layouts import LIST_TABLES, LiveRelease
 from toplists.reader.records import Publication
 
@@ -163,7 +163,6 @@ def _load(
     resume: bool,
 ) -> Sequence[Written]:
     base, generation = _base(loading, store, live, publication.run_id)
-    tolerance = loading.settings.score_tolerance
     cut = _cut(loading.dataset, publication.run_id, base, store.rows_per_part)
     release = Release(
         dataset=loading.dataset.name,
@@ -171,20 +170,37 @@ def _load(
         base=base,
         generation=generation,
         rows=cut.rows,
-        fingerprint=cut.fingerprint(base, tolerance),
+        fingerprint=cut.fingerprint(base, loading.settings.score_tolerance),
         began=loading.now(),
     )
     # What failed before takes room that this may need.
     _prune(loading, store, sparing=release.run_id)
     first = {piece.part.table.name: piece for piece in reversed(cut.pieces)}
     sample = {name: read_sample(piece) for name, piece in first.items()}
-    written = store.prepare(release, resume=resume, sample=sample)
-    done = {one.part for one in written}
-    missing = [piece for piece in cut.pieces if piece.part.number not in done]
-    if missing:
-        written += _write(loading.start(), store, release, missing, tolerance)
-    store.verify(release, written)
+    done = store.prepare(release, resume=resume, sample=sample)
+    written = _write_others(loading, store, release, cut, done)
+    try:
+        store.verify(release, written)
+    except IncompleteError as error:
+        if not done:
+            raise
+        _LOG.warning("store %s has not what an earlier attempt noted: %s", store.name, error)
+        done = store.prepare(release, resume=False, sample=sample)
+        written = _write_others(loading, store, release, cut, done)
+        store.verify(release, written)
     return written
+
+
+def _write_others(
+    loading: Loading, store: Store, release: Release, cut: Cut, done: Sequence[Written]
+) -> Sequence[Written]:
+    """Write the parts that are not done; all of them, in the end."""
+    there = {one.part for one in done}
+    missing = [piece for piece in cut.pieces if piece.part.number not in there]
+    if not missing:
+        return done
+    tolerance = loading.settings.score_tolerance
+    return [*done, *_write(loading.start(), store, release, missing, tolerance)]
 
 
 def _write(

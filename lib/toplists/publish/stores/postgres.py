@@ -25,6 +25,7 @@ from toplists.publish.stores.postgres_schema import Schema
 from toplists.publish.stores.postgres_session import Cursor, in_a_sentence, open_session
 from toplists.publish.stores.secrets import Secret
 from toplists.publish.stores.store import (
+    OVERTAKEN,
     Notes,
     Part,
     PartLists,
@@ -113,10 +114,9 @@ class PostgresStore(Store):
             notes = self._schema.notes(cursor).get(run_id)
             if notes is None and not is_live:
                 self._schema.require_free(cursor, run_id)
-            elif resume and notes is not None and notes.state == "loading":
-                same = notes.fingerprint == release.fingerprint
-                if same and self._schema.has_release(cursor, run_id):
-                    return self._schema.parts(cursor, run_id)
+            goes_on = resume and notes is not None and notes.are_of(release)
+            if goes_on and self._schema.has_release(cursor, run_id):
+                return self._schema.parts(cursor, run_id)
         if notes is not None or is_live:
             clear = self._schema.set_aside if is_live else self._schema.drop
             self._unless_busy(f"release {run_id}", partial(clear, release=run_id))
@@ -193,7 +193,7 @@ class PostgresStore(Store):
             (release.run_id, release.fingerprint),
         )
         if cursor.fetchone() is None:
-            raise StoreError("another export has begun this release anew meanwhile.")
+            raise StoreError(OVERTAKEN)
         cursor.execute(
             self._schema.about(
                 "INSERT INTO {} VALUES (%s, %s, 0, 0, 0) ON CONFLICT DO NOTHING", "parts"

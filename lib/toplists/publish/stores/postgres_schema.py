@@ -12,7 +12,7 @@ from psycopg import sql
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
 from toplists.publish.stores.postgres_session import Cursor
-from toplists.publish.stores.store import Notes, Release, Written
+from toplists.publish.stores.store import IncompleteError, Notes, Release, Written
 from toplists.reader.layouts import (
     LAYOUT,
     LIST_TABLES,
@@ -106,7 +106,7 @@ class Schema:
         """Look whether all lists of a kind are there.
 
         Raises:
-            StoreError: there are fewer, or more.
+            IncompleteError: there are fewer, or more.
         """
         cursor.execute(
             self.about("SELECT count(*) AS lists FROM {}", release_table(kind, release.run_id))
@@ -114,8 +114,8 @@ class Schema:
         row = cursor.fetchone()
         found = 0 if row is None else row["lists"]
         if found != release.rows[kind.name]:
-            raise StoreError(
-                f"{found:,} of {release.rows[kind.name]:,} lists of {kind.name} arrived."
+            raise IncompleteError(
+                f"{found:,} of {release.rows[kind.name]:,} lists of {kind.name} arrived. Export again."
             )
 
     def show(self, cursor: Cursor, kind: ListTable, run_id: str) -> None:

@@ -1,15 +1,15 @@
 """Redis as a store: hashes of packed lists under the name of a release, and one key that says what is live.
 
 A release is first copied from the one before, a command per hash, and then gets the lists that changed. Setting
-a field again changes nothing, so that a task may be repeated or run twice. A live release that lost lists gets them
+a field again changes nothing, so that a task may be repeated or run twice; a part that is whole is noted, so that a
+resumed export need not. A live release that lost lists gets them
 again in the same hashes, under the eyes of its readers.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from toplists.publish.stores.redis_commands import (
     remove_lists,
     set_lists,
 )
+from toplists.publish.stores.redis_notes import Extra, RedisNotes
 from toplists.publish.stores.redis_session import (
     Client,
     open_client,
@@ -37,6 +38,8 @@ from toplists.publish.stores.redis_session import (
 )
 from toplists.publish.stores.secrets import Secret
 from toplists.publish.stores.store import (
+    OVERTAKEN,
+    IncompleteError,
     Notes,
     Part,
     PartLists,
@@ -71,6 +74,7 @@ class RedisStore(Store):
         """A store at `address`, see `docs/stores.md`; releases live for `expire_days`."""
         super().__init__(name)
         self._uri, self._namespace = split_address(address)
+        self._notes = RedisNotes(self._namespace)
         self._secret = secret
         self._expire = timedelta(days=expire_days)
 
@@ -83,9 +87,9 @@ class RedisStore(Store):
     def notes(self, release: str) -> Notes | None:
         """See `Store`."""
         with open_client(self._uri, self._secret) as client:
-            notes = self._notes(client, release)
-            first = [self._bucket(release, table, 0) for table in LIST_TABLES]
-            if notes is None and client.exists(*first):
+            notes = self._notes.find(client, release)
+            first = [("EXISTS", self._bucket(release, table, 0)) for table in LIST_TABLES]
+            if notes is None and any(self._do(client, first)):
                 raise StoreError(
                     f"there are keys {self._namespace}:{release}:* that no export made. Rename or remove them."
                 )
@@ -94,7 +98,7 @@ class RedisStore(Store):
     def can_copy_from(self, release: str) -> bool:
         """See `Store`: COPY came with Redis 6.2."""
         with open_client(self._uri, self._secret) as client:
-            notes = self._notes(client, release)
+            notes = self._notes.find(client, release)
             return (
                 notes is not None
                 and self._is_whole(client, release, notes)
@@ -102,32 +106,34 @@ class RedisStore(Store):
             )
 
     def prepare(
-        self,
-        release: Release,
-        *,
-        resume: bool,  # noqa: ARG002 - a hash is of many parts
-        sample: Mapping[str, pa.Table],
+        self, release: Release, *, resume: bool, sample: Mapping[str, pa.Table]
     ) -> list[Written]:
-        """See `Store`. Nothing is known of single parts: all are written again."""
+        """See `Store`. Hashes are of many parts: what is known of a part is what is noted of it."""
         live = self.live()
+        is_live = live is not None and live.release == release.run_id
         with open_client(self._uri, self._secret) as client:
-            self._require_ours(client, release.dataset)
-            base = None if release.base is None else self._notes(client, release.base)
-            if live is not None and live.release == release.run_id:
+            self._notes.require_ours(client, release.dataset)
+            notes = self._notes.find(client, release.run_id)
+            if resume and notes is not None and notes.are_of(release):
+                parts = self._notes.parts(client, notes)
+                if parts is not None:  # there was room for all of them
+                    return parts
+            base = None if release.base is None else self._notes.find(client, release.base)
+            if live is not None and is_live:
                 buckets = dict(live.buckets)  # as readers look for them
             elif base is not None:
-                buckets = _Extra.of(base).buckets
+                buckets = dict(Extra.of(base).buckets)
             else:
                 buckets = {name: _buckets(rows) for name, rows in release.rows.items()}
-            if live is None or live.release != release.run_id:
-                notes = self.notes(release.run_id)
-                if notes is not None:
-                    self._remove(client, release.run_id)
+            if not is_live and self.notes(release.run_id) is not None:
+                self._remove(client, release.run_id)
             require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
-            extra = _Extra(buckets, dict(release.rows), release.began + self._expire)
-            self._note(client, release, "loading", extra)
+            extra = Extra(buckets, dict(release.rows), release.began + self._expire)
+            notes = _notes_of(release, "loading", extra)
+            self._notes.keep(client, notes)
             if release.base is not None:
-                self._copy(client, release.base, release.run_id, extra.buckets)
+                self._copy(client, release.base, release.run_id, buckets)
+            self._notes.begin_parts(client, notes, self._expire)
         return []
 
     def write_partition(self, release: Release, part: Part, lists: PartLists) -> Written:
@@ -137,11 +143,11 @@ class RedisStore(Store):
         replaced, named = fields(lists.replaced, key), fields(rows, key)
         gone = lists.replaced.filter(pc.invert(pc.is_in(replaced, value_set=named)))
         size = 0
-        with open_client(self._uri, self._secret) as client, written("part in Redis"):
-            notes = self._notes(client, release.run_id)
-            if notes is None or notes.fingerprint != release.fingerprint:
-                raise StoreError("another export has begun this release anew meanwhile.")
-            buckets = _Extra.of(notes).buckets[table.name]
+        with open_client(self._uri, self._secret) as client:
+            notes = self._notes.find(client, release.run_id)
+            if notes is None or not notes.are_of(release):
+                raise StoreError(OVERTAKEN)
+            buckets = Extra.of(notes).buckets[table.name]
             name = partial(self._bucket, release.run_id, table)
             for chosen, command in ((gone, remove_lists), (rows, set_lists)):
                 if not len(chosen):
@@ -151,47 +157,54 @@ class RedisStore(Store):
                 for some in slices(ordered):
                     end = begin + len(some)
                     content, count = command(numbers[begin:end], some, key, name)
-                    send(client, content, count)
+                    with written("lists in Redis"):
+                        send(client, content, count)
                     size, begin = size + len(content), end
-        return Written(part.number, len(rows), lists.unchanged, size)
+            done = Written(part.number, len(rows), lists.unchanged, size)
+            self._notes.add_part(client, notes, done, self._expire)
+        return done
 
     def verify(self, release: Release, written: Sequence[Written]) -> None:
         """See `Store`."""
         require_all(release, written)
         with open_client(self._uri, self._secret) as client:
-            notes = self._notes(client, release.run_id)
-            if notes is None:
-                raise StoreError("its notes of the release are gone. Export again.")
-            extra = _Extra.of(notes)
+            notes = self._notes.find(client, release.run_id)
+            parts = None if notes is None else self._notes.parts(client, notes)
+            if notes is None or {one.part for one in written} != {one.part for one in parts or ()}:
+                raise IncompleteError(
+                    "the server has forgotten parts that were written, as one that restarts does. Export again."
+                )
+            extra = Extra.of(notes)
             counts = self._counts(client, release.run_id, extra.buckets)
             for table, wanted in release.rows.items():
                 if counts[table] != wanted:
-                    raise StoreError(
+                    raise IncompleteError(
                         f"{counts[table]:,} of {wanted:,} lists of {table} are there: the server lost some, or "
                         "somebody changed them. Export again."
                     )
-            self._note(client, release, "complete", extra)
-            self._expire_at(client, release.run_id, extra)
+            complete = _notes_of(release, "complete", extra)
+            self._notes.keep(client, complete)
+            self._settle(client, complete, extra)
 
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
         """See `Store`."""
         with open_client(self._uri, self._secret) as client:
-            notes = self._notes(client, run_id)
+            notes = self._notes.find(client, run_id)
             if notes is None or notes.state != "complete":
                 raise StoreError(f"release {run_id} is not complete. Export again.")
-            extra = replace(_Extra.of(notes), expires_at=server_time(client) + self._expire)
+            extra = replace(Extra.of(notes), expires_at=server_time(client) + self._expire)
             live = LiveRelease(dataset, run_id, publication, now, extra.expires_at, extra.buckets)
-            self._expire_at(client, run_id, extra)
+            self._settle(client, notes, extra)
             with written("pointer of Redis"):
                 client.set(live_key(self._namespace), live.to_json())
 
     def keep_up(self, live: LiveRelease) -> bool:
         """See `Store`: a run may stay live for longer than a release lives."""
         with open_client(self._uri, self._secret) as client:
-            notes = self._notes(client, live.release)
+            notes = self._notes.find(client, live.release)
             if notes is None or not self._is_whole(client, live.release, notes):
                 return False
-            rest = _Extra.of(notes).expires_at - server_time(client)
+            rest = Extra.of(notes).expires_at - server_time(client)
         if live.expires_at is None or rest < self._expire / 2:
             self.activate(live.release, live.dataset, live.publication, live.activated_at)
         return True
@@ -199,7 +212,7 @@ class RedisStore(Store):
     def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
         """See `Store`: what is not whole any more is loaded again."""
         with open_client(self._uri, self._secret) as client:
-            notes = self._notes(client, publication.run_id)
+            notes = self._notes.find(client, publication.run_id)
             if notes is None or not self._is_whole(client, publication.run_id, notes):
                 return False
         return super().rollback(publication, dataset, now)
@@ -208,7 +221,7 @@ class RedisStore(Store):
         """See `Store`."""
         live = self.live()
         with open_client(self._uri, self._secret) as client:
-            known = {one: self._notes(client, one) for one in self._releases(client)}
+            known = {one: self._notes.find(client, one) for one in self._notes.releases(client)}
             notes = {name: found for name, found in known.items() if found is not None}
             kept = kept_releases(notes, live.release if live else None, keep, sparing)
             for release in set(known) - kept:
@@ -230,20 +243,21 @@ class RedisStore(Store):
             self._do(client, [("COPY", old, new, "REPLACE") for old, new in pairs])
 
     def _is_whole(self, client: Client, release: str, notes: Notes) -> bool:
-        extra = _Extra.of(notes)
+        extra = Extra.of(notes)
         complete = notes.state == "complete"
         return complete and self._counts(client, release, extra.buckets) == extra.rows
 
-    def _expire_at(self, client: Client, release: str, extra: _Extra) -> None:
+    def _settle(self, client: Client, notes: Notes, extra: Extra) -> None:
         """Let all keys of a complete release expire at the same time, and note when."""
         when = int(extra.expires_at.timestamp())
-        names = [*self._names(release, extra.buckets), release_key(self._namespace, release)]
-        notes = self._notes(client, release)
-        if notes is None:
-            return
+        names = [
+            *self._names(notes.run_id, extra.buckets),
+            release_key(self._namespace, notes.run_id),
+        ]
+        self._notes.keep(client, replace(notes, extra=asdict(extra)))
         with written("expiry in Redis"):
-            self._keep(client, release, replace(notes, extra=asdict(extra)))
             self._do(client, [("EXPIREAT", name, when) for name in names])
+        self._notes.forget_parts(client, notes.run_id)
 
     def _counts(self, client: Client, release: str, buckets: Mapping[str, int]) -> dict[str, int]:
         """How many lists of each table are there."""
@@ -254,13 +268,12 @@ class RedisStore(Store):
         return counts
 
     def _remove(self, client: Client, release: str) -> None:
-        notes = self._notes(client, release)
-        with written("removal of a release of Redis"):
-            if notes is not None:
-                names = self._names(release, _Extra.of(notes).buckets)
+        notes = self._notes.find(client, release)
+        if notes is not None:
+            names = self._names(release, Extra.of(notes).buckets)
+            with written("removal of a release of Redis"):
                 self._do(client, [("UNLINK", name) for name in names])
-                client.delete(release_key(self._namespace, release))  # last: it says what there is
-            client.srem(f"{self._namespace}:releases", release)
+        self._notes.forget(client, release)  # last: it says what there is
 
     def _do(self, client: Client, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Do commands of which each is about one key, many at a time."""
@@ -272,55 +285,12 @@ class RedisStore(Store):
             answers += pipeline.execute()
         return answers
 
-    def _releases(self, client: Client) -> list[str]:
-        return sorted(name.decode() for name in client.smembers(f"{self._namespace}:releases"))
 
-    def _notes(self, client: Client, release: str) -> Notes | None:
-        found = client.get(release_key(self._namespace, release))
-        if found is None:
-            return None
-        fields = json.loads(found)
-        return Notes(**fields | {"began": datetime.fromisoformat(fields["began"])})
-
-    def _note(
-        self, client: Client, release: Release, state: Literal["loading", "complete"], extra: _Extra
-    ) -> None:
-        notes = Notes(
-            *(release.dataset, release.run_id, state, release.fingerprint),
-            *(release.generation, release.began, asdict(extra)),
-        )
-        self._keep(client, release.run_id, notes)
-
-    def _keep(self, client: Client, release: str, notes: Notes) -> None:
-        content = json.dumps(asdict(notes), default=datetime.isoformat)
-        with written("notes in Redis"):
-            # First: what is not among them is never removed.
-            client.sadd(f"{self._namespace}:releases", release)
-            client.set(release_key(self._namespace, release), content)
-
-    def _require_ours(self, client: Client, dataset: str) -> None:
-        known = (self._notes(client, one) for one in self._releases(client))
-        others = {notes.dataset for notes in known if notes is not None} - {dataset}
-        if others:
-            raise StoreError(
-                f"namespace {self._namespace} holds the lists of dataset {', '.join(sorted(others))}. Give this one "
-                "a namespace of its own behind # in the address."
-            )
-
-
-@dataclass(frozen=True)
-class _Extra:
-    """What Redis notes of a release beside what all stores do."""
-
-    buckets: dict[str, int]
-    rows: dict[str, int]
-    expires_at: datetime
-
-    @classmethod
-    def of(cls, notes: Notes) -> _Extra:
-        extra: dict[str, Any] = dict(notes.extra)
-        when = extra["expires_at"]
-        return cls(**extra | {"expires_at": datetime.fromisoformat(str(when))})
+def _notes_of(release: Release, state: Literal["loading", "complete"], extra: Extra) -> Notes:
+    return Notes(
+        *(release.dataset, release.run_id, state, release.fingerprint),
+        *(release.generation, release.began, asdict(extra)),
+    )
 
 
 def _buckets(lists: int) -> int:

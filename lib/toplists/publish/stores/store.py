@@ -21,8 +21,14 @@ from toplists.errors import StoreError
 from toplists.reader.layouts import ListTable, LiveRelease
 from toplists.reader.records import Publication
 
+OVERTAKEN = "another export has begun this release anew meanwhile."
+
 WRITTEN = "part int, sent long, copied long, bytes long, detail string"
 """What a task returns of a part it wrote."""
+
+
+class IncompleteError(StoreError):
+    """Lists of a release are missing, or there are more than it has."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,10 @@ class Notes:
     began: datetime
     extra: Mapping[str, object] = field(default_factory=dict)
 
+    def are_of(self, release: Release) -> bool:
+        """Whether an attempt at the same release left them, whose parts can be gone on with."""
+        return (self.state, self.fingerprint) == ("loading", release.fingerprint)
+
 
 class Store(ABC):
     """One store. It is pickled into tasks, and connects where it is used.
@@ -175,7 +185,7 @@ class Store(ABC):
         """Complete the release, and make sure that it is.
 
         Raises:
-            StoreError: lists are missing.
+            IncompleteError: lists are missing.
         """
 
     @abstractmethod
@@ -215,8 +225,8 @@ def require_all(release: Release, written: Sequence[Written]) -> None:
     """Refuse a release of which parts are missing.
 
     Raises:
-        StoreError: fewer or more lists were written than the run has.
+        IncompleteError: fewer or more lists were written than the run has.
     """
     lists = sum(one.sent + one.copied for one in written)
     if lists != release.lists:
-        raise StoreError(f"{lists:,} of {release.lists:,} lists arrived. Export again.")
+        raise IncompleteError(f"{lists:,} of {release.lists:,} lists arrived. Export again.")
