@@ -4,15 +4,22 @@ import json
 from pathlib import Path
 from shutil import copytree
 from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from rich.cells import cell_len
+from store_servers import PASSWORD, free_port
+from stores.conformance import people
 from stores.runs import Run, Work, entries
 
 from toplists.lake.bookkeeping import append_rows
 from toplists.lake.dataset import Dataset
 from toplists.lake.tables import RECOMMENDATIONS
 from toplists.publish.stores.files import FilesStore
+from toplists.publish.stores.postgres import PostgresStore
+from toplists.publish.stores.redis import RedisStore
+from toplists.publish.stores.secrets import Secret
 
 RUN, LATER = "2026-03-10-11111111", "2026-03-11-44444444"
 
@@ -137,15 +144,46 @@ class TestFrom:
         said = f"The lists of run {RUN} are not in files:{folder}. Those of"
         assert "".join(said.split()) in "".join(answer.error.split())
 
-    def test_stores_that_give_lists_one_by_one(self, cli):
-        answer = cli("diff", RUN, LATER, "--from", "redis://:secret@cache.example/0")
+    @pytest.mark.parametrize("kind", ["postgres", "redis", "jsonl"])
+    def test_two_releases_of_any_store(self, cli, kind, tmp_path, request, monkeypatch):
+        monkeypatch.setenv("STORE_PASSWORD", PASSWORD)
+        where, secret = f"n{uuid4().hex[:12]}", Secret("env:STORE_PASSWORD")
+        quoted = quote(PASSWORD, safe="")
+        if kind == "jsonl":
+            address = f"files:{tmp_path}"
+            store = FilesStore("files", address, "jsonl", 3)
+        elif kind == "redis":
+            server = request.getfixturevalue("redis_server")
+            address = f"redis://:{quoted}@127.0.0.1:{server.port}#{where}"
+            store = RedisStore("cache", address.replace(f":{quoted}@", ""), secret, 14.0)
+        else:
+            server = request.getfixturevalue("postgres_server")
+            address = f"postgresql://postgres:{quoted}@127.0.0.1:{server.port}/postgres#{where}"
+            store = PostgresStore("main", address.replace(f":{quoted}@", "@"), secret)
+        first, second = Run(1, people(40)), Run(2, {**people(41), "u07": entries("new")})
+        Work(first).bring(store)
+        Work(second, first if kind != "jsonl" else None).bring(store)
+        answer = cli("diff", first.run_id, second.run_id, "--from", address, "--json")
+        assert answer.code == 0, answer.error
+        found = json.loads(answer.out)
+        assert found["users"] == {
+            "in_both": 40,
+            "changed": 1,
+            "share_changed": 1 / 40,
+            "entered": 1,
+            "left": 0,
+        }
+        assert [one["item_id"] for one in found["items_entered"]["first"]] == ["i40", "new"]
+        assert [one["item_id"] for one in found["items_left"]["first"]] == ["i7"]
+        answer = cli("diff", first.run_id, RUN, "--from", address)
         assert answer.code == 2
-        assert "redis://cache.example/0 gives them one by one" in answer.error
-        assert "secret" not in answer.error
+        assert f"Those of {first.run_id}, {second.run_id} are." in answer.error
+        assert PASSWORD not in answer.error
+        assert quoted not in answer.error
 
-    def test_lines_of_json(self, cli, tmp_path):
-        run = Run(1, {"ann": entries("f0")})
-        Work(run).bring(FilesStore("files", f"files:{tmp_path}", "jsonl", 1))
-        answer = cli("diff", run.run_id, run.run_id, "--from", f"files:{tmp_path}")
-        assert answer.code == 2
-        assert "is not Parquet" in answer.error
+    def test_a_store_that_does_not_answer(self, cli):
+        address = f"redis://:secret@127.0.0.1:{free_port()}/0"
+        answer = cli("diff", RUN, LATER, "--from", address)
+        assert answer.code == 1
+        assert "cannot be read" in answer.error
+        assert "secret" not in answer.error

@@ -162,7 +162,7 @@ class Files(StoreConformance):
         for part in work.parts:
             store.write_partition(work.release, part, work.lists(part))
         release = self.folder / "releases" / work.run.run_id
-        sorted((release / "recommendations").iterdir())[0].unlink()
+        min((release / "recommendations").iterdir()).unlink()
         assert len(work.prepare(store, resume=True)) == 4
         (note,) = (release / "parts").glob("*/00004.json")
         note.write_text('{"part": 4')  # where files are not replaced as a whole

@@ -36,6 +36,7 @@ from toplists.publish.stores.redis import RedisStore
 from toplists.publish.stores.secrets import Secret
 from toplists.reader import AddressError, Lists, ListsUnavailableError, Publication
 from toplists.reader.layouts import LIST_TABLES, PERSONAL, LiveRelease
+from toplists.reader.releases import Asked
 
 pytestmark = pytest.mark.process  # servers, most of them
 
@@ -196,6 +197,70 @@ def test_eight_threads_at_once_lose_nothing(shop, lists):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lists.user, [*users, *users]))
     assert [one.items[0].item_id for one in found] == [items[0][0] for items in users.values()] * 2
+
+
+def test_two_releases_side_by_side(shop, lists, monkeypatch):
+    for module in ("releases", "redis"):
+        monkeypatch.setattr(f"toplists.reader.{module}.LISTS_AT_ONCE", 300)
+    users = {f"{odd}{number}": entries(odd, "b", "c") for number in range(50) for odd in ODD_IDS}
+    later = {user: entries("new", *user) for user in [*users][100:]} | {"zoe": entries("z")}
+    first, second = Run(1, users), Run(2, later)
+    shop.bring(first)
+    shop.bring(second)
+    if isinstance(shop.store, RedisByHand):  # what the export notes is not there
+        assert lists.releases() == []
+        return
+    assert lists.releases() == [first.run_id, second.run_id]
+    pairs = list(lists.pairs(first.run_id, second.run_id, Asked("default", 2)))
+    assert len(pairs) >= 3
+    for place, run in enumerate((first, second)):
+        seen = [one for pair in pairs for one in pair[place]]
+        assert len(seen) == len(run.users)
+        expected = {user: [item for item, _, _ in of[:2]] for user, of in run.users.items()}
+        assert {user: [*items] for user, items in seen} == expected
+    # Those of a user are in one pair.
+    found = [user for pair in pairs for user in {user for side in pair for user, _ in side}]
+    assert len(found) == len(set(found))
+    assert max(len(side) for pair in pairs for side in pair) <= 700
+    nobody = list(lists.pairs(first.run_id, first.run_id, Asked("elsewhere", 2)))
+    assert [one for pair in nobody for side in pair for one in side] == []
+
+
+def test_releases_in_other_forms_and_numbers_of_shards_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr("toplists.reader.releases.LISTS_AT_ONCE", 10)
+    runs = [Run(number, {f"u{n:02}": entries(f"i{n}") for n in range(50)}) for number in (1, 2, 3)]
+    for run, (form, shards) in zip(runs, [("jsonl", 4), ("jsonl", 6), ("parquet", 1)], strict=True):
+        Work(run, cuts=["u20", "u35"]).bring(FilesStore("files", f"files:{tmp_path}", form, shards))
+    with reader.open(f"files:{tmp_path}") as lists:
+        for before in runs:
+            for now in runs:
+                pairs = list(lists.pairs(before.run_id, now.run_id, Asked("default", 9)))
+                for side in (0, 1):
+                    users = [user for pair in pairs for user, _ in pair[side]]
+                    assert sorted(users) == [*runs[0].users]
+                assert all([*map(len, pair)] == [len(pair[0])] * 2 for pair in pairs)
+
+
+def test_a_release_that_goes_while_it_is_read_is_missed(redis_server, tmp_path, monkeypatch):
+    monkeypatch.setattr("toplists.reader.redis.LISTS_AT_ONCE", 100)
+    run = Run(1, {f"u{n:04}": entries(f"i{n}") for n in range(2_000)})
+    shop = redis_at(redis_server.port, f"n{uuid4().hex[:12]}")
+    shop.bring(run)
+    folder = FilesStore("files", f"files:{tmp_path}", "jsonl", 4)
+    Work(run).bring(folder)
+    for address, remove in (
+        (
+            shop.address,
+            lambda: shop.bring(Run(2, USERS)) or shop.bring(Run(3, USERS)) or shop.store.prune(2),
+        ),
+        (f"files:{tmp_path}", lambda: [Work(Run(2, USERS)).bring(folder), folder.prune(1)]),
+    ):
+        with reader.open(address) as lists:
+            pairs = lists.pairs(run.run_id, run.run_id, Asked("default", 9))
+            next(pairs)
+            remove()
+            with pytest.raises(ListsUnavailableError):
+                list(pairs)
 
 
 @pytest.mark.long

@@ -13,11 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from toplists.cli.run_files import find_run_files
+from toplists.cli.compared_runs import compare_lists_of
 from toplists.cli.sources import Source
 from toplists.cli.tables import Catalogue, print_counts
-from toplists.evaluation.list_change import ListPair
-from toplists.evaluation.run_difference import OVERLAP_BINS, RunDifference, compare_runs
+from toplists.evaluation.run_difference import OVERLAP_BINS, RunDifference
 from toplists.pipeline.screen import printable
 
 _WIDEST_BAR = 40
@@ -56,10 +55,10 @@ def show_difference(
         as_json: Print it for a program.
 
     Raises:
-        ConfigurationError: the lists of a run are not there, or cannot be read as a whole.
+        ConfigurationError: the lists of a run are not there.
+        ListsUnavailableError: they cannot be read.
     """
-    before, now = (find_run_files(source, run_id) for run_id in runs)
-    difference = compare_runs(ListPair(now=now, before=before), k, placement)
+    difference = compare_lists_of(source, *runs, k=k, placement=placement)
     entered, left = difference.entered(), difference.left()
     named = [item for item, _ in (*entered[:n], *left[:n])]
     catalogue = source.items(named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -60,22 +60,32 @@ class RunDifference:
 
 
 def compare_runs(files: ListPair, k: int, placement: str) -> RunDifference:
-    """Compare the first places of all lists of two runs.
-
-    Memory is bounded by some ten thousand lists of each, and a number per item.
+    """Compare the first places of all lists of two runs that lie in files.
 
     Args:
         files: Where the lists lie: `[placement, user_id, items]`, row groups of few users.
         k: How many places count.
         placement: Which lists.
     """
+    return compare_parts(_parts(files, k, placement), k)
+
+
+def compare_parts(parts: Iterable[tuple[pa.Table, pa.Table]], k: int) -> RunDifference:
+    """Compare the first places of all lists of two runs.
+
+    Memory is bounded by one part, and a number per item.
+
+    Args:
+        parts: `[user_id: string, items: list<struct<item_id: string, …>>]` of the earlier run and of the later
+            one, at most `k` items each. No user is in two parts.
+        k: How many places count.
+    """
     overlap, similarity = f"rbo@{k}", f"jaccard@{k}"
     sums: Counter[str] = Counter()
     totals = {overlap: 0.0, similarity: 0.0}
     bins: npt.NDArray[np.int64] = np.zeros(len(OVERLAP_BINS) - 1, dtype=np.int64)
     listed: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    for within in _cut(files):
-        now, before = (_read(part, within, placement, k) for part in (files.now, files.before))
+    for before, now in parts:
         change = compare_lists(now, before, [overlap, similarity], k)
         figures, counted = change.measured[overlap]
         sums["users"] += int((counted > 0).sum())
@@ -101,6 +111,22 @@ def compare_runs(files: ListPair, k: int, placement: str) -> RunDifference:
         before=listed[0],
         now=listed[1],
     )
+
+
+def as_table(lists: Sequence[tuple[str, Sequence[str]]]) -> pa.Table:
+    """Users and the items of their lists, as `compare_parts` takes them."""
+    ids = pa.array([item for _, items in lists for item in items], pa.string())
+    ends = np.cumsum([0, *(len(items) for _, items in lists)], dtype=np.int32)
+    entries = pa.StructArray.from_arrays([ids], ["item_id"])
+    items = pa.ListArray.from_arrays(pa.array(ends), entries)
+    users = pa.array([user for user, _ in lists], pa.string())
+    return pa.table({"user_id": users, "items": items})
+
+
+def _parts(files: ListPair, k: int, placement: str) -> Iterator[tuple[pa.Table, pa.Table]]:
+    for within in _cut(files):
+        before, now = (_read(part, within, placement, k) for part in (files.before, files.now))
+        yield before, now
 
 
 def _cut(files: ListPair) -> list[UserRange]:

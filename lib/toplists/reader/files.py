@@ -8,15 +8,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pyarrow as pa
-from pyarrow.fs import FileSystem, LocalFileSystem
 
-from toplists.reader.addresses import without_secrets
-from toplists.reader.errors import AddressError, ListsUnavailableError, SnapshotGoneError
+from toplists.reader.errors import ListsUnavailableError, SnapshotGoneError
+from toplists.reader.file_releases import kept_in, pairs_in
+from toplists.reader.folders import Folder
 from toplists.reader.following import Following
 from toplists.reader.keyed_files import KeyedFile, KeyedFiles
 from toplists.reader.layouts import (
@@ -32,6 +31,7 @@ from toplists.reader.layouts import (
 from toplists.reader.list_rows import COLUMNS, list_of
 from toplists.reader.lists import Lists, own_or_popular
 from toplists.reader.records import Publication, RecommendationList, RecommendedItem
+from toplists.reader.releases import Asked, KeepsReleases, Pair
 
 _LOOK_SECONDS = 1.0
 """How long what is live is taken for granted, where to look takes a request to another machine."""
@@ -46,12 +46,12 @@ def open_files(place: str) -> FileLists:
     return FileLists(place)
 
 
-class FileLists(Lists):
+class FileLists(Lists, KeepsReleases):
     """What `Lists` promises. A new release is seen at once in a folder here, elsewhere after a second."""
 
     def __init__(self, place: str) -> None:
         """See `open_files`."""
-        self._folder = _Folder.open(place)
+        self._folder = Folder.open(place)
         self._looked = float("-inf")
         self._record: bytes | None = None
         self._live = Following(
@@ -83,6 +83,14 @@ class FileLists(Lists):
         """See `Lists`."""
         return self._live.read(lambda release: release.find(POPULAR, segment, placement))
 
+    def releases(self) -> list[str]:
+        """See `KeepsReleases`."""
+        return kept_in(self._folder)
+
+    def pairs(self, before: str, now: str, asked: Asked) -> Iterator[Pair]:
+        """See `KeepsReleases`."""
+        return pairs_in(self._folder, before, now, asked)
+
     def close(self) -> None:
         """See `Lists`."""
         self._live.forget()
@@ -103,49 +111,10 @@ class FileLists(Lists):
         return self._record
 
 
-@dataclass(frozen=True)
-class _Folder:
-    """A folder of a file system, and how it is called."""
-
-    files: FileSystem
-    path: str
-    shown: str
-
-    @classmethod
-    def open(cls, place: str) -> _Folder:
-        if "://" not in place:
-            return cls(LocalFileSystem(), str(Path(place).expanduser().resolve()), place)
-        shown = without_secrets(place)
-        try:
-            files, path = FileSystem.from_uri(place)
-        except (pa.ArrowException, OSError, ValueError):  # which quotes parts of the address
-            raise AddressError(
-                f"{shown} is in no file system that pyarrow opens here: write a path, s3://, gs:// or hdfs://."
-            ) from None
-        return cls(files, path.rstrip("/"), shown)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether to look takes no request to another machine."""
-        return isinstance(self.files, LocalFileSystem)
-
-    def read(self, name: str) -> bytes:
-        with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
-            content: bytes = stream.read()
-            return content
-
-    def open_file(self, path: str) -> pa.NativeFile:
-        return pa.memory_map(path) if self.is_here else self.files.open_input_file(path)
-
-    def unavailable(self, error: Exception) -> ListsUnavailableError:
-        said = str(error).partition("\n")[0].rstrip(".")
-        return ListsUnavailableError(f"{self.shown} cannot be read: {said}.")
-
-
 class _Release:
     """The release that a record names, by its manifest."""
 
-    def __init__(self, folder: _Folder, record: bytes) -> None:
+    def __init__(self, folder: Folder, record: bytes) -> None:
         self._folder = folder
         try:
             self.publication = live_from_json(record).publication
@@ -179,7 +148,7 @@ class _Release:
 _Finder = Callable[[str, str, Publication], RecommendationList | None]
 
 
-def _finder(folder: _Folder, inside: str, table: ListTable, manifest: Mapping[str, Any]) -> _Finder:
+def _finder(folder: Folder, inside: str, table: ListTable, manifest: Mapping[str, Any]) -> _Finder:
     """What finds the lists of a table."""
     files: Sequence[Mapping[str, Any]] = manifest["tables"][table.name]
     if manifest["format"] == "jsonl":
@@ -198,7 +167,7 @@ def _finder(folder: _Folder, inside: str, table: ListTable, manifest: Mapping[st
 class _LinesFinder:
     """Finds lists in gzipped JSON lines, which takes reading a shard from its beginning."""
 
-    folder: _Folder
+    folder: Folder
     inside: str
     table: ListTable
     files: Sequence[Mapping[str, Any]]

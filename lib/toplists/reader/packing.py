@@ -15,6 +15,12 @@ def unpack_list(run_id: str, packed: bytes) -> RecommendationList:
     return make_list(run_id, *msgpack.unpackb(packed))
 
 
+def unpack_items(packed: bytes) -> Sequence[str]:
+    """The items alone of such a value, best first."""
+    items: Sequence[str] = msgpack.unpackb(packed)[0]
+    return items
+
+
 def make_list(
     run_id: str,
     item_ids: Sequence[str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from threading import Lock
@@ -20,13 +20,17 @@ from toplists.reader.layouts import (
     LIVE_TABLE,
     PERSONAL,
     POPULAR,
+    RELEASES_TABLE,
     SIMILAR,
     ListTable,
+    release_table,
 )
 from toplists.reader.lists import Lists
 from toplists.reader.packing import make_list
 from toplists.reader.records import Publication, RecommendationList
+from toplists.reader.releases import Asked, KeepsReleases, Pair, UserItems, side_by_side
 
+_ROWS_AT_ONCE = 2_000
 _UNLESS_GIVEN = {
     "connect_timeout": "10",
     "application_name": "toplists reader",
@@ -67,7 +71,7 @@ def open_postgres(address: str, password: str | None = None) -> PostgresLists:
     return PostgresLists(address, password)
 
 
-class PostgresLists(Lists):
+class PostgresLists(Lists, KeepsReleases):
     """What `Lists` promises. A connection per thread that asks at the same time; broken ones are replaced."""
 
     def __init__(self, address: str, password: str | None = None) -> None:
@@ -131,6 +135,45 @@ class PostgresLists(Lists):
         """See `Lists`."""
         return self._list(POPULAR, segment, placement)
 
+    def releases(self) -> list[str]:
+        """See `KeepsReleases`."""
+        query = "SELECT release FROM {} WHERE state = 'complete' ORDER BY release"
+        try:
+            with self._connect() as connection:
+                rows = connection.execute(sql.SQL(query).format(self._name(RELEASES_TABLE)))
+                return [row["release"] for row in rows]
+        except psycopg.errors.UndefinedTable:
+            return []
+        except psycopg.Error as error:
+            raise self._unavailable(error) from error
+
+    def pairs(self, before: str, now: str, asked: Asked) -> Iterator[Pair]:
+        """See `KeepsReleases`. A release stays until it is read, whatever an export would remove."""
+        try:
+            with self._connect() as connection, connection.transaction():
+                sides = [
+                    self._in_order(connection, name, release, asked)
+                    for name, release in (("before", before), ("now", now))
+                ]
+                yield from side_by_side(*sides)
+        except psycopg.Error as error:
+            raise self._unavailable(error) from error
+
+    def _in_order(
+        self, connection: _Connection, name: str, release: str, asked: Asked
+    ) -> Iterator[UserItems]:
+        """The lists of a release in order of users, by a cursor of the server."""
+        query = sql.SQL(
+            "SELECT user_id, item_ids[1:{places}] AS items FROM {table} "
+            "WHERE placement = %(placement)s ORDER BY user_id"
+        ).format(
+            places=sql.Literal(asked.places), table=self._name(release_table(PERSONAL, release))
+        )
+        with connection.cursor(name) as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            for row in cursor.execute(query, {"placement": asked.placement}):
+                yield row["user_id"], row["items"]
+
     def close(self) -> None:
         """See `Lists`."""
         with self._lock:
@@ -182,12 +225,7 @@ class PostgresLists(Lists):
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = psycopg.connect(
-                self._conninfo,
-                autocommit=True,
-                row_factory=dict_row,
-                prepare_threshold=None,  # a pooler may give the next statement to another server process
-            )
+            connection = self._connect()
         try:
             with connection.cursor(binary=True) as cursor:
                 found: _Row | None = cursor.execute(query, asked).fetchone()
@@ -198,6 +236,14 @@ class PostgresLists(Lists):
         with self._lock:
             self._idle.append(connection)
         return found
+
+    def _connect(self) -> _Connection:
+        return psycopg.connect(
+            self._conninfo,
+            autocommit=True,
+            row_factory=dict_row,
+            prepare_threshold=None,  # a pooler may give the next statement to another server process
+        )
 
     def _unavailable(self, error: psycopg.Error) -> ListsUnavailableError:
         said: Sequence[str] = str(error).strip().splitlines() or [type(error).__name__]

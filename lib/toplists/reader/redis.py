@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -23,10 +25,13 @@ from toplists.reader.layouts import (
     field_of,
     live_from_json,
     live_key,
+    release_key,
+    releases_key,
 )
 from toplists.reader.lists import Lists
-from toplists.reader.packing import unpack_list
+from toplists.reader.packing import unpack_items, unpack_list
 from toplists.reader.records import Publication, RecommendationList
+from toplists.reader.releases import LISTS_AT_ONCE, Asked, KeepsReleases, Pair, UserItems
 
 _CONNECT_SECONDS = 10.0
 _Keys = Sequence[tuple[ListTable, str]]
@@ -44,7 +49,7 @@ def open_redis(address: str, password: str | None = None) -> RedisLists:
     return RedisLists(address, password)
 
 
-class RedisLists(Lists):
+class RedisLists(Lists, KeepsReleases):
     """What `Lists` promises. The client keeps connections for threads, and opens broken ones again."""
 
     def __init__(self, address: str, password: str | None = None) -> None:
@@ -94,9 +99,58 @@ class RedisLists(Lists):
         found = self._first([(POPULAR, segment)], placement)
         return None if found is None else found[1]
 
+    def releases(self) -> list[str]:
+        """See `KeepsReleases`: those that an export made."""
+        names = self._ask(lambda: self._client.smembers(releases_key(self._namespace)))
+        return [name for name in sorted(map(bytes.decode, names)) if self._noted(name) is not None]
+
+    def pairs(self, before: str, now: str, asked: Asked) -> Iterator[Pair]:
+        """See `KeepsReleases`: hash by hash."""
+        sides = [self._hashes(name) for name in (before, now)]
+        # Users whose hashes have the same rest in the one release have it in the other.
+        groups = math.gcd(*(side.buckets for side in sides))
+        lists = max(side.lists for side in sides)
+        step = max(1, LISTS_AT_ONCE * groups // max(1, lists))
+        read = [0, 0]
+        for group in range(0, groups, step):
+            found = []
+            for place, side in enumerate(sides):
+                chosen = [n for n in range(side.buckets) if group <= n % groups < group + step]
+                names = [bucket_key(self._namespace, side.release, PERSONAL, n) for n in chosen]
+                values = self._ask(partial(self._get_all, names))
+                read[place] += sum(map(len, values))
+                found.append([one for value in values for one in _items_of(value, asked)])
+            yield found[0], found[1]
+        for side, lists in zip(sides, read, strict=True):
+            if lists != side.lists:
+                raise ListsUnavailableError(
+                    f"{lists:,} of {side.lists:,} lists of run {side.release} are left in {self._shown}: it was "
+                    "removed, or expired."
+                )
+
     def close(self) -> None:
         """See `Lists`."""
         self._client.close()
+
+    def _noted(self, release: str) -> Mapping[str, Any] | None:
+        """What the export has noted of a release; `None` unless it is complete."""
+        record = self._ask(lambda: self._client.get(release_key(self._namespace, release)))
+        notes: Mapping[str, Any] | None = None if record is None else json.loads(record)
+        return notes if notes is not None and notes["state"] == "complete" else None
+
+    def _hashes(self, release: str) -> _Hashes:
+        notes = self._noted(release)
+        if notes is None:
+            raise ListsUnavailableError(f"Run {release} is not in {self._shown} any more.")
+        extra = notes["extra"]
+        return _Hashes(release, extra["buckets"][PERSONAL.name], extra["rows"][PERSONAL.name])
+
+    def _get_all(self, names: Sequence[str]) -> list[Mapping[bytes, bytes]]:
+        pipeline = self._client.pipeline(transaction=False)
+        for name in names:
+            pipeline.hgetall(name)
+        values: list[Mapping[bytes, bytes]] = pipeline.execute()
+        return values
 
     def _first(self, keys: _Keys, placement: str) -> tuple[int, RecommendationList] | None:
         """The first of some lists that is there, and which it is; all of one release.
@@ -170,6 +224,22 @@ class RedisLists(Lists):
         except redis.RedisError as error:
             said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
             raise ListsUnavailableError(f"{self._shown} cannot be read: {said}.") from error
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """The personal lists of a release: in how many hashes they are, and how many they are."""
+
+    release: str
+    buckets: int
+    lists: int
+
+
+def _items_of(lists: Mapping[bytes, bytes], asked: Asked) -> Iterator[UserItems]:
+    begin = field_of("", asked.placement).encode()
+    for field, packed in lists.items():
+        if field.startswith(begin):
+            yield field[len(begin) :].decode(), unpack_items(packed)[: asked.places]
 
 
 def _same_place(before: LiveRelease, live: LiveRelease) -> bool:

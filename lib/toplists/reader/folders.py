@@ -1,0 +1,59 @@
+"""A folder of lists in any file system that pyarrow opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow.fs import FileSystem, LocalFileSystem
+
+from toplists.reader.addresses import without_secrets
+from toplists.reader.errors import AddressError, ListsUnavailableError
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a file system, and how it is called."""
+
+    files: FileSystem
+    path: str
+    shown: str
+
+    @classmethod
+    def open(cls, place: str) -> Folder:
+        """The folder at a path or a URI.
+
+        Raises:
+            AddressError: there is no such kind of file system.
+        """
+        if "://" not in place:
+            return cls(LocalFileSystem(), str(Path(place).expanduser().resolve()), place)
+        shown = without_secrets(place)
+        try:
+            files, path = FileSystem.from_uri(place)
+        except (pa.ArrowException, OSError, ValueError):  # which quotes parts of the address
+            raise AddressError(
+                f"{shown} is in no file system that pyarrow opens here: write a path, s3://, gs:// or hdfs://."
+            ) from None
+        return cls(files, path.rstrip("/"), shown)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether to look takes no request to another machine."""
+        return isinstance(self.files, LocalFileSystem)
+
+    def read(self, name: str) -> bytes:
+        """The content of a file within."""
+        with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
+            content: bytes = stream.read()
+            return content
+
+    def open_file(self, path: str) -> pa.NativeFile:
+        """A file by its whole path, to be read at any place."""
+        return pa.memory_map(path) if self.is_here else self.files.open_input_file(path)
+
+    def unavailable(self, error: Exception) -> ListsUnavailableError:
+        """What to say of an error of the file system."""
+        said = str(error).partition("\n")[0].rstrip(".")
+        return ListsUnavailableError(f"{self.shown} cannot be read: {said}.")
