@@ -38,6 +38,7 @@ MARKED_BY = {
     "object_store": "long",
     "postgres_server": "process",
     "redis_server": "process",
+    "redis_cluster": "process",
     "store_password": "process",  # every test of tests/stores: servers, or files by the hundred
 }
 
@@ -170,3 +171,13 @@ def redis_server() -> Iterator[Server]:
     with run_redis() as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORE_PASSWORD", server.password)
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[list[Server]]:
+    """The nodes of a cluster of Redis, likewise."""
+    from store_servers import run_redis_cluster
+
+    with run_redis_cluster() as servers, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORE_PASSWORD", servers[0].password)
+        yield servers

@@ -14,8 +14,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import redis
 
 PASSWORD = "pä55-'word'"  # to be found nowhere
 _SECONDS = 30
+_SLOTS = 16_384
 
 
 @dataclass
@@ -95,11 +98,11 @@ def wait_for_postgres(server: Server) -> None:
 
 
 @contextmanager
-def run_redis(*settings: str) -> Iterator[Server]:
+def run_redis(*settings: str, port: int | None = None) -> Iterator[Server]:
     """A server of Redis with PASSWORD."""
     binary = shutil.which("redis-server") or _wheel_redis()
     with tempfile.TemporaryDirectory(prefix="redis-", dir="/tmp") as name:
-        port, folder = free_port(), Path(name)
+        port, folder = port or free_port(), Path(name)
         conf = folder / "redis.conf"
         conf.write_text(
             f'requirepass "{PASSWORD}"\nport {port}\nbind 127.0.0.1\nsave ""\nappendonly no\n',
@@ -118,6 +121,51 @@ def wait_for_redis(server: Server) -> None:
     client = redis.Redis(port=server.port, password=PASSWORD)
     _wait(server, client.ping, redis.RedisError)
     client.close()
+
+
+@contextmanager
+def run_redis_cluster() -> Iterator[list[Server]]:
+    """Three servers of Redis with PASSWORD that are a cluster: a third of the slots each, and no replicas."""
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(run_redis("--cluster-enabled", "yes", port=_free_ports_of_node()))
+            for _ in range(3)
+        ]
+        clients = [redis.Redis(port=server.port, password=PASSWORD) for server in servers]
+        cuts = [round(_SLOTS * place / len(servers)) for place in range(len(servers) + 1)]
+        for number, (client, slots) in enumerate(zip(clients, pairwise(cuts), strict=True), 1):
+            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number)
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(*slots))
+        for client in clients:  # each meets all: to hear of one by another takes seconds
+            for server in servers:
+                client.execute_command("CLUSTER", "MEET", "127.0.0.1", server.port)
+        for server, client in zip(servers, clients, strict=True):
+            _wait(server, partial(_require_whole, client, len(servers)), AssertionError)
+            client.close()
+        yield servers
+
+
+def _require_whole(client: redis.Redis, nodes: int) -> None:
+    """A node knows who has which slots."""
+    slots: Any = client.execute_command("CLUSTER", "INFO")
+    said = slots if isinstance(slots, dict) else dict(_pairs(slots.decode()))
+    assert said["cluster_state"] == "ok"
+    known: Any = client.execute_command("CLUSTER", "SLOTS")
+    assert len(known) == nodes
+
+
+def _pairs(text: str) -> Iterator[Sequence[str]]:
+    return (line.split(":") for line in text.split())
+
+
+def _free_ports_of_node() -> int:
+    """A port that is free, as is the one by which nodes of a cluster talk to one another."""
+    while True:
+        port = free_port()
+        if port + 10_000 < 1 << 16:
+            with socket.socket() as free, suppress(OSError):
+                free.bind(("127.0.0.1", port + 10_000))
+                return port
 
 
 def free_port() -> int:

@@ -40,7 +40,7 @@ from toplists.reader.releases import Asked
 
 pytestmark = pytest.mark.process  # servers, most of them
 
-KINDS = ("postgres", "redis", "redis by hand", "parquet", "jsonl")
+KINDS = ("postgres", "redis", "redis cluster", "redis by hand", "parquet", "jsonl")
 QUOTED = quote(PASSWORD, safe="")
 
 
@@ -70,11 +70,11 @@ def postgres_at(port: int, namespace: str) -> Shop:
     )
 
 
-def redis_at(port: int, namespace: str) -> Shop:
-    address = f"redis://127.0.0.1:{port}/0#{namespace}"
+def redis_at(port: int, namespace: str, scheme: str = "redis") -> Shop:
+    address = f"{scheme}://127.0.0.1:{port}/0#{namespace}"
     return Shop(
         RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 7),
-        address.replace("redis://", f"redis://:{QUOTED}@"),
+        address.replace("://", f"://:{QUOTED}@"),
     )
 
 
@@ -120,6 +120,9 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
             return postgres_at(request.getfixturevalue("postgres_server").port, namespace)
         case "redis":
             return redis_at(request.getfixturevalue("redis_server").port, namespace)
+        case "redis cluster":
+            node = request.getfixturevalue("redis_cluster")[1]
+            return redis_at(node.port, namespace, "redis+cluster")
         case "redis by hand":
             return redis_by_hand_at(request.getfixturevalue("redis_server").port, namespace)
     address = f"files:{tmp_path / 'lists'}"
@@ -335,6 +338,9 @@ def test_connections_are_made_again_after_the_server_was(tmp_path):
         "postgresql://postgres:{right}@127.0.0.1:1/postgres",
         "redis://:{wrong}@127.0.0.1:{redis}/0",
         "redis://:{right}@127.0.0.1:1/0",
+        "redis+cluster://:{right}@127.0.0.1:1",
+        "redis+cluster://:{wrong}@127.0.0.1:{redis}",
+        "redis+cluster://:{right}@127.0.0.1:{redis}",
     ],
 )
 def test_what_cannot_be_reached_is_said_in_a_sentence_without_secrets(
@@ -360,6 +366,7 @@ def test_what_cannot_be_reached_is_said_in_a_sentence_without_secrets(
         "postgresql://me:5e/cret@host/db",
         "redis://:se/cret@host:6379/0",
         "redis://:x@host:port/0",
+        "redis+cluster://:secret@host/1",
         "postgresql://me:secret@host/db#No Namespace",
         "files:nowhere://secret@x/y",
     ],
@@ -404,6 +411,17 @@ def test_a_newer_layout_is_refused(postgres_server, redis_server, tmp_path):
     for address in (shop.address, f"files:{tmp_path}"):
         with reader.open(address) as lists, pytest.raises(ListsUnavailableError, match="layout 1"):
             lists.user("ann")
+
+
+def test_a_node_of_a_cluster_is_told_from_a_server(redis_cluster):
+    shop = redis_at(redis_cluster[0].port, f"n{uuid4().hex[:12]}", "redis+cluster")
+    users = {f"u{n:04}": entries("a") for n in range(2_000)}
+    shop.bring(Run(1, users))
+    with (
+        reader.open(shop.address.replace("+cluster", "")) as lists,
+        pytest.raises(ListsUnavailableError, match=r"write redis\+cluster:// in the address"),
+    ):
+        list(map(lists.user, users))
 
 
 def test_lists_that_expired_are_no_unknown_users(redis_server):

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 import redis
+from redis.cluster import RedisCluster
 from store_servers import PASSWORD, Server
 from stores.conformance import Seen, StoreConformance, people
 from stores.runs import NOW, Run, Work, entries
@@ -34,13 +35,20 @@ from toplists.reader.packing import unpack_list
 
 
 class TestRedis(StoreConformance):
+    # docs/operators-guide.md
+    rights: ClassVar = ["+@read", "+@write", "+@keyspace", "+info", "+time"]
+
     @pytest.fixture
     def store(self, redis_server: Server) -> Iterator[RedisStore]:
         self.namespace = f"s-{uuid4().hex[:12]}"
-        self.client = redis.Redis(port=redis_server.port, password=PASSWORD)
-        address = f"redis://127.0.0.1:{redis_server.port}/0#{self.namespace}"
-        yield RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 14.0)
+        self.client: Any = redis.Redis(port=redis_server.port, password=PASSWORD)
+        self.address = f"redis://127.0.0.1:{redis_server.port}/0#{self.namespace}"
+        yield RedisStore("cache", self.address, Secret("env:STORE_PASSWORD"), 14.0)
         self.client.close()
+
+    def command(self, *words: str) -> None:
+        """Have a command done by all servers."""
+        self.client.execute_command(*words)
 
     def look(self, store: RedisStore, table: ListTable, key: str) -> Seen | None:
         record = self.client.get(live_key(self.namespace))
@@ -171,20 +179,17 @@ class TestRedis(StoreConformance):
         self.client.hdel(parts, "1")
         with pytest.raises(StoreError, match="the server has forgotten parts"):
             store.verify(work.release, written)
-        assert [one.part for one in work.prepare(store, resume=True)] == [0, 2, 3]
+        assert {one.part for one in work.prepare(store, resume=True)} == {0, 2, 3}
         work.bring(store)
         self.check(store, second)
         assert not self.client.exists(parts)
 
-    def test_the_rights_that_are_said_to_be_needed_suffice(
-        self, store: RedisStore, redis_server: Server
-    ) -> None:
+    def test_the_rights_that_are_said_to_be_needed_suffice(self, store: RedisStore) -> None:
         user = f"u-{uuid4().hex[:12]}"
-        rights = ["+@read", "+@write", "+@keyspace", "+info", "+time"]  # docs/operators-guide.md
         keys = f"~{self.namespace}:*"
-        self.client.execute_command("ACL", "SETUSER", user, "on", f">{PASSWORD}", keys, *rights)
+        self.command("ACL SETUSER", user, "on", f">{PASSWORD}", keys, *self.rights)
         try:
-            address = f"redis://{user}@127.0.0.1:{redis_server.port}/0#{self.namespace}"
+            address = self.address.replace("://", f"://{user}@")
             theirs = RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 14.0)
             first, second = Run(1, people(50)), Run(2, people(50) | {"u03": entries("x")})
             Work(first).bring(theirs)
@@ -196,4 +201,63 @@ class TestRedis(StoreConformance):
             assert theirs.keep_up(live)
             assert theirs.prune(1) == [second.run_id]
         finally:
-            self.client.execute_command("ACL", "DELUSER", user)
+            self.command("ACL DELUSER", user)
+
+
+class TestRedisCluster(TestRedis):
+    rights: ClassVar = [*TestRedis.rights, "+cluster|slots", "+command"]
+
+    @pytest.fixture
+    def store(self, redis_cluster: list[Server]) -> Iterator[RedisStore]:
+        self.namespace = f"s-{uuid4().hex[:12]}"
+        self.client = RedisCluster("127.0.0.1", redis_cluster[1].port, password=PASSWORD)
+        self.address = f"redis+cluster://127.0.0.1:{redis_cluster[0].port}#{self.namespace}"
+        yield RedisStore("cache", self.address, Secret("env:STORE_PASSWORD"), 14.0)
+        self.client.close()
+
+    def command(self, *words: str) -> None:
+        self.client.execute_command(*words, target_nodes=RedisCluster.ALL_NODES)
+
+    def test_all_nodes_hold_lists_and_copy_what_is_unchanged(
+        self, store: RedisStore, redis_cluster: list[Server]
+    ) -> None:
+        first = Run(1, people(3_000))
+        Work(first).bring(store)
+        second = Run(2, {**first.users, **{f"u{n:04}": entries("new") for n in range(150)}})
+        written = Work(second, first, cuts=["u0100"]).bring(store)
+        self.check(store, second)
+        assert sum(one.sent for one in written) == 150
+        assert sum(one.copied for one in written) == 2_852
+        for run in (first, second):
+            for server in redis_cluster:
+                with redis.Redis(port=server.port, password=PASSWORD) as node:
+                    held = list(node.scan_iter(f"{self.namespace}:{run.run_id}:*"))
+                    assert len(held) > 2
+
+    def test_an_address_of_a_single_server_is_told_so(
+        self, store: RedisStore, redis_cluster: list[Server]
+    ) -> None:
+        run = Run(1, people(3_000))
+        for server in redis_cluster:
+            address = f"redis://127.0.0.1:{server.port}#{self.namespace}"
+            one = RedisStore("cache", address, Secret("env:STORE_PASSWORD"), 14.0)
+            with pytest.raises(StoreError, match=r"Write redis\+cluster:// in the address"):
+                Work(run).bring(one)
+        Work(run).bring(store)
+        self.check(store, run)
+
+    def test_nodes_have_to_have_room_for_what_they_hold(
+        self, store: RedisStore, redis_cluster: list[Server]
+    ) -> None:
+        work = Work(Run(1, people(20_000)))
+        Work(Run(2, people(20))).bring(store)
+        with redis.Redis(port=redis_cluster[2].port, password=PASSWORD) as node:
+            used = node.info("memory")["used_memory"]
+            node.config_set("maxmemory", used + 500_000)
+            try:
+                with pytest.raises(StoreError, match=r"needs about .* MiB of memory"):
+                    work.prepare(store, resume=False)
+            finally:
+                node.config_set("maxmemory", 0)
+        work.bring(store)
+        self.check(store, work.run)

@@ -64,7 +64,7 @@ class PostgresSettings(Section):
 
 
 class RedisSettings(Section):
-    """A server of Redis; `expire_days` is how long a release lives."""
+    """A server or cluster of Redis; `expire_days` is how long a release lives."""
 
     kind: Literal["redis"]
     name: StoreName
@@ -75,7 +75,7 @@ class RedisSettings(Section):
     @field_validator("address")
     @classmethod
     def _of_redis(cls, address: str) -> str:
-        return _checked(address, "redis://", "rediss://")
+        return _checked(address, "redis://", "rediss://", "redis+cluster://", "rediss+cluster://")
 
 
 class FilesSettings(Section):

@@ -15,8 +15,8 @@ def open(address: str, *, password: str | None = None) -> Lists:  # noqa: A001 -
     fork.
 
     Args:
-        address: `delta:FOLDER` with the folder of a dataset, `postgresql://…`, `redis://…`, `rediss://…`, or
-            `files:` and a path or a URI. See `docs/stores.md`.
+        address: `delta:FOLDER` with the folder of a dataset, `postgresql://…`, `redis://…` (`rediss://…` with TLS,
+            `redis+cluster://…` of a cluster), or `files:` and a path or a URI. See `docs/stores.md`.
         password: Of a server, where it does not stand in the address.
 
     Raises:
@@ -27,9 +27,10 @@ def open(address: str, *, password: str | None = None) -> Lists:  # noqa: A001 -
     try:
         lists = _open(kind, place, address, password) if colon and place else None
     except ModuleNotFoundError as error:
-        package = _PACKAGES.get(error.name or "", error.name)
+        module = (error.name or "").partition(".")[0]
+        package = _PACKAGES.get(module, module)
         raise ListsUnavailableError(
-            f"Reading from {kind}: takes the package {error.name}, which is not installed here: "
+            f"Reading from {kind}: takes the package {module}, which is not installed here: "
             f"pip install '{package}'."
         ) from error
     if lists is None:
@@ -56,7 +57,7 @@ def _open(kind: str, place: str, address: str, password: str | None) -> Lists | 
             from toplists.reader.postgres import open_postgres
 
             return open_postgres(address, password)
-        case "redis" | "rediss":
+        case "redis" | "rediss" | "redis+cluster" | "rediss+cluster":
             from toplists.reader.redis import open_redis
 
             return open_redis(address, password)

@@ -1,4 +1,4 @@
-"""Lists read from Redis, as `docs/stores.md` lays them out: one round trip per question."""
+"""Lists read from Redis, as `docs/stores.md` lays them out: one round trip per question, two in a cluster."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
-import redis
+from redis.exceptions import AskError
 
 from toplists.reader.addresses import split_or_refuse, without_secrets
 from toplists.reader.errors import AddressError, ListsUnavailableError
@@ -31,6 +32,14 @@ from toplists.reader.layouts import (
 from toplists.reader.lists import Lists
 from toplists.reader.packing import unpack_items, unpack_list
 from toplists.reader.records import Publication, RecommendationList
+from toplists.reader.redis_clients import (
+    FAILURES,
+    Client,
+    cause_of,
+    check_uri,
+    connect,
+    is_of_cluster,
+)
 from toplists.reader.releases import LISTS_AT_ONCE, Asked, KeepsReleases, Pair, UserItems
 
 _CONNECT_SECONDS = 10.0
@@ -39,7 +48,7 @@ Answer = TypeVar("Answer")
 
 
 def open_redis(address: str, password: str | None = None) -> RedisLists:
-    """The lists at `redis://HOST:PORT/DB#NAMESPACE`, or `rediss://…` with TLS.
+    """The lists at `redis://HOST:PORT/DB#NAMESPACE`; `rediss://…` with TLS, `redis+cluster://…` of a cluster.
 
     A password comes from the address, else it is `password`.
 
@@ -54,25 +63,24 @@ class RedisLists(Lists, KeepsReleases):
 
     def __init__(self, address: str, password: str | None = None) -> None:
         """See `open_redis`."""
-        uri, self._namespace = split_or_refuse(address)
+        self._uri, self._namespace = split_or_refuse(address)
         self._shown = without_secrets(address)
         try:
-            self._client: Any = redis.Redis.from_url(
-                uri,
-                password=password,
-                socket_connect_timeout=_CONNECT_SECONDS,
-                socket_timeout=_CONNECT_SECONDS,
-            )
+            check_uri(self._uri)
         except ValueError:  # which quotes parts of the address
             raise AddressError(
                 f"{self._shown} cannot be understood as an address of Redis. Signs such as @, /, : and # in a "
                 "password are written as %40, %2F, %3A and %23."
             ) from None
+        self._is_cluster = is_of_cluster(self._uri)
+        self._password = password
+        self._lock = Lock()
+        self._client: Client = None
         self._known: tuple[bytes, LiveRelease] | None = None
 
     def publication(self) -> Publication | None:
         """See `Lists`."""
-        live = self._live(self._ask(lambda: self._client.get(live_key(self._namespace))))
+        live = self._live(self._ask(lambda client: client.get(live_key(self._namespace))))
         return None if live is None else live.publication
 
     def user(
@@ -101,7 +109,7 @@ class RedisLists(Lists, KeepsReleases):
 
     def releases(self) -> list[str]:
         """See `KeepsReleases`: those that an export made."""
-        names = self._ask(lambda: self._client.smembers(releases_key(self._namespace)))
+        names = self._ask(lambda client: client.smembers(releases_key(self._namespace)))
         return [name for name in sorted(map(bytes.decode, names)) if self._noted(name) is not None]
 
     def pairs(self, before: str, now: str, asked: Asked) -> Iterator[Pair]:
@@ -117,7 +125,7 @@ class RedisLists(Lists, KeepsReleases):
             for place, side in enumerate(sides):
                 chosen = [n for n in range(side.buckets) if group <= n % groups < group + step]
                 names = [bucket_key(self._namespace, side.release, PERSONAL, n) for n in chosen]
-                values = self._ask(partial(self._get_all, names))
+                values = self._ask(partial(_get_all, names=names))
                 read[place] += sum(map(len, values))
                 found.append([one for value in values for one in _items_of(value, asked)])
             yield found[0], found[1]
@@ -130,11 +138,14 @@ class RedisLists(Lists, KeepsReleases):
 
     def close(self) -> None:
         """See `Lists`."""
-        self._client.close()
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def _noted(self, release: str) -> Mapping[str, Any] | None:
         """What the export has noted of a release; `None` unless it is complete."""
-        record = self._ask(lambda: self._client.get(release_key(self._namespace, release)))
+        record = self._ask(lambda client: client.get(release_key(self._namespace, release)))
         notes: Mapping[str, Any] | None = None if record is None else json.loads(record)
         return notes if notes is not None and notes["state"] == "complete" else None
 
@@ -144,13 +155,6 @@ class RedisLists(Lists, KeepsReleases):
             raise ListsUnavailableError(f"Run {release} is not in {self._shown} any more.")
         extra = notes["extra"]
         return _Hashes(release, extra["buckets"][PERSONAL.name], extra["rows"][PERSONAL.name])
-
-    def _get_all(self, names: Sequence[str]) -> list[Mapping[bytes, bytes]]:
-        pipeline = self._client.pipeline(transaction=False)
-        for name in names:
-            pipeline.hgetall(name)
-        values: list[Mapping[bytes, bytes]] = pipeline.execute()
-        return values
 
     def _first(self, keys: _Keys, placement: str) -> tuple[int, RecommendationList] | None:
         """The first of some lists that is there, and which it is; all of one release.
@@ -163,7 +167,7 @@ class RedisLists(Lists, KeepsReleases):
         before = self._known[1] if self._known else None
         while True:
             places = [] if before is None else self._places(before, keys, placement)
-            *values, record = self._ask(partial(self._get, places))
+            *values, record = self._ask(partial(self._get, places=places))
             live = self._live(record)
             if live is None:
                 return None
@@ -186,11 +190,13 @@ class RedisLists(Lists, KeepsReleases):
             places.append((name, field_of(key, placement)))
         return places
 
-    def _get(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
-        pipeline = self._client.pipeline(transaction=False)
+    def _get(self, client: Client, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        pipeline = client.pipeline(transaction=False)
         for name, field in places:
             pipeline.hget(name, field)
         # Last: what is live then was there when the lists were read, and a live release is never pruned.
+        if self._is_cluster:  # where another node may answer first
+            return [*pipeline.execute(), client.get(live_key(self._namespace))]
         pipeline.get(live_key(self._namespace))
         values: list[bytes | None] = pipeline.execute()
         return values
@@ -218,12 +224,28 @@ class RedisLists(Lists, KeepsReleases):
                 f"{live.expires_at:%Y-%m-%d %H:%M} UTC, and no other release came. Export again."
             )
 
-    def _ask(self, question: Callable[[], Answer]) -> Answer:
+    def _ask(self, question: Callable[[Client], Answer]) -> Answer:
         try:
-            return question()
-        except redis.RedisError as error:
-            said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-            raise ListsUnavailableError(f"{self._shown} cannot be read: {said}.") from error
+            return question(self._connected())
+        except FAILURES as error:
+            raise self._unavailable(cause_of(error)) from error
+
+    def _connected(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = connect(
+                    self._uri,
+                    password=self._password,
+                    socket_connect_timeout=_CONNECT_SECONDS,
+                    socket_timeout=_CONNECT_SECONDS,
+                )
+            return self._client
+
+    def _unavailable(self, error: Exception) -> ListsUnavailableError:
+        said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        if isinstance(error, AskError):
+            said = "it is a node of a cluster: write redis+cluster:// in the address"
+        return ListsUnavailableError(f"{self._shown} cannot be read: {said}.")
 
 
 @dataclass(frozen=True)
@@ -233,6 +255,14 @@ class _Hashes:
     release: str
     buckets: int
     lists: int
+
+
+def _get_all(client: Client, names: Sequence[str]) -> list[Mapping[bytes, bytes]]:
+    pipeline = client.pipeline(transaction=False)
+    for name in names:
+        pipeline.hgetall(name)
+    values: list[Mapping[bytes, bytes]] = pipeline.execute()
+    return values
 
 
 def _items_of(lists: Mapping[bytes, bytes], asked: Asked) -> Iterator[UserItems]:

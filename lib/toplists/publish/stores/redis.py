@@ -8,6 +8,7 @@ again in the same hashes, under the eyes of its readers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from toplists.publish.stores.redis_commands import (
 )
 from toplists.publish.stores.redis_notes import Extra, RedisNotes
 from toplists.publish.stores.redis_session import (
-    Client,
+    by_server,
     open_client,
     require_room,
     send,
@@ -60,6 +61,7 @@ from toplists.reader.layouts import (
     split_address,
 )
 from toplists.reader.records import Publication
+from toplists.reader.redis_clients import Client, server_of
 
 LISTS_PER_BUCKET = 256
 _COMMANDS = 500
@@ -68,7 +70,7 @@ _COPY_SINCE = (6, 2)
 
 
 class RedisStore(Store):
-    """A server, and a namespace of its keys."""
+    """A server or a cluster, and a namespace of its keys."""
 
     def __init__(self, name: str, address: str, secret: Secret, expire_days: float) -> None:
         """A store at `address`, see `docs/stores.md`; releases live for `expire_days`."""
@@ -127,7 +129,7 @@ class RedisStore(Store):
                 buckets = {name: _buckets(rows) for name, rows in release.rows.items()}
             if not is_live and self.notes(release.run_id) is not None:
                 self._remove(client, release.run_id)
-            require_room(client, memory_needed(release.rows, sample, LIST_TABLES))
+            self._require_room(client, release, buckets, sample)
             extra = Extra(buckets, dict(release.rows), release.began + self._expire)
             notes = _notes_of(release, "loading", extra)
             self._notes.keep(client, notes)
@@ -150,16 +152,16 @@ class RedisStore(Store):
             buckets = Extra.of(notes).buckets[table.name]
             name = partial(self._bucket, release.run_id, table)
             for chosen, command in ((gone, remove_lists), (rows, set_lists)):
-                if not len(chosen):
-                    continue
                 numbers, ordered = in_order_of_buckets(chosen, key, buckets)
-                begin = 0
-                for some in slices(ordered):
-                    end = begin + len(some)
-                    content, count = command(numbers[begin:end], some, key, name)
-                    with written("lists in Redis"):
-                        send(client, content, count)
-                    size, begin = size + len(content), end
+                for server, mine in by_server(client, numbers, name).items():
+                    begin, own = 0, numbers[mine]
+                    held = ordered if mine.all() else ordered.filter(pa.array(mine))
+                    for some in slices(held):
+                        end = begin + len(some)
+                        content, count = command(own[begin:end], some, key, name)
+                        with written("lists in Redis"):
+                            send(server, content, count)
+                        size, begin = size + len(content), end
             done = Written(part.number, len(rows), lists.unchanged, size)
             self._notes.add_part(client, notes, done, self._expire)
         return done
@@ -236,6 +238,19 @@ class RedisStore(Store):
         for table in LIST_TABLES:
             for bucket in range(buckets[table.name]):
                 yield self._bucket(release, table, bucket)
+
+    def _require_room(
+        self,
+        client: Client,
+        release: Release,
+        buckets: Mapping[str, int],
+        sample: Mapping[str, pa.Table],
+    ) -> None:
+        """Refuse a release for which a server has no room; hashes are about as large as one another."""
+        needed = memory_needed(release.rows, sample, LIST_TABLES)
+        hashes = Counter(server_of(client, name) for name in self._names(release.run_id, buckets))
+        for server, held in hashes.items():
+            require_room(server, needed * held // hashes.total())
 
     def _copy(self, client: Client, base: str, release: str, buckets: Mapping[str, int]) -> None:
         pairs = zip(self._names(base, buckets), self._names(release, buckets), strict=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
-from toplists.publish.stores.redis_session import Client
 from toplists.publish.stores.store import OVERTAKEN, Notes, Written
 from toplists.reader.layouts import release_key, releases_key
+from toplists.reader.redis_clients import Client
 
 _BEGUN = "begun"
 

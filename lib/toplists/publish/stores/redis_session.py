@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import redis
-from redis.exceptions import NoPermissionError, OutOfMemoryError
+from redis.exceptions import AskError, NoPermissionError, OutOfMemoryError
 
 from toplists.errors import StoreError
 from toplists.publish.stores.secrets import Secret
-
-Client: TypeAlias = Any  # redis-py's types say of most answers that they may be awaited
+from toplists.reader.redis_clients import FAILURES, Client, cause_of, connect, server_of
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10, 120
 _GIB = 2**30
@@ -22,23 +22,35 @@ _GIB = 2**30
 @contextmanager
 def open_client(uri: str, secret: Secret) -> Iterator[Client]:
     """A client; what the server refuses becomes a `StoreError`."""
-    client = redis.Redis.from_url(
-        uri,
-        password=secret.read(),
-        socket_connect_timeout=_CONNECT_SECONDS,
-        socket_timeout=_ANSWER_SECONDS,
-    )
+    client: Client = None
     try:
+        client = connect(
+            uri,
+            password=secret.read(),
+            socket_connect_timeout=_CONNECT_SECONDS,
+            socket_timeout=_ANSWER_SECONDS,
+        )
         yield client
-    except redis.RedisError as error:
-        raise StoreError(_sentence(error)) from error
+    except FAILURES as error:
+        raise StoreError(_sentence(cause_of(error))) from error
     finally:
-        client.close()
+        if client is not None:
+            client.close()
 
 
-def send(client: Client, commands: memoryview, count: int) -> None:
-    """Send commands that are written out already, and wait for their answers."""
-    connection = client.connection_pool.get_connection()
+def by_server(
+    client: Client, numbers: npt.NDArray[np.int64], name: Callable[[int], str]
+) -> dict[Client, npt.NDArray[np.bool_]]:
+    """Which rows go to which server, by the numbers of their buckets."""
+    found, places = np.unique(numbers, return_inverse=True)
+    servers = [server_of(client, name(number)) for number in found.tolist()]
+    owners = {server: np.array([one is server for one in servers]) for server in servers}
+    return {server: owned[places] for server, owned in owners.items()}
+
+
+def send(server: Client, commands: memoryview, count: int) -> None:
+    """Send commands that are written out already to one server, and wait for their answers."""
+    connection = server.connection_pool.get_connection()
     try:
         connection.send_packed_command([commands])
         for _ in range(count):
@@ -47,26 +59,27 @@ def send(client: Client, commands: memoryview, count: int) -> None:
         connection.disconnect()  # there may be answers left to read
         raise
     finally:
-        client.connection_pool.release(connection)
+        server.connection_pool.release(connection)
 
 
 def server_time(client: Client) -> datetime:
     """By the clock that decides what has expired."""
-    return datetime.fromtimestamp(client.time()[0], UTC)
+    return datetime.fromtimestamp(server_of(client, "").time()[0], UTC)
 
 
 def server_version(client: Client) -> tuple[int, ...]:
     """Its release: major and minor number."""
-    return tuple(map(int, str(client.info("server")["redis_version"]).split(".")[:2]))
+    version = server_of(client, "").info("server")["redis_version"]
+    return tuple(map(int, str(version).split(".")[:2]))
 
 
-def require_room(client: Client, needed: int) -> None:
-    """Refuse what does not fit beside what is there.
+def require_room(server: Client, needed: int) -> None:
+    """Refuse what does not fit into a server beside what is there.
 
     Raises:
         StoreError: it does not.
     """
-    memory = client.info("memory")
+    memory = server.info("memory")
     limit, used = int(memory.get("maxmemory", 0)), int(memory["used_memory"])
     if limit and used + needed > limit:
         raise StoreError(
@@ -79,7 +92,7 @@ def _gib(size: int) -> str:
     return f"{size / _GIB:,.2f} GiB" if size >= _GIB // 10 else f"{size / 2**20:,.1f} MiB"
 
 
-def _sentence(error: redis.RedisError) -> str:
+def _sentence(error: Exception) -> str:
     said = str(error).strip().partition("\n")[0].rstrip(".")
     match error:
         case OutOfMemoryError():
@@ -88,6 +101,11 @@ def _sentence(error: redis.RedisError) -> str:
             return f"{said}. Correct the user in the address, or what `secret` names."
         case NoPermissionError():
             return f"{said}. Grant it to the user of the address."
+        case AskError():
+            return (
+                f"keys lie in other nodes of a cluster ({said}). Write redis+cluster:// in the address; or wait "
+                "until its slots stay where they are."
+            )
         case redis.ConnectionError() | redis.TimeoutError():
             return f"{said}. Look whether the server runs, and whether the address is right."
     return f"{said}."
