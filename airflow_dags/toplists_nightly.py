@@ -41,7 +41,7 @@ import pendulum
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule, chain
 
-from toplists.config.night import NIGHT
+from toplists_airflow import NIGHT
 from toplists_airflow.definition import (
     AS_OF,
     common,

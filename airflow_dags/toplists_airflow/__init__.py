@@ -13,3 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Last, so that it hides nothing of Airflow's environment.
 if str(ROOT / "lib") not in sys.path:
     sys.path.append(str(ROOT / "lib"))
+
+from toplists.config.night import NIGHT  # noqa: E402 - found by the lines above
+
+__all__ = ["NIGHT", "ROOT"]

@@ -27,7 +27,10 @@ class FailureAlert(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Tell of the task of `context`."""
-        told = describe(context, self.owner)
+        self.tell(describe(context, self.owner))
+
+    def tell(self, told: dict[str, Any]) -> None:
+        """Say it on the log, and to the URL."""
         self.log.error("%(dag)s.%(task)s of %(run)s failed: %(reason)s", told)
         if self.connection is None:
             return
@@ -37,6 +40,32 @@ class FailureAlert(BaseNotifier):
             requests.post(url, json=told, timeout=_SECONDS).raise_for_status()
         except Exception as error:  # whatever a connection or a server comes up with
             self.log.error("connection %s was not told: %s", self.connection, type(error).__name__)
+
+
+class OverdueAlert(FailureAlert):
+    """Tells that a whole run took longer than it may.
+
+    Its tasks are stopped then, or never began, such as those of a pool that is not there: none of them
+    fails, and none tells of it.
+    """
+
+    def notify(self, context: Context) -> None:
+        """Tell of the run of `context`, if it was too long."""
+        # Airflow's reason says which of a run's failures this is; those of tasks are told by the tasks.
+        if context.get("reason") != "timed_out":
+            return
+        self.tell(
+            {
+                "event": "overdue",
+                "dag": context["dag"].dag_id,
+                "task": None,
+                "run": context["run_id"],
+                "attempt": None,
+                "owner": self.owner,
+                "reason": "The run took longer than it may, and was stopped.",
+                "url": None,
+            }
+        )
 
 
 def describe(context: Context, owner: str) -> dict[str, Any]:

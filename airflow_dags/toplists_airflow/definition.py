@@ -9,7 +9,7 @@ from airflow.sdk import Param
 from jinja2 import StrictUndefined
 
 from toplists.config.airflow import AirflowSettings
-from toplists_airflow.alert import FailureAlert
+from toplists_airflow.alert import FailureAlert, OverdueAlert
 from toplists_airflow.submission import default_environment, environments, submission
 
 AS_OF = "{{ params.as_of or ((dag_run.logical_date or dag_run.run_after) | ds) }}"
@@ -23,6 +23,7 @@ def common(settings: AirflowSettings) -> dict[str, Any]:
         "catchup": False,
         "max_active_runs": 1,
         "default_args": on_every_task(settings),
+        "on_failure_callback": OverdueAlert(settings.alert_connection, settings.owner),
         "template_undefined": StrictUndefined,
         "user_defined_macros": {"submission": submission},
     }
@@ -34,7 +35,7 @@ def on_every_task(settings: AirflowSettings) -> dict[str, Any]:
         "owner": settings.owner,
         "retries": settings.retries,
         "retry_delay": timedelta(minutes=settings.retry_minutes),
-        "retry_exponential_backoff": True,
+        "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
         "execution_timeout": timedelta(hours=settings.task_hours),
         "pool": settings.pool,

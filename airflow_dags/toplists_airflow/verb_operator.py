@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ class VerbOperator(SparkSubmitOperator):
                 "PYTHONPATH": str(ROOT / "lib"),
                 "TOPLISTS_LOG": log_file,
             },
+            # A job that is submitted again goes on where it was; there is nothing to find again.
+            durable=False,
             **kwargs,
         )
 
@@ -98,7 +101,9 @@ class VerbOperator(SparkSubmitOperator):
         result.parent.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)  # that of an attempt before
         try:
-            super().execute(context)
+            # Relative paths of conf/ mean what they do in `cd CHECKOUT && ./spark-submit.sh VERB`.
+            with chdir(ROOT):
+                super().execute(context)
         except FileNotFoundError as error:
             raise AirflowFailException(
                 f"There is no spark-submit on the PATH of this worker: add {ROOT}/.venv/spark/bin to it, after "

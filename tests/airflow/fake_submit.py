@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> int:
         "exit_code": ending,
         "run_id": None if verb == "ingest" else RUN_ID,
         "reason": REASONS.get(ending),
+        "folder": str(Path.cwd()),
         "users": 30,
         "items": 100,
         "metrics": METRICS,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Recorder, Run, states
+from conftest import HOME, ROOT, Recorder, Run, states
 from fake_submit import METRICS, RUN_ID
 
 from toplists.config.night import NIGHT
@@ -157,6 +157,24 @@ def test_a_worker_without_spark_says_what_to_do(
     (failure,) = told
     assert "There is no spark-submit on the PATH of this worker" in failure["reason"]
     assert "/.venv/spark/bin" in failure["reason"]
+
+
+def test_relative_paths_of_the_settings_mean_the_checkout(
+    run: Run, submit: Recorder, when: dict[str, datetime]
+) -> None:
+    dag_run = run(NIGHTLY, **when)
+    results = HOME / "logs" / "airflow" / NIGHTLY / dag_run.run_id
+    assert json.loads((results / "train.json").read_text())["folder"] == str(ROOT)
+
+
+def test_a_run_that_took_too_long_is_told_once(
+    dags: Mapping[str, DAG], told: list[dict[str, Any]]
+) -> None:
+    alert = dags[NIGHTLY].on_failure_callback
+    for reason in ("task_failure", "timed_out"):  # of the first its task has told already
+        alert.notify({"dag": dags[NIGHTLY], "run_id": "manual__1", "reason": reason})
+    (overdue,) = told
+    assert (overdue["event"], overdue["dag"], overdue["run"]) == ("overdue", NIGHTLY, "manual__1")
 
 
 def test_a_publication_elsewhere_is_no_event(dags: Mapping[str, DAG]) -> None:
