@@ -32,32 +32,29 @@ ensure_spark() {
 
 # ensure_environment runtime|test: .venv holds what the lock names.
 ensure_environment() {
-    local python
-    ! environment_serves "$1" || return 0
-    python="$(find_python)"
-    # Under a lock, so that two at once do not install into one folder. The lock lives as long as
-    # the subshell; Python takes it because not every system has a flock command.
-    (
-        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
-        environment_holds "$1" || install_environment "$1" "$python"
-    ) 9>"$ROOT/.setup.lock"
+    environment_serves "$1" || alone_in_setup install_environment_once "$1"
 }
 
 # ensure_airflow: Airflow and what tests its DAGs, in an environment of their own; its Spark provider
 # brings another pyspark.
 ensure_airflow() {
-    local lock="$ROOT/airflow_dags/requirements.lock" log="$ROOT/.setup.log" python
+    airflow_is_there || alone_in_setup install_airflow_once
+}
+
+# alone_in_setup COMMAND…: with a Python to install with, under a lock, so that two at once do not install
+# into one folder. The lock lives as long as the subshell; Python takes it because not every system has a
+# flock command.
+alone_in_setup() {
+    local python
     python="$(find_python)"
     (
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
-        ! cmp -s "$lock" "$AIRFLOW_VENV/installed-airflow.lock" || exit 0
-        say "Setting up .venv-airflow (once, a minute or two) …"
-        if ! install_packages "$AIRFLOW_VENV" "$lock" "$python" >"$log" 2>&1; then
-            tail -n 15 "$log" >&2
-            fail "Setting up .venv-airflow did not succeed; the last lines are above, all of them in $log."
-        fi
-        cp "$lock" "$AIRFLOW_VENV/installed-airflow.lock"
+        "$@" "$python"
     ) 9>"$ROOT/.setup.lock"
+}
+
+airflow_is_there() {
+    cmp -s "$ROOT/airflow_dags/requirements.lock" "$AIRFLOW_VENV/installed-airflow.lock"
 }
 
 environment_serves() {
@@ -92,21 +89,35 @@ find_python() {
 or set PYTHON to the one to use."
 }
 
-# install_environment VARIANT PYTHON
-install_environment() {
-    local lock log="$ROOT/.setup.log"
+# install_environment_once VARIANT PYTHON: unless another process has done it meanwhile.
+install_environment_once() {
+    local lock
+    ! environment_holds "$1" || return 0
     lock="$(lock_of "$1")"
-    say "Setting up .venv (once, about a minute) …"
-    if ! install_packages "$VENV" "$lock" "$2" >"$log" 2>&1; then
-        tail -n 15 "$log" >&2
-        say "Setting up .venv did not succeed; the last lines are above, all of them in $log."
-        exit 1
-    fi
+    install_or_say_why "$VENV" "$lock" "$2" "about a minute"
     # The real place of Spark depends on Python's version; the scripts need one that does not.
     (cd "$VENV" && ln -sfn lib/python3.*/site-packages/pyspark spark)
     "$VENV/bin/python" "$ROOT/conf/compile_pyspark.py" "$VENV/spark/python/lib/pyspark.zip" \
-        >>"$log" 2>&1 || true # it is only slower without
+        >>"$ROOT/.setup.log" 2>&1 || true # it is only slower without
     cp "$lock" "$VENV/installed-$1.lock"
+}
+
+install_airflow_once() {  # install_airflow_once PYTHON: likewise
+    local lock="$ROOT/airflow_dags/requirements.lock"
+    ! airflow_is_there || return 0
+    install_or_say_why "$AIRFLOW_VENV" "$lock" "$1" "a minute or two"
+    cp "$lock" "$AIRFLOW_VENV/installed-airflow.lock"
+}
+
+# install_or_say_why FOLDER LOCK PYTHON TIME: says how long it takes, and ends the script where it fails.
+install_or_say_why() {
+    local name="${1##*/}" log="$ROOT/.setup.log"
+    say "Setting up $name (once, $4) …"
+    if ! install_packages "$1" "$2" "$3" >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        say "Setting up $name did not succeed; the last lines are above, all of them in $log."
+        exit 1
+    fi
 }
 
 # install_packages FOLDER LOCK PYTHON: into the environment in FOLDER.
