@@ -144,6 +144,13 @@ class TestFrom:
         said = f"The lists of run {RUN} are not in files:{folder}. Those of"
         assert "".join(said.split()) in "".join(answer.error.split())
 
+    def test_a_release_whose_manifest_is_broken(self, cli, folder):
+        first, second = Run(1, {}).run_id, Run(2, {}).run_id
+        (folder / "releases" / first / "manifest.json").write_text("{")
+        answer = cli("diff", first, second, "--from", f"files:{folder}")
+        assert answer.code == 1
+        assert "cannot be read" in answer.error
+
     @pytest.mark.parametrize("kind", ["postgres", "redis", "jsonl"])
     def test_two_releases_of_any_store(self, cli, kind, tmp_path, request, monkeypatch):
         monkeypatch.setenv("STORE_PASSWORD", PASSWORD)

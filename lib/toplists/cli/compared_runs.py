@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.tables import RECOMMENDATIONS
 from toplists.pipeline.screen import printable
 from toplists.publish.publication import stored_runs
-from toplists.reader.layouts import LAYOUT, MANIFEST, PERSONAL, release_folder
+from toplists.reader.files import FileLists
 from toplists.reader.releases import Asked, KeepsReleases
 
 
@@ -39,30 +38,29 @@ def compare_lists_of(
         ConfigurationError: the lists of a run are not there.
         ListsUnavailableError: they cannot be read.
     """
-    kind, _, where = source.address.partition(":")
-    if isinstance(source.lists, KeepsReleases):
-        source.lists.publication()  # refuses what is of a newer layout
-        _require((before, now), source.lists.releases(), source)
-        files = [_parquet(kind, where, run_id) for run_id in (before, now)]
-        if files[0] is None or files[1] is None:
-            pairs = source.lists.pairs(before, now, Asked(placement, k))
-            return compare_parts(((as_table(one), as_table(other)) for one, other in pairs), k)
-        return compare_runs(ListPair(before=files[0], now=files[1]), k, placement)
-    dataset = Dataset(Path(where).expanduser().resolve())
+    lists = source.lists
+    if isinstance(lists, KeepsReleases):
+        lists.publication()  # refuses what is of a newer layout
+        _require((before, now), lists.releases(), source)
+        files = _parquet(lists, before, now)
+        if files is not None:
+            return compare_runs(files, k, placement)
+        pairs = lists.pairs(before, now, Asked(placement, k))
+        return compare_parts(((as_table(one), as_table(other)) for one, other in pairs), k)
+    dataset = Dataset(Path(source.address.removeprefix("delta:")).expanduser().resolve())
     _require((before, now), stored_runs(dataset), source)
     of_lake = [partition_files(dataset, RECOMMENDATIONS, run_id=run_id) for run_id in (before, now)]
     return compare_runs(ListPair(before=of_lake[0], now=of_lake[1]), k, placement)
 
 
-def _parquet(kind: str, where: str, run_id: str) -> tuple[str, ...] | None:
-    """The files of a release, which are quickest read by themselves; `None` unless it is Parquet on a disk here."""
-    if kind != "files" or "://" in where:
+def _parquet(lists: KeepsReleases, before: str, now: str) -> ListPair | None:
+    """The files of two releases, which are quickest read by themselves; `None` unless both are such."""
+    if not isinstance(lists, FileLists):
         return None
-    release = Path(where).expanduser().resolve() / release_folder(run_id)
-    manifest = json.loads((release / MANIFEST).read_bytes())
-    if (manifest.get("layout"), manifest.get("format")) != (LAYOUT, "parquet"):
+    files = [lists.parquet_here(run_id) for run_id in (before, now)]
+    if files[0] is None or files[1] is None:
         return None
-    return tuple(str(release / file["path"]) for file in manifest["tables"][PERSONAL.name])
+    return ListPair(before=files[0], now=files[1])
 
 
 def _require(runs: Collection[str], kept: Collection[str], source: Source) -> None:

@@ -38,6 +38,18 @@ def kept_in(folder: Folder) -> list[str]:
     )
 
 
+def parquet_in(folder: Folder, release: str) -> tuple[str, ...] | None:
+    """The files of a release's personal lists; `None` unless they are Parquet in a folder here."""
+    if not folder.is_here:
+        return None
+    with _readable(folder):
+        manifest = _manifest_of(folder, release)
+        if manifest["format"] != "parquet":
+            return None
+        home = f"{folder.path}/{release_folder(release)}"
+        return tuple(f"{home}/{file['path']}" for file in manifest["tables"][PERSONAL.name])
+
+
 def pairs_in(folder: Folder, before: str, now: str, asked: Asked) -> Iterator[Pair]:
     """See `KeepsReleases.pairs`."""
     with _readable(folder):

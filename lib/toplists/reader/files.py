@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from toplists.reader.errors import ListsUnavailableError, SnapshotGoneError
-from toplists.reader.file_releases import kept_in, pairs_in
+from toplists.reader.file_releases import kept_in, pairs_in, parquet_in
 from toplists.reader.folders import Folder
 from toplists.reader.following import Following
 from toplists.reader.keyed_files import KeyedFile, KeyedFiles
@@ -90,6 +90,14 @@ class FileLists(Lists, KeepsReleases):
     def pairs(self, before: str, now: str, asked: Asked) -> Iterator[Pair]:
         """See `KeepsReleases`."""
         return pairs_in(self._folder, before, now, asked)
+
+    def parquet_here(self, release: str) -> tuple[str, ...] | None:
+        """Where the personal lists of a release lie, if that is Parquet in a folder here; else `None`.
+
+        Raises:
+            ListsUnavailableError: its manifest cannot be read.
+        """
+        return parquet_in(self._folder, release)
 
     def close(self) -> None:
         """See `Lists`."""
