@@ -27,16 +27,13 @@ class Folder:
         Raises:
             AddressError: there is no such kind of file system.
         """
-        if "://" not in place:
-            return cls(LocalFileSystem(), str(Path(place).expanduser().resolve()), place)
-        shown = without_secrets(place)
+        shown = without_secrets(place) if "://" in place else place
         try:
-            files, path = FileSystem.from_uri(place)
+            return cls(*locate(place), shown)
         except (pa.ArrowException, OSError, ValueError):  # which quotes parts of the address
             raise AddressError(
                 f"{shown} is in no file system that pyarrow opens here: write a path, s3://, gs:// or hdfs://."
             ) from None
-        return cls(files, path.rstrip("/"), shown)
 
     @property
     def is_here(self) -> bool:
@@ -57,3 +54,15 @@ class Folder:
         """What to say of an error of the file system."""
         said = str(error).partition("\n")[0].rstrip(".")
         return ListsUnavailableError(f"{self.shown} cannot be read: {said}.")
+
+
+def locate(place: str) -> tuple[FileSystem, str]:
+    """The file system of a path or a URI, and the folder within.
+
+    Raises:
+        ArrowException: pyarrow opens no such file system; or `OSError` or `ValueError`.
+    """
+    if "://" not in place:
+        return LocalFileSystem(), str(Path(place).expanduser().resolve())
+    files, path = FileSystem.from_uri(place)
+    return files, path.rstrip("/")

@@ -9,6 +9,7 @@ from uuid import uuid4
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from toplists.lake.failpoints import written
+from toplists.reader.folders import locate
 
 _DRAFT = ".tmp"
 
@@ -92,7 +93,4 @@ class Folder:
 
 def open_folder(place: str) -> Folder:
     """The folder of a path, or of a URI that pyarrow knows; it need not be there."""
-    if "://" in place:
-        files, path = FileSystem.from_uri(place)
-        return Folder(files, path.rstrip("/"))
-    return Folder(LocalFileSystem(), str(Path(place).expanduser().resolve()))
+    return Folder(*locate(place))

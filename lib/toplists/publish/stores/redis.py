@@ -184,9 +184,7 @@ class RedisStore(Store):
                         f"{counts[table]:,} of {wanted:,} lists of {table} are there: the server lost some, or "
                         "somebody changed them. Export again."
                     )
-            complete = _notes_of(release, "complete", extra)
-            self._notes.keep(client, complete)
-            self._settle(client, complete, extra)
+            self._settle(client, _notes_of(release, "complete", extra), extra)
 
     def activate(self, run_id: str, dataset: str, publication: Publication, now: datetime) -> None:
         """See `Store`."""
