@@ -29,7 +29,7 @@ Clearing a task of last week's run therefore never moves readers backwards.
 
 **Consumers** schedule on the asset `toplists.DATASET`. Its events say run id, as_of, rows and metrics.
 
-**Owner**: see the tasks. **Further reading**: docs/airflow.md in the repository.
+**Owner**: see the tasks. **Further reading**: docs/operators-guide.md in the repository.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_submit import verb_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -32,6 +33,7 @@ os.environ |= {
 os.environ.pop("TOPLISTS_ENV", None)
 
 if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
@@ -71,12 +73,17 @@ def database() -> None:
 
 
 @pytest.fixture(scope="session")
-def dags() -> Mapping[str, DAG]:
-    """The DAGs of the checkout."""
+def bag() -> BundleDagBag:
+    """The files of the checkout's DAGs, as they were read."""
     from airflow.dag_processing.dagbag import BundleDagBag
 
     folder = ROOT / "airflow_dags"
-    bag = BundleDagBag(folder, bundle_path=folder)
+    return BundleDagBag(folder, bundle_path=folder)
+
+
+@pytest.fixture(scope="session")
+def dags(bag: BundleDagBag) -> Mapping[str, DAG]:
+    """The DAGs of the checkout."""
     assert not bag.import_errors
     return bag.dags
 
@@ -98,9 +105,7 @@ class Recorder:
 
     def verbs(self) -> list[str]:
         """The verb of each call."""
-        return [
-            Path(next(word for word in call if word.endswith(".py"))).stem for call in self.calls()
-        ]
+        return [verb_of(call) for call in self.calls()]
 
 
 @pytest.fixture

@@ -23,14 +23,10 @@ REASONS = {
 
 
 def main(arguments: list[str]) -> int:
-    with Path(os.environ["FAKE_CALLS"]).open("a") as calls:
-        calls.write(json.dumps(arguments) + "\n")
-    job = next(word for word in arguments if word.endswith(".py"))
-    verb = Path(job).stem
-    before = (
-        sum(verb == _verb(line) for line in Path(os.environ["FAKE_CALLS"]).read_text().splitlines())
-        - 1
-    )
+    verb, calls = verb_of(arguments), Path(os.environ["FAKE_CALLS"])
+    before = [verb_of(json.loads(line)) for line in calls.read_text().splitlines()].count(verb)
+    with calls.open("a") as lines:
+        lines.write(json.dumps(arguments) + "\n")
     endings = json.loads(os.environ.get("FAKE_ENDINGS", "{}")).get(verb, [0])
     given: int | str = endings[min(before, len(endings) - 1)]
     if isinstance(given, str):
@@ -57,8 +53,9 @@ def main(arguments: list[str]) -> int:
     return ending
 
 
-def _verb(line: str) -> str:
-    return Path(next(word for word in json.loads(line) if word.endswith(".py"))).stem
+def verb_of(arguments: list[str]) -> str:
+    """The verb of a call: the job that is submitted."""
+    return Path(next(word for word in arguments if word.endswith(".py"))).stem
 
 
 if __name__ == "__main__":

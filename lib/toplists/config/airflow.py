@@ -52,9 +52,6 @@ class AirflowSettings(Section):
     night_hours: float = Field(
         20.0, gt=0.0, description="How long a whole night may take, waiting included."
     )
-    max_age_hours: float = Field(
-        26.0, gt=0.0, description="How old live lists may be before the freshness check fails."
-    )
     memory_limit_gb: float | None = Field(
         None,
         gt=0.0,
