@@ -268,6 +268,15 @@ class StoreConformance:
             Work(Run(2, {}), dataset="books").prepare(store, resume=False)
         self.check(store, run)
 
+    def test_a_release_of_another_dataset_is_not_put_live(self, store: Store) -> None:
+        # Two datasets that took in the same, so that their runs have the same name.
+        run = Run(1, people(3))
+        Work(run).bring(store)
+        assert not store.rollback(run.publication, "books", NOW)
+        live = store.live()
+        assert live is not None
+        assert live.dataset == DATASET
+
     def test_what_somebody_else_has_put_there_is_left_alone(self, store: Store) -> None:
         first, second = Run(1, people(3)), Run(2, people(3))
         Work(first).bring(store)

@@ -105,9 +105,11 @@ def gather(elements: pa.Array, lengths: npt.NDArray[np.int64]) -> pa.Array:
 
 
 def by_value(values: Numbers, encode: Callable[[int], bytes]) -> pa.Array:
-    """What `encode` makes of each number; called once for each that occurs."""
-    found, places = np.unique(values, return_inverse=True)
-    return pa.array([encode(int(one)) for one in found], pa.binary()).take(pa.array(places))
+    """What `encode` makes of each number, none negative; called once for each that occurs."""
+    occurs = np.bincount(values) > 0
+    places = (np.cumsum(occurs) - 1)[values]
+    encoded = [encode(int(one)) for one in np.flatnonzero(occurs)]
+    return pa.array(encoded, pa.binary()).take(pa.array(places))
 
 
 def content(rows: pa.Array) -> memoryview:

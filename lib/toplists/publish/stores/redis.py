@@ -20,10 +20,9 @@ import pyarrow.compute as pc
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
-from toplists.publish.stores.columns import slices
 from toplists.publish.stores.redis_commands import (
+    buckets_of,
     fields,
-    in_order_of_buckets,
     memory_needed,
     remove_lists,
     set_lists,
@@ -152,16 +151,13 @@ class RedisStore(Store):
             buckets = Extra.of(notes).buckets[table.name]
             name = partial(self._bucket, release.run_id, table)
             for chosen, command in ((gone, remove_lists), (rows, set_lists)):
-                numbers, ordered = in_order_of_buckets(chosen, key, buckets)
+                numbers = buckets_of(chosen, key, buckets)
                 for server, mine in by_server(client, numbers, name).items():
-                    begin, own = 0, numbers[mine]
-                    held = ordered if mine.all() else ordered.filter(pa.array(mine))
-                    for some in slices(held):
-                        end = begin + len(some)
-                        content, count = command(own[begin:end], some, key, name)
+                    held = chosen if mine.all() else chosen.filter(pa.array(mine))
+                    for content, count in command(numbers[mine], held, key, name):
                         with written("lists in Redis"):
                             send(server, content, count)
-                        size, begin = size + len(content), end
+                        size += len(content)
             done = Written(part.number, len(rows), lists.unchanged, size)
             self._notes.add_part(client, notes, done, self._expire)
         return done

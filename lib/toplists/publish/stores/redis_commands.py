@@ -5,52 +5,49 @@ https://redis.io/docs/latest/develop/reference/protocol-spec/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toplists.publish.stores.columns import as_bytes, by_value, content, join, sizes
+from toplists.publish.stores.columns import as_bytes, by_value, content, join, sizes, slices
 from toplists.publish.stores.messagepack import pack_lists
 from toplists.reader.layouts import ListTable, bucket_of
 
+_SENT_BYTES = 16 << 20
 _ENTRY, _SLOTS, _HEADER = 32, 16, 6
 """Bytes of a field beside its name and value: its entry, its places in tables of pointers, heads of texts."""
 
 
-def in_order_of_buckets(
-    rows: pa.Table, key: str, buckets: int
-) -> tuple[npt.NDArray[np.int64], pa.Table]:
-    """The bucket of each row, and the rows, those of a bucket side by side."""
-    numbers = np.array([bucket_of(one, buckets) for one in rows[key].to_pylist()], np.int64)
-    order = np.argsort(numbers, kind="stable")
-    return numbers[order], rows.take(pa.array(order))
+def buckets_of(rows: pa.Table, key: str, buckets: int) -> npt.NDArray[np.int64]:
+    """The bucket of each row, out of so many."""
+    return np.array([bucket_of(one, buckets) for one in rows[key].to_pylist()], np.int64)
 
 
 def set_lists(
     numbers: npt.NDArray[np.int64], rows: pa.Table, key: str, name: Callable[[int], str]
-) -> tuple[memoryview, int]:
+) -> Iterator[tuple[memoryview, int]]:
     """HSET of lists, a command for each bucket.
 
     Args:
-        numbers: The bucket of each row, those of one side by side.
-        rows: As `PartLists.rows`; not too many, see `columns.slices`.
+        numbers: The bucket of each row.
+        rows: As `PartLists.rows`.
         key: The column that is the key.
         name: The key of a bucket.
 
-    Returns:
-        The commands, and how many they are.
+    Yields:
+        Commands, and how many they are.
     """
-    arguments = join(_bulk(fields(rows, key)), _bulk(pack_lists(rows)))
+    arguments = [join(_bulk(fields(some, key)), _bulk(pack_lists(some))) for some in slices(rows)]
     return _grouped(b"HSET", 2, numbers, arguments, name)
 
 
 def remove_lists(
     numbers: npt.NDArray[np.int64], rows: pa.Table, key: str, name: Callable[[int], str]
-) -> tuple[memoryview, int]:
+) -> Iterator[tuple[memoryview, int]]:
     """HDEL of lists, likewise."""
-    return _grouped(b"HDEL", 1, numbers, _bulk(fields(rows, key)), name)
+    return _grouped(b"HDEL", 1, numbers, [_bulk(fields(rows, key))], name)
 
 
 def fields(rows: pa.Table, key: str) -> pa.Array:
@@ -93,6 +90,28 @@ def _bulk(values: pa.Array) -> pa.Array:
 
 
 def _grouped(
+    command: bytes,
+    per_row: int,
+    numbers: npt.NDArray[np.int64],
+    arguments: Sequence[pa.Array],
+    name: Callable[[int], str],
+) -> Iterator[tuple[memoryview, int]]:
+    """A command for each number, with the arguments of its rows; as many at a time as fit into a column."""
+    if not len(numbers):
+        return
+    # Rows are brought in order as bytes, not as lists of structs: these are much slower to move.
+    whole = pa.chunked_array(arguments, pa.binary()).cast(pa.large_binary()).combine_chunks()
+    order = np.argsort(numbers, kind="stable")
+    ends = np.cumsum(sizes(whole)[order])
+    for some in np.split(
+        order, np.searchsorted(ends, np.arange(_SENT_BYTES, ends[-1], _SENT_BYTES))
+    ):
+        if len(some):
+            rows = whole.take(pa.array(some)).cast(pa.binary())
+            yield _commands(command, per_row, numbers[some], rows, name)
+
+
+def _commands(
     command: bytes,
     per_row: int,
     numbers: npt.NDArray[np.int64],

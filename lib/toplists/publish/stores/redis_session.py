@@ -43,9 +43,13 @@ def by_server(
 ) -> dict[Client, npt.NDArray[np.bool_]]:
     """Which rows go to which server, by the numbers of their buckets."""
     found, places = np.unique(numbers, return_inverse=True)
-    servers = [server_of(client, name(number)) for number in found.tolist()]
-    owners = {server: np.array([one is server for one in servers]) for server in servers}
-    return {server: owned[places] for server, owned in owners.items()}
+    numbered: dict[Client, int] = {}
+    owners = [
+        numbered.setdefault(server_of(client, name(number)), len(numbered))
+        for number in found.tolist()
+    ]
+    owner = np.array(owners, np.int64)[places]
+    return {server: owner == one for server, one in numbered.items()}
 
 
 def send(server: Client, commands: memoryview, count: int) -> None:

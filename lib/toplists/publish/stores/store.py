@@ -204,8 +204,9 @@ class Store(ABC):
         """
 
     def rollback(self, publication: Publication, dataset: str, now: datetime) -> bool:
-        """Let readers see a release that is there already; whether it is."""
-        if not self.is_whole(publication.run_id):
+        """Let readers see a release of a dataset that is there already; whether it is."""
+        notes = self.notes(publication.run_id)
+        if notes is None or notes.dataset != dataset or not self.is_whole(publication.run_id):
             return False
         self.activate(publication.run_id, dataset, publication, now)
         return True
