@@ -1,6 +1,7 @@
 """The same bytes by clients without Spark, and rows one by one, for comparison with an export.
 
-What is sent is made before the clock starts.
+Clients either have all bytes ready when the clock starts, or read the lake's files and encode them as they go, as an
+export does.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.tables import RECOMMENDATIONS
 from toplists.publish.stores.columns import slices
 from toplists.publish.stores.copy_format import COLUMNS, HEADER, TRAILER, encode_rows
-from toplists.publish.stores.redis_commands import in_order_of_buckets, set_lists
+from toplists.publish.stores.redis_commands import buckets_of, set_lists
 
 _TABLE = """
     CREATE TABLE {} (user_id text COLLATE "C" NOT NULL, placement text COLLATE "C" NOT NULL,
@@ -31,15 +32,15 @@ _TABLE = """
 """
 _SINGLE_SECONDS = 10.0
 
-Work = Callable[[Any], None]
+Work = Callable[[Iterable[Any]], None]
 
 
-def copy_to_postgres(dataset: Dataset, uri: str, clients: int) -> float:
-    """Seconds of COPY by so many clients at once, key and count included."""
+def copy_to_postgres(dataset: Dataset, uri: str, clients: int, *, ready: bool) -> float:
+    """Seconds of COPY by so many clients at once, key and count included; with `ready`, of bytes that are there."""
     with psycopg.connect(uri, autocommit=True) as admin:
         admin.execute("DROP TABLE IF EXISTS plain")
         admin.execute(_TABLE.format("plain"))
-        began, _ = _at_once(dataset, clients, _encoded, _Copying(uri))
+        began, _ = _at_once(dataset, clients, _encoded, _Copying(uri), ready=ready)
         admin.execute("ALTER TABLE plain ADD PRIMARY KEY (user_id, placement)")
         admin.execute("ANALYZE plain (user_id, placement)")
         admin.execute("SELECT count(*) FROM plain")
@@ -48,7 +49,8 @@ def copy_to_postgres(dataset: Dataset, uri: str, clients: int) -> float:
 
 def insert_into_postgres(dataset: Dataset, uri: str) -> dict[str, float]:
     """Items per second of INSERT: a row per user with arrays, and a row per user and item, one by one."""
-    users = _tables(dataset)[0].slice(0, 100_000)
+    files = partition_files(dataset, RECOMMENDATIONS, run_id=RUNS[0])
+    users = next(_tables(files))
     rates = {}
     with psycopg.connect(uri) as connection:
         connection.execute("DROP TABLE IF EXISTS single, pairs")
@@ -78,11 +80,11 @@ def insert_into_postgres(dataset: Dataset, uri: str) -> dict[str, float]:
     return rates
 
 
-def send_to_redis(dataset: Dataset, uri: str, clients: int, buckets: int) -> float:
-    """Seconds of HSET by so many clients at once."""
+def send_to_redis(dataset: Dataset, uri: str, clients: int, buckets: int, *, ready: bool) -> float:
+    """Seconds of HSET by so many clients at once, likewise."""
     with redis.Redis.from_url(uri, password=os.environ["STORE_PASSWORD"]) as client:
         client.flushall()
-    began, ended = _at_once(dataset, clients, _Commands(buckets), _Sending(uri))
+    began, ended = _at_once(dataset, clients, _Commands(buckets), _Sending(uri), ready=ready)
     return ended - began
 
 
@@ -92,7 +94,7 @@ class _Copying:
     def __init__(self, uri: str) -> None:
         self._uri = uri
 
-    def __call__(self, parts: Sequence[Sequence[memoryview]]) -> None:
+    def __call__(self, parts: Iterable[Sequence[bytes]]) -> None:
         command = f"COPY plain (user_id, {', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
         with psycopg.connect(self._uri) as connection, connection.cursor() as cursor:
             for part in parts:
@@ -111,15 +113,9 @@ class _Commands:
         self._buckets = buckets
 
     def __call__(self, table: pa.Table) -> list[tuple[bytes, int]]:
-        numbers, ordered = in_order_of_buckets(table, "user_id", self._buckets)
-        begin, made = 0, []
-        for some in slices(ordered):
-            content, count = set_lists(
-                numbers[begin : begin + len(some)], some, "user_id", "plain:{{u:{}}}".format
-            )
-            made.append((bytes(content), count))
-            begin += len(some)
-        return made
+        numbers = buckets_of(table, "user_id", self._buckets)
+        commands = set_lists(numbers, table, "user_id", "plain:{{u:{}}}".format)
+        return [(bytes(content), count) for content, count in commands]
 
 
 class _Sending:
@@ -128,7 +124,7 @@ class _Sending:
     def __init__(self, uri: str) -> None:
         self._uri = uri
 
-    def __call__(self, parts: Sequence[Sequence[tuple[bytes, int]]]) -> None:
+    def __call__(self, parts: Iterable[Sequence[tuple[bytes, int]]]) -> None:
         client = redis.Redis.from_url(self._uri, password=os.environ["STORE_PASSWORD"])
         connection = client.connection_pool.get_connection()
         for part in parts:
@@ -144,22 +140,24 @@ def _encoded(table: pa.Table) -> list[bytes]:
 
 
 def _at_once(
-    dataset: Dataset, clients: int, make: Callable[[pa.Table], Any], work: Work
+    dataset: Dataset, clients: int, make: Callable[[pa.Table], Any], work: Work, *, ready: bool
 ) -> tuple[float, float]:
-    """When clients began that are ready, and when the last ended."""
+    """When clients began, and when the last ended."""
     context = mp.get_context("fork")
-    ready = context.Barrier(clients + 1)
-    tables = _tables(dataset)
+    all_there = context.Barrier(clients + 1)
+    files = partition_files(dataset, RECOMMENDATIONS, run_id=RUNS[0])
 
     def run(number: int) -> None:
-        parts = [make(table) for table in tables[number::clients]]
-        ready.wait()
+        parts: Iterable[Any] = (make(table) for table in _tables(files[number::clients]))
+        if ready:
+            parts = list(parts)
+        all_there.wait()
         work(parts)
 
     processes = [context.Process(target=run, args=(number,)) for number in range(clients)]
     for process in processes:
         process.start()
-    ready.wait()
+    all_there.wait()
     began = time.perf_counter()
     for process in processes:
         process.join()
@@ -167,11 +165,12 @@ def _at_once(
     return began, time.perf_counter()
 
 
-def _tables(dataset: Dataset) -> list[pa.Table]:
-    """Lists of twenty thousand users each, as tasks get them."""
-    files = partition_files(dataset, RECOMMENDATIONS, run_id=RUNS[0])
-    whole = pq.read_table([Path(file) for file in files], partitioning=None)
-    return [whole.slice(first, 20_000).combine_chunks() for first in range(0, len(whole), 20_000)]
+def _tables(files: Sequence[str]) -> Iterator[pa.Table]:
+    """Lists of at most twenty thousand users each, as tasks get them."""
+    for file in files:
+        whole = pq.read_table(Path(file), partitioning=None)
+        for first in range(0, len(whole), 20_000):
+            yield whole.slice(first, 20_000).combine_chunks()
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,8 @@ from stores_data import RUNS
 from toplists.config.publish import PublishSettings
 from toplists.engine.tasks import run_tasks
 from toplists.lake.dataset import Dataset
-from toplists.lake.pointer import Publication
+from toplists.lake.lease import hold_lease
+from toplists.lake.pointer import Publication, move_pointer, read_pointer
 from toplists.lake.session import open_session
 from toplists.pipeline.process import leave
 from toplists.publish.stores.load import Loading, bring
@@ -25,6 +26,18 @@ from toplists.publish.stores.opening import open_store
 
 def _look_at_nothing(number: int) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_arrays([pa.array([number])], names=["n"])
+
+
+def publish(dataset: Dataset, run_id: str, as_of: date) -> Publication:
+    """Make a run live in the lake; it may have been before, when another store was filled."""
+    with hold_lease(dataset, "stores") as lease:
+        return move_pointer(
+            *(dataset, read_pointer(dataset), lease),
+            run_id=run_id,
+            as_of=as_of,
+            action="publish",
+            now=datetime.now(UTC),
+        )
 
 
 def main(root: str, entry: str, out: str) -> int:
@@ -38,10 +51,7 @@ def main(root: str, entry: str, out: str) -> int:
     store = open_store(settings.stores[0], "stores")
     nights = []
     for number, run_id in enumerate(RUNS, start=1):
-        published = Publication(
-            *(number, run_id, "publish", date(2026, 1, number), None, None, 1),
-            published_at=datetime.now(UTC),
-        )
+        published = publish(dataset, run_id, date(2026, 1, number))
         began = time.perf_counter()
         brought = bring(loading, store, published, resume=False)
         nights.append({"seconds": time.perf_counter() - began, **asdict(brought)})
