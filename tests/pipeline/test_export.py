@@ -24,7 +24,7 @@ from toplists.errors import ConfigurationError, StoreError
 from toplists.ingest.source import parse_source
 from toplists.lake.bookkeeping import read_rows
 from toplists.lake.dataset import Dataset
-from toplists.lake.ledger import Outcome
+from toplists.lake.ledger import Outcome, Run
 from toplists.lake.pointer import read_pointer
 from toplists.lake.tables import RUNS
 from toplists.pipeline.console import open_narrator
@@ -184,6 +184,31 @@ def test_publishing_by_itself_takes_the_stores_along(
     with pytest.raises(StoreError, match="Store files is behind"):
         shop.do(publish, no_session, dead)
     shop.do(publish, no_session)  # without stores there is nothing to bring
+
+
+def test_a_run_that_is_to_be_the_newest_leaves_a_newer_one_live(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = shop.publish(1, people(3)), shop.publish(2, people(3))
+    published: list[str] = []
+
+    def note(_: Workplace, run: Run, **__: object) -> Outcome:
+        published.append(run.run_id)
+        return Outcome("live")
+
+    monkeypatch.setattr("toplists.pipeline.nightly.publish", note)
+    out = io.StringIO()
+
+    def publish(place: Workplace) -> None:
+        for run_id in (older, newer):  # the second is as old as what is live
+            run = place.ledger.find_run(run_id)
+            assert run is not None
+            narrator = open_narrator({}, out, out)
+            publish_everywhere(place, narrator, run, force=False, if_newest=True, export=False)
+
+    shop.do(publish, no_session)
+    assert published == [newer]
+    assert f"Run {older} is not published: run {newer}, as of 2026-03-02, is live" in out.getvalue()
 
 
 def test_a_rollback_that_did_not_reach_all_stores_goes_no_further_when_it_is_repeated(

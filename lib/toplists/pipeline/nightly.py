@@ -32,7 +32,7 @@ from toplists.pipeline.steps.publish import publish
 from toplists.pipeline.steps.recommend import recommend
 from toplists.pipeline.steps.train import train
 from toplists.pipeline.workplace import Workplace
-from toplists.publish.publication import require_newer
+from toplists.publish.publication import is_older, require_newer
 
 _LOG = logging.getLogger(__name__)
 
@@ -222,7 +222,13 @@ def publish_step(
 
 
 def publish_everywhere(
-    place: Workplace, narrator: Narrator, run: Run, *, force: bool, export: bool = True
+    place: Workplace,
+    narrator: Narrator,
+    run: Run,
+    *,
+    force: bool,
+    if_newest: bool = False,
+    export: bool = True,
 ) -> None:
     """Make the run live, and bring it to the stores: all that is done where only that is asked for.
 
@@ -231,13 +237,22 @@ def publish_everywhere(
         narrator: Who is told.
         run: The run.
         force: Publish although a newer `as_of` is live.
+        if_newest: Where a newer `as_of` is live, leave it so, and say that.
         export: Whether the stores are filled, too.
 
     Raises:
-        ConfigurationError: the run was not evaluated; or something newer is live, and `force` is not given.
+        ConfigurationError: the run was not evaluated; or something newer is live, and neither `force` nor
+            `if_newest` is given.
         GateRefusedError: the gate refused it.
         StoreError: it is live in Delta, but not in every store.
     """
+    live = read_pointer(place.dataset).live
+    if if_newest and live is not None and is_older(run, live):
+        narrator.about(run.run_id)
+        narrator.note(
+            f"Run {run.run_id} is not published: run {live.run_id}, as of {live.as_of}, is live and newer."
+        )
+        return
     total = 1 + bool(export and place.settings.publish.stores)
     publish_step(place, narrator, run, 1, total, force=force)
     if total > 1:

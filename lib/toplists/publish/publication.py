@@ -65,11 +65,16 @@ def require_newer(pointer: Pointer, candidate: Run, *, force: bool) -> None:
         ConfigurationError: a newer `as_of` is live, and `force` is not given.
     """
     live = pointer.live
-    if live is not None and live.as_of > as_of_of(candidate) and not force:
+    if live is not None and is_older(candidate, live) and not force:
         raise ConfigurationError(
             f"Run {candidate.run_id} is older than what is live (as_of {candidate.as_of}, live "
             f"{live.as_of}); nothing was published. Add --force to put the older lists live."
         )
+
+
+def is_older(candidate: Run, live: Publication) -> bool:
+    """Whether what is live knows later days than a run; of the same day neither is older."""
+    return live.as_of > as_of_of(candidate)
 
 
 def as_of_of(run: Run) -> date:
