@@ -175,8 +175,7 @@ done
 pids+=("$!")
 ending=0
 wait "$!" || ending=$?
-# `toplists` reads the settings of the checkout.
-((ending)) || "$ROOT/toplists" status --lake "$home/lake" || ending=$?
+((ending)) || "$ROOT/toplists" status || ending=$?
 [[ -z "$once" ]] || exit "$ending"
 say "Airflow stays at $AIRFLOW__API__BASE_URL until Ctrl-C."
 while :; do wait "${pids[0]}" || true; done

@@ -278,6 +278,16 @@ class TestWhereItLooks:
         assert answer.code == 0
         assert answer.lines[0].split() == ["Lake", str(lake)]
 
+    def test_settings_are_read_where_the_jobs_read_them(self, cli, lake, tmp_path):
+        conf = tmp_path / "elsewhere"
+        conf.mkdir()
+        (conf / "base.yaml").touch()
+        (conf / "night.yaml").write_text(f"lake: {{root: '{lake}'}}\n")
+        answer = cli("status", "--env", "night", TOPLISTS_CONF=str(conf))
+        assert answer.lines[0].split() == ["Lake", str(lake)]
+        shown = cli("config", "--env", "night", TOPLISTS_CONF=str(conf))
+        assert any("elsewhere/night.yaml:1" in line for line in shown.lines)
+
     def test_a_relative_lake_is_relative_to_the_current_folder(self, cli, lake, monkeypatch):
         monkeypatch.chdir(lake.parent)
         assert cli("status", "--lake", lake.name).lines[0].split() == ["Lake", str(lake)]

@@ -62,18 +62,20 @@ def _answer(
     """Load what the command needs and no more: `show` has to be quick."""
     if arguments.command == "config":
         from toplists.cli.config import show_config
+        from toplists.config.layers import find_conf
 
-        show_config(console, arguments.env, arguments.set, arguments.overlay)
+        show_config(console, find_conf(environ), arguments.env, arguments.set, arguments.overlay)
         return 0
     if arguments.command == "models":
         from toplists.cli.models import show_models
+        from toplists.config.layers import find_conf
 
-        show_models(console, arguments.name, arguments.env, arguments.set)
+        show_models(console, arguments.name, find_conf(environ), arguments.env, arguments.set)
         return 0
     if arguments.command == "plan":
         from toplists.cli.plan import show_plan
 
-        return 0 if show_plan(console, arguments) else _FAULTS
+        return 0 if show_plan(console, arguments, environ) else _FAULTS
     if arguments.command == "doctor":
         from toplists.cli.doctor import examine, show_findings
 
@@ -84,21 +86,21 @@ def _answer(
         choose_place,
         find_lake,
         find_places,
-        find_publish_settings,
+        find_settings,
     )
 
     def find_place() -> Place:
-        lake = find_lake(arguments.lake, arguments.env, arguments.set)
+        lake = find_lake(arguments, environ)
         return choose_place(find_places(lake), arguments.dataset)
 
     of_lists = arguments.command in ("show", "history", "diff")
     if of_lists or getattr(arguments, "source", None) is not None:
         from toplists.cli.sources import find_source
 
-        source = find_source(arguments, find_place)
+        source = find_source(arguments, environ, find_place)
         _speak_of(source, arguments, console, errors, environ, now)
         return 0
-    lake = find_lake(arguments.lake, arguments.env, arguments.set)
+    lake = find_lake(arguments, environ)
     places = find_places(lake)
     place = choose_place(places, arguments.dataset)
     if arguments.command == "status":
@@ -113,9 +115,7 @@ def _answer(
                 "runs": arguments.runs or SHOWN_RUNS,
                 "history": arguments.history or CHARTED_RUNS,
             }
-            stores = [
-                one.name for one in find_publish_settings(arguments.env, arguments.set).stores
-            ]
+            stores = [one.name for one in find_settings(arguments, environ).publish.stores]
             show_status(console, lake, places, place, stores, **counts, now=now)
         if arguments.max_age is not None:
             from toplists.cli.staleness import require_fresh
@@ -125,7 +125,7 @@ def _answer(
     elif arguments.command == "check":
         from toplists.cli.check import show_check
 
-        keep_runs = find_publish_settings(arguments.env, arguments.set).keep_runs
+        keep_runs = find_settings(arguments, environ).publish.keep_runs
         show_check(console, place.dataset, keep_runs, deep=arguments.deep, as_json=arguments.json)
     elif arguments.command == "report":
         from toplists.cli.report import show_report

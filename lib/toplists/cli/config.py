@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from toplists.cli.places import CONF_DIR
 from toplists.config.layers import (
     DEFAULT_ORIGIN,
     SettingLine,
@@ -22,10 +21,10 @@ _USUAL = (DEFAULT_ORIGIN, "conf/base.yaml")
 
 
 def show_config(
-    console: Console, env: str, overrides: Sequence[str], overlays: Sequence[Path]
+    console: Console, conf: Path, env: str, overrides: Sequence[str], overlays: Sequence[Path]
 ) -> None:
-    """Print the resolved settings, grouped as they are in the YAML files."""
-    print_settings(console, describe_settings(resolve_settings(CONF_DIR, env, overrides, overlays)))
+    """Print the resolved settings, grouped as they are in the YAML files of the folder `conf`."""
+    print_settings(console, describe_settings(resolve_settings(conf, env, overrides, overlays)))
 
 
 def print_settings(console: Console, lines: Iterable[SettingLine]) -> None:

@@ -19,11 +19,13 @@ from toplists.cli.examination import (
     examine_versions,
     examine_watch,
 )
-from toplists.cli.places import CONF_DIR
-from toplists.config.layers import resolve_settings
+from toplists.config.layers import find_conf, resolve_settings
 from toplists.errors import ConfigurationError
 from toplists.lake.dataset import Dataset
 from toplists.pipeline.screen import printable
+
+# Of the checkout, whatever settings are read.
+_SPARK_CONF = Path(__file__).resolve().parents[3] / "conf" / "spark"
 
 
 def examine(
@@ -37,9 +39,9 @@ def examine(
         lake: Folder of the lake, instead of the one in the settings.
         environ: The process environment.
     """
-    yield from examine_machine(environ, CONF_DIR / "spark" / f"{env}.conf")
+    yield from examine_machine(environ, _SPARK_CONF / f"{env}.conf")
     try:
-        settings = resolve_settings(CONF_DIR, env, overrides).settings
+        settings = resolve_settings(find_conf(environ), env, overrides).settings
         root = lake or settings.lake.root
         Dataset.open(root, "any")  # refuses what is no folder
     except ConfigurationError as error:

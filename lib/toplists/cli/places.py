@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,9 +16,8 @@ from toplists.reader import Publication
 from toplists.reader.delta import DeltaLists, open_delta
 
 if TYPE_CHECKING:
-    from toplists.config.publish import PublishSettings
+    from toplists.config.settings import Settings
 
-CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -30,20 +30,21 @@ class Place:
     live: Publication | None
 
 
-def find_lake(lake: str | None, env: str, overrides: Sequence[str]) -> str:
-    """The folder of the lake: `lake` if given, else what the settings say."""
-    if lake is not None:
-        return lake
-    from toplists.config.layers import resolve_settings  # only here: it loads pydantic and YAML
+def find_settings(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    """What `--env` and `--set` say, in the folder of settings that the jobs read too (`TOPLISTS_CONF`).
 
-    return resolve_settings(CONF_DIR, env, overrides).settings.lake.root
+    Raises:
+        ConfigurationError: they cannot be used.
+    """
+    from toplists.config.layers import find_conf, resolve_settings  # it loads pydantic and YAML
+
+    return resolve_settings(find_conf(environ), arguments.env, arguments.set).settings
 
 
-def find_publish_settings(env: str, overrides: Sequence[str]) -> PublishSettings:
-    """What the settings say of publication: how many runs are kept, and the stores."""
-    from toplists.config.layers import resolve_settings
-
-    return resolve_settings(CONF_DIR, env, overrides).settings.publish
+def find_lake(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    """The folder of the lake: that of `--lake`, else what the settings say."""
+    lake: str | None = arguments.lake
+    return find_settings(arguments, environ).lake.root if lake is None else lake
 
 
 def find_places(lake_root: str) -> list[Place]:

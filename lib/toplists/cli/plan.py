@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from toplists.cli.places import CONF_DIR
-from toplists.config.layers import resolve_settings
+from toplists.cli.places import find_settings
 from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
 from toplists.errors import ConfigurationError
 from toplists.models.definition import Parameters
@@ -18,13 +18,13 @@ from toplists.models.registry import held_bytes, make_model, vector_lengths
 _USUAL_MEMORY = 32.0  # GiB
 
 
-def show_plan(console: Console, arguments: Namespace) -> bool:
+def show_plan(console: Console, arguments: Namespace, environ: Mapping[str, str]) -> bool:
     """Print what a fit of the model in the settings takes; whether it fits.
 
     Raises:
         ConfigurationError: that model is not fitted by kernels.
     """
-    settings = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings
+    settings = find_settings(arguments, environ)
     model, engine = settings.model, settings.engine
     if arguments.rank is not None:
         ranked = {name: getattr(model, name) for name in ("als", "bayesian_mf")}

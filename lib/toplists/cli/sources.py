@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from toplists import reader
-from toplists.cli.places import Place, find_publish_settings
+from toplists.cli.places import Place, find_settings
 from toplists.errors import ConfigurationError, StoreError
 from toplists.pipeline.screen import printable
 from toplists.publish.stores.secrets import Secret
@@ -57,12 +57,15 @@ class Source:
         return [] if live is None else [live]
 
 
-def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) -> Source:
+def find_source(
+    arguments: argparse.Namespace, environ: Mapping[str, str], find_place: Callable[[], Place]
+) -> Source:
     """The lists that a command speaks of.
 
     Args:
         arguments: `source`, an address, the name of a store, or `None` for the lake; `dataset`; and `env` and
             `set` for the settings that name stores.
+        environ: The process environment.
         find_place: Finds the dataset of the lake. It is not asked if there is an address and no dataset beside it.
 
     Raises:
@@ -75,7 +78,7 @@ def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) 
         root = place.dataset.root
         return Source(name, f"dataset {name}", place.lists, f"{_DELTA}{root}", root)
     if ":" not in address:
-        return _store(address, arguments, find_place)
+        return _store(address, arguments, environ, find_place)
     lists = _open(address)
     shown = without_secrets(address)
     if arguments.dataset is not None:
@@ -84,9 +87,14 @@ def find_source(arguments: argparse.Namespace, find_place: Callable[[], Place]) 
     return Source(shown, shown, lists, address, folder)
 
 
-def _store(name: str, arguments: argparse.Namespace, find_place: Callable[[], Place]) -> Source:
+def _store(
+    name: str,
+    arguments: argparse.Namespace,
+    environ: Mapping[str, str],
+    find_place: Callable[[], Place],
+) -> Source:
     """A store that settings name, with the password that they say where to find."""
-    stores = find_publish_settings(arguments.env, arguments.set).stores
+    stores = find_settings(arguments, environ).publish.stores
     found = next((store for store in stores if store.name == name), None)
     if found is None:
         named = ", ".join(store.name for store in stores) or "none"

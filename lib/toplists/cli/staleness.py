@@ -9,10 +9,9 @@ from datetime import UTC, datetime, time, timedelta
 from rich.console import Console
 from rich.text import Text
 
-from toplists.cli.places import CONF_DIR, Place
+from toplists.cli.places import Place, find_settings
 from toplists.cli.publications import require_live
 from toplists.cli.sources import Source
-from toplists.config.layers import resolve_settings
 from toplists.errors import StaleError
 from toplists.pipeline.screen import age_text, duration_text, printable, time_text
 from toplists.pipeline.watching.report import Live, Report
@@ -40,7 +39,7 @@ def require_fresh(
     Raises:
         StaleError: lists are older, or there are none.
     """
-    watch = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings.watch
+    watch = find_settings(arguments, environ).watch
     reasons = []
     published = [place for place in places if place.live is not None]
     for place in published or places:
@@ -74,7 +73,7 @@ def require_fresh_source(
         f"{duration_text(arguments.max_age)}. Look whether ./toplists status shows a night that failed, and "
         "whether an export is behind."
     )
-    watch = resolve_settings(CONF_DIR, arguments.env, arguments.set).settings.watch
+    watch = find_settings(arguments, environ).watch
     dataset = None if source.root is None else source.root.name
     report = _report(dataset, live, reason, now)
     tell_webhook(report, watch, environ, lambda text: _warn(errors, text))
