@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -67,7 +66,7 @@ def metrics() -> Response:
 def _answer(found: reader.RecommendationList | None, n: int) -> JSONResponse:
     if found is None:
         raise HTTPException(404, "There is no such list.")
-    items = [asdict(item) for item in found.items[:n]]
+    items = [vars(item) for item in found.items[:n]]
     as_of = None if found.as_of is None else found.as_of.isoformat()
     content = {"run_id": found.run_id, "as_of": as_of, "fallback": found.fallback, "items": items}
     return JSONResponse(content)
