@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -117,6 +117,23 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--run", metavar="RUN", help="default: the live run")
     export.add_argument("folder", type=Path, metavar="DIR", help="folder to write, not there yet")
 
+    backfill = commands.add_parser(
+        "backfill",
+        parents=[place],
+        help="what a range of days would take: what is there, what remains; writes nothing",
+    )
+    backfill.add_argument("first", type=_day, metavar="FIRST", help="first day (as_of), YYYY-MM-DD")
+    backfill.add_argument("last", type=_day, metavar="LAST", help="last day")
+    backfill.add_argument(
+        "--move-pointer", action="store_true", help="publish each day that nothing newer is live of"
+    )
+    backfill.add_argument(
+        "--again",
+        action="store_true",
+        help="compute finished days anew if more was loaded since (default: they are done)",
+    )
+    backfill.add_argument("--json", action="store_true", help="the plan as JSON")
+
     plan = commands.add_parser(
         "plan", parents=[settings], help="memory, traffic and time of a fit; whether it fits"
     )
@@ -200,6 +217,13 @@ def _duration(text: str) -> timedelta:
     if found is None or int(found[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not an age, such as 90m, 26h or 2d")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, such as 2026-01-31") from None
 
 
 def _amount(text: str) -> int:

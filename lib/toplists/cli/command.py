@@ -131,6 +131,10 @@ def _answer(
         from toplists.cli.report import show_report
 
         show_report(console, place.dataset, arguments.run_id, in_browser=arguments.open)
+    elif arguments.command == "backfill":
+        from toplists.cli.backfill import show_backfill
+
+        show_backfill(console, place.dataset, find_settings(arguments, environ), arguments)
     elif arguments.command == "recbole":
         from toplists.cli.recbole import write_recbole
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
@@ -155,17 +155,8 @@ class Ledger:
 
     def runs_like(self, run: Run) -> list[Run]:
         """The runs that are what `run` is, whatever their parent; the one begun last is first."""
-        rows = [
-            row
-            for row in read_rows(self._dataset, RUNS, step="prepare")
-            if row["as_of"] == run.as_of
-            and row["configuration"] == run.configuration
-            and row["code_version"] == run.code_version
-            and _run(row).loads == run.loads
-            and json.loads(row["inputs"]).get("stop_list") == run.stop_list
-            and _run(row).vectors == run.vectors
-        ]
-        return [_run(row) for row in sorted(rows, key=lambda row: row["at"], reverse=True)]
+        begun = runs_like(read_rows(self._dataset, RUNS, step="prepare"), run)
+        return [one for one in begun if one.loads == run.loads]
 
     def _rows(self, run_id: str, step: str) -> list[Row]:
         return read_rows(self._dataset, RUNS, run_id=run_id, step=step)
@@ -213,6 +204,26 @@ def _run(row: Row) -> Run:
         configuration_hash=row["configuration_hash"],
         code_version=row["code_version"],
     )
+
+
+def runs_like(rows: Iterable[Row], run: Run) -> list[Run]:
+    """The runs that are what `run` is, whatever their parent and loads; the one begun last is first.
+
+    Args:
+        rows: Of the ledger; those of `prepare` say what runs there are.
+        run: The run.
+    """
+    alike = [
+        row
+        for row in rows
+        if row["step"] == "prepare"
+        and row["as_of"] == run.as_of
+        and row["configuration"] == run.configuration
+        and row["code_version"] == run.code_version
+        and json.loads(row["inputs"]).get("stop_list") == run.stop_list
+        and _run(row).vectors == run.vectors
+    ]
+    return [_run(row) for row in sorted(alike, key=lambda row: row["at"], reverse=True)]
 
 
 def run_of(belonging: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from toplists.config.settings import Settings
 from toplists.dataset.item_vectors import vectors_digest
 from toplists.dataset.snapshot import SnapshotBlocks, block_folder
 from toplists.dataset.stop_list import read_stop_list
@@ -38,9 +39,7 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
         load_ids: Every load of the dataset.
         cold: Whether to start from nothing in any case.
     """
-    stop_items = read_stop_list(place.settings.prepare)
-    vectors = vectors_digest(vector_tables(place.settings))
-    afresh = identify_run(as_of, load_ids, place.settings, stop_items, vectors=vectors)
+    afresh = identify_afresh(as_of, load_ids, place.settings)
     if cold:
         return afresh
     pointer = read_pointer(place.dataset)
@@ -49,7 +48,28 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
             return begun
     live = place.ledger.find_run(pointer.live.run_id) if pointer.live else None
     parent = live if live is not None and _can_be_parent(place, live, afresh) else None
-    return identify_run(as_of, load_ids, place.settings, stop_items, vectors=vectors, parent=parent)
+    return identify_afresh(as_of, load_ids, place.settings, parent=parent)
+
+
+def identify_afresh(
+    as_of: date, load_ids: Sequence[str], settings: Settings, *, parent: Run | None = None
+) -> Run:
+    """The run over these loads, and over what settings name besides: the stop-list and tables of vectors.
+
+    Args:
+        as_of: End of what is known.
+        load_ids: Every load of the dataset.
+        settings: The settings.
+        parent: The run that its fits start from, if any.
+    """
+    return identify_run(
+        as_of,
+        load_ids,
+        settings,
+        read_stop_list(settings.prepare),
+        vectors=vectors_digest(vector_tables(settings)),
+        parent=parent,
+    )
 
 
 def _can_be_parent(place: Workplace, parent: Run, run: Run) -> bool:
