@@ -25,7 +25,9 @@ log file. What is live stays live; every task may be cleared and run again at an
 
 To go back to the lists before: `./spark-submit.sh rollback --dataset …`. To compute a day again:
 trigger with its `as_of`. A run older than what is live is refused by `publish`, unless `force` is given.
-Clearing a task of last week's run therefore never moves readers backwards.
+Clearing a task of last week's run therefore never moves readers backwards. Many days at once, oldest first:
+`toplists_backfill`, or Airflow's own `airflow backfill create --dag-id toplists_nightly … --max-active-runs 1`, whose runs
+leave what is newer live and succeed.
 
 **Consumers** schedule on the asset `toplists.DATASET`. Its events say run id, as_of, rows and metrics.
 
@@ -63,6 +65,10 @@ SKIP = {
     "publish": "{{ 'no_publish is set' if params.no_publish else '' }}",
     "export": "{{ '' if submission(params.environment).exports else 'publish.stores names no store' }}",
 }
+# A backfill of Airflow's computes days that are past; that something newer is live is no failure of it.
+OLDER = (
+    "{{ '--force' if params.force else '--if-newest' if dag_run.run_type == 'backfill' else '' }}"
+)
 ARGUMENTS = {
     "ingest": (
         "{{ '--source' if submission(params.environment).source else '' }}",
@@ -72,7 +78,7 @@ ARGUMENTS = {
         *("--as-of", AS_OF),
         "{{ '--accept-input' if params.accept_input else '' }}",
     ),
-    "publish": (*RUN, "--no-export", "{{ '--force' if params.force else '' }}"),
+    "publish": (*RUN, "--no-export", OLDER),
     "export": ("--resume",),
 }
 

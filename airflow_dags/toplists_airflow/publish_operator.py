@@ -19,7 +19,7 @@ class PublishOperator(VerbOperator):
     """Makes a run live, and says so by an event of its asset, with what was published as metadata.
 
     A publication in another environment than the deployment's is no event: consumers of production
-    would begin on lists of a test.
+    would begin on lists of a test. Nor is a run that was left unpublished because something newer is live.
 
     Args:
         asset: The asset.
@@ -38,11 +38,13 @@ class PublishOperator(VerbOperator):
         super().__init__(verb="publish", outlets=[asset], **kwargs)
 
     def conclude(self, context: Context, facts: dict[str, Any]) -> None:
-        """Put run id, counts and metrics on the event."""
-        if context["params"]["environment"] != self.environment:
+        """Put run id, counts and metrics on the event, if there is one."""
+        live = facts.get("live") or {}
+        if context["params"]["environment"] != self.environment or (
+            live.get("run_id") != facts.get("run_id")
+        ):
             self.outlets = []
             return
-        live = facts.get("live") or {}
         context["outlet_events"][self.asset].extra = {
             "run_id": live.get("run_id"),
             "as_of": live.get("as_of"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.sdk import DAG
 
-IDS = ("toplists_nightly",)
+IDS = ("toplists_nightly", "toplists_backfill")
 TAGS = {"toplists", "nightly", "backfill", "maintenance"}
 
 
@@ -102,4 +102,5 @@ def test_only_publish_updates_the_asset(dags: Mapping[str, DAG]) -> None:
         for task in dag.tasks
         if task.outlets
     }
-    assert updating == {("toplists_nightly", "publish"): ["toplists://shop/publications"]}
+    asset = ["toplists://shop/publications"]
+    assert updating == {(dag_id, "publish"): asset for dag_id in IDS}

@@ -182,3 +182,10 @@ def test_a_publication_elsewhere_is_no_event(dags: Mapping[str, DAG]) -> None:
     publish.conclude({"params": {"environment": "staging"}}, {})
     assert publish.outlets == []
     assert isinstance(publish, VerbOperator)
+
+
+def test_a_run_that_is_not_live_is_no_event(dags: Mapping[str, DAG]) -> None:
+    publish = dags[NIGHTLY].get_task("publish").prepare_for_execution()
+    facts = {"run_id": RUN_ID, "live": {"run_id": "2026-11-25-89abcdef"}}  # publish --if-newest
+    publish.conclude({"params": {"environment": "local"}}, facts)
+    assert publish.outlets == []
