@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# What running again does not cure: a command that cannot be followed, lists or input that were refused.
-FINAL_CODES = frozenset({2, 3, 5})
+# What running again does not cure: a command that cannot be followed, lists or input that were refused,
+# lists that are too old.
+FINAL_CODES = frozenset({2, 3, 5, 7})
 _MEANINGS = {
     1: "failed",
     2: "cannot be followed as it is configured",
@@ -17,6 +18,7 @@ _MEANINGS = {
     4: "met another writer of the dataset",
     5: "was refused its input; nothing of it was taken in",
     6: "is live in Delta, and stores are behind",
+    7: "found live lists that are older than promised",
 }
 
 

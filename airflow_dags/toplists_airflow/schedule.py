@@ -11,8 +11,13 @@ def schedule_of(
     settings: AirflowSettings,
 ) -> CronTriggerTimetable | AssetOrTimeSchedule | list[Asset] | None:
     """The schedule of `airflow.cron` and `airflow.input_asset`; `None` = by hand only."""
-    clock = CronTriggerTimetable(settings.cron, timezone="UTC") if settings.cron else None
+    clock = clock_of(settings.cron)
     assets = [Asset(settings.input_asset)] if settings.input_asset else []
     if clock and assets:
         return AssetOrTimeSchedule(timetable=clock, assets=assets)
     return clock or assets or None
+
+
+def clock_of(cron: str | None) -> CronTriggerTimetable | None:
+    """The schedule of a cron expression in UTC; `None` = by hand only."""
+    return CronTriggerTimetable(cron, timezone="UTC") if cron else None

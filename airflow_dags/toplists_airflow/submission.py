@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ class Submission:
     def source(self) -> str:
         """What a night takes in; empty = the sample."""
         return self.settings.airflow.source or ""
+
+    @property
+    def max_age(self) -> str:
+        """How old live lists may be, as `./toplists status --max-age` takes it."""
+        return f"{math.ceil(self.settings.airflow.max_age_hours * 60)}m"
 
     @property
     def exports(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -130,7 +131,11 @@ def run(database: None, dags: Mapping[str, DAG]) -> Run:
     """Runs a DAG to its end, task by task, in this process."""
 
     def run_to_the_end(dag_id: str, conf: Mapping[str, Any] | None = None, **when: Any) -> DagRun:
-        return dags[dag_id].test(run_conf=dict(conf or {}), **when)
+        # A copy: within one process a run's configuration stays in the parameters of DAG and tasks.
+        dag = copy.deepcopy(dags[dag_id])
+        for task in dag.tasks:
+            task.params = copy.deepcopy(task.params)  # a copied task shares its own
+        return dag.test(run_conf=dict(conf or {}), **when)
 
     return run_to_the_end
 

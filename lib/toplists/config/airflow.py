@@ -29,6 +29,17 @@ class AirflowSettings(Section):
     wait_hours: float = Field(
         6.0, gt=0.0, description="How long a night waits for it before it fails."
     )
+    max_age_hours: float = Field(
+        26.0, gt=0.0, description="How old live lists may be before the freshness check fails."
+    )
+    freshness_cron: str | None = Field(
+        "0 * * * *",
+        description="When the freshness check runs, as a cron expression in UTC; `null` = not by the clock.",
+    )
+    maintenance_cron: str | None = Field(
+        "0 12 * * 0",
+        description="When maintenance runs, as a cron expression in UTC; `null` = not by the clock.",
+    )
     pool: str = Field(
         "toplists", description="Pool of Airflow that every job takes a slot of: the cluster."
     )
