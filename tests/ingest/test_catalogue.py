@@ -106,7 +106,7 @@ def test_of_two_entries_the_same_one_counts_in_any_order(tmp_path: Path) -> None
         (b"", "is empty"),
         (b"id,name\n1,x\n", "line 1: expected columns movieId, title, genres"),
         (b"movieId,title,genres\n1,A,War\n2,B\n", "line 3: expected 3 fields"),
-        (b"movieId,title,genres\n,B,War\n", "line 2: expected 3 fields that begin with an item id"),
+        (b"movieId,title,genres\n,B,War\n", "line 2: expected 3 fields that begin with an id"),
         (b"1::A::War\n2::B\n", "line 2: expected 3 fields"),
         (b"movieId,title,genres\n1,caf\xe9,War\n", "line 2: byte 0xe9 is not UTF-8"),
     ],
@@ -136,9 +136,54 @@ def test_items_are_inserted_changed_and_otherwise_left_alone(no_rows: Path, tmp_
     assert DeltaTable(dataset.path(ITEMS)).version() == version
 
 
+def tagged(folder: Path, tags: bytes) -> dict[str, dict[str, str]]:
+    (folder / "movies").write_bytes(b"movieId,title,genres\n1,A,War\n2,B,War\n3,C,War\n")
+    (folder / "tags").write_bytes(tags)
+    items = read_catalogue(InputFile(folder / "movies"), InputFile(folder / "tags"))
+    return {one["item_id"]: one["attributes"] for one in items}
+
+
+def test_what_users_called_items_is_an_attribute(tmp_path: Path) -> None:
+    content = (
+        b"userId,movieId,tag,timestamp\n"
+        b"7,2,Time  Travel ,10\n"
+        b"8,2,time travel,11\n"  # the same tag
+        b'9,2,"a|b, c",12\n'  # what separates tags is in none
+        b"9,3, ,13\n"  # none at all
+        b"9,4,gone,14\n"  # of no movie that is known
+    )
+    assert tagged(tmp_path, content) == {"1": {}, "2": {"tags": "a b, c|time travel"}, "3": {}}
+
+
+def test_tags_between_double_colons(tmp_path: Path) -> None:
+    content = b"15::1::excellent!::12\n20::1::x::y::12\n"  # the second is `x::y`
+    assert tagged(tmp_path, content)["1"] == {"tags": "excellent!|x::y"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"userId,tag\n1,x\n", "line 1: expected columns movieId, tag"),
+        (b"userId,movieId,tag\n1,2\n", "line 2: expected 3 fields"),
+        (b"1::2::x::3\n1::2\n", "line 2: expected 3 fields"),
+    ],
+)
+def test_tags_that_are_none_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(InputRefusedError, match=rf"tags.*{said}"):
+        tagged(tmp_path, content)
+
+
 def test_the_real_catalogue(ratings_data: Path) -> None:
     path = ratings_data / "ml-latest-small/movies.csv.gz"
-    items = read_catalogue(InputFile(path, gzipped=True))
+    tags = InputFile(path.with_name("tags.csv.gz"), gzipped=True)
+    items = read_catalogue(InputFile(path, gzipped=True), tags)
     assert len(items) == 9125
     by_id = {one["item_id"]: one for one in items}
-    assert by_id["318"] == item("318", "Shawshank Redemption, The", 1994, "Crime", "Drama")
+    assert by_id["318"] == item(
+        "318",
+        "Shawshank Redemption, The",
+        1994,
+        *("Crime", "Drama"),
+        tags="friendship|morgan freeman|narrated|phenomenal!|prison|prison escape|revenge|tim robbins|"
+        "wrongful imprisonment",
+    )

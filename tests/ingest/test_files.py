@@ -33,6 +33,14 @@ def test_a_folder_gives_exactly_its_ratings_and_movies(tmp_path: Path) -> None:
     assert found.items == (InputFile(tmp_path / "movies.csv"),)
 
 
+def test_tags_belong_to_the_catalogue(tmp_path: Path) -> None:
+    make(tmp_path, "ratings.csv", "tags.csv.gz")
+    assert find_files(movielens(tmp_path)).tags == ()  # there is nothing that they would describe
+    make(tmp_path, "movies.csv")
+    found = find_files(movielens(tmp_path))
+    assert found.tags == (InputFile(tmp_path / "tags.csv.gz", gzipped=True),)
+
+
 def test_the_older_names_are_known(tmp_path: Path) -> None:
     make(tmp_path, "u.data", "u.item", "u.user", "u.genre")
     found = find_files(movielens(tmp_path))

@@ -17,6 +17,7 @@ from toplists.dataset.loader import load_events
 from toplists.errors import ToplistsError
 from toplists.ingest import load
 from toplists.ingest.batch import Batch
+from toplists.ingest.files import SourceFiles
 from toplists.ingest.load import ingest_entries
 from toplists.ingest.reading import entry_inputs
 from toplists.ingest.recognition import Part
@@ -292,7 +293,7 @@ def test_a_catalogue_by_itself_takes_back_what_a_dead_one_left(
     def load_now(text: str) -> None:
         catalogue.write_text(f"item_id,title\n{text}\n")
         source = Source("csv", str(tmp_path))
-        entries = tuple(entry_inputs((), (), source, settings))
+        entries = tuple(entry_inputs(SourceFiles(()), source, settings))
         part = Part(str(catalogue), text, text, entries=entries)
         ingest_entries(dataset, Batch(source, (part,), None), settings, loaded_at=NOW)
 

@@ -49,6 +49,23 @@ def test_one_more_byte_is_another_input(feed: Path) -> None:
     assert load_id(feed) != before
 
 
+def test_other_tags_are_another_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,2,3,4\n")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n2,A,War\n")
+
+    def fingerprints() -> list[str]:
+        source = parse_source(f"movielens:{tmp_path}")
+        return [part.fingerprint for part in recognise(source, IngestSettings()).parts]
+
+    without = fingerprints()
+    (tmp_path / "tags.csv").write_text("userId,movieId,tag,timestamp\n1,2,fine,4\n")
+    first = fingerprints()
+    (tmp_path / "tags.csv").write_text("userId,movieId,tag,timestamp\n1,2,poor,4\n")
+    second = fingerprints()
+    assert without[0] == first[0] == second[0]
+    assert len({without[1], first[1], second[1]}) == 3
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -16,6 +16,7 @@ from toplists.ingest.source import Source, SourceKind
 
 _RATINGS = re.compile(r"(ratings\.(csv|dat|txt)|u\.data)(\.gz)?", re.IGNORECASE)
 _MOVIES = re.compile(r"(movies\.(csv|dat|txt)|u\.item)(\.gz)?", re.IGNORECASE)
+_TAGS = re.compile(r"tags\.(csv|dat|txt)(\.gz)?", re.IGNORECASE)
 _NETFLIX_RATINGS = re.compile(r"(mv_\d+|combined_data_\d+)\.txt(\.gz)?", re.IGNORECASE)
 _NETFLIX_TITLES = re.compile(r"movie_titles\.(txt|csv)(\.gz)?", re.IGNORECASE)
 _ATOMIC = {
@@ -62,11 +63,15 @@ class InputFile:
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The files of a source, each kind in order of name: events, and catalogues of items and users."""
+    """The files of a source, each kind in order of name: events, and catalogues of items and users.
+
+    `tags`: what users called items, which belongs to the catalogue of items.
+    """
 
     events: tuple[InputFile, ...]
     items: tuple[InputFile, ...] = ()
     users: tuple[InputFile, ...] = ()
+    tags: tuple[InputFile, ...] = ()
 
 
 def find_files(source: Source, encoding: Encoding = "utf-8") -> SourceFiles:
@@ -112,7 +117,8 @@ def _movielens(candidates: Sequence[InputFile], where: Path) -> SourceFiles:
             f"{where} holds no MovieLens ratings: expected one of ratings.csv, ratings.dat or u.data, "
             "plain or .gz. To read a file of another name, name the file itself."
         )
-    return SourceFiles(ratings, _the_one(candidates, _MOVIES, where))
+    movies, tags = (_the_one(candidates, pattern, where) for pattern in (_MOVIES, _TAGS))
+    return SourceFiles(ratings, movies, tags=tags if movies else ())
 
 
 def _netflix(candidates: Sequence[InputFile], where: Path) -> SourceFiles:

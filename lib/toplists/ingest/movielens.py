@@ -1,11 +1,11 @@
-"""The catalogues of MovieLens and Netflix sources: movies → items."""
+"""The catalogues of MovieLens and Netflix sources: movies, and what users called them → items."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from toplists.errors import InputRefusedError
@@ -34,8 +34,13 @@ _FLAGGED_GENRES = (
 _FLAGGED_FIELDS = ("item_id", "title", "release_date", "video_release_date", "imdb_url")
 
 
-def read_catalogue(file: InputFile) -> list[Item]:
+def read_catalogue(file: InputFile, tags: InputFile | None = None) -> list[Item]:
     """The items of a MovieLens catalogue (`movies.csv`, `movies.dat`, `u.item`), in order of id.
+
+    Args:
+        file: The catalogue.
+        tags: `tags.csv` or `tags.dat`. The attribute `tags` of an item is all that users called it, in lower
+            case, each once, separated by `|`.
 
     Returns:
         Rows of `items` without `load_id`. Of several entries of one id, the greatest counts.
@@ -52,7 +57,36 @@ def read_catalogue(file: InputFile) -> list[Item]:
     else:
         items = _csv_items(file, content)
     by_id = {item["item_id"]: item for item in sorted(items, key=repr)}
+    if tags is not None:
+        for item_id, found in _read_tags(tags).items():
+            if item_id in by_id:
+                by_id[item_id]["attributes"]["tags"] = "|".join(sorted(found))
     return [by_id[item_id] for item_id in sorted(by_id)]
+
+
+def _read_tags(file: InputFile) -> dict[str, set[str]]:
+    """The tags of each item; `|`, which separates them later, becomes a space."""
+    content = _content(file)
+    read = _double_colon_tags if b"::" in content.partition(b"\n")[0] else _csv_tags
+    by_item: dict[str, set[str]] = {}
+    for item_id, text in read(file, content):
+        tag = " ".join(text.replace("|", " ").lower().split())
+        if tag:
+            by_item.setdefault(item_id, set()).add(tag)
+    return by_item
+
+
+def _csv_tags(file: InputFile, content: bytes) -> Iterator[tuple[str, str]]:
+    for fields in _csv_rows(file, content, ("movieId", "tag")):
+        yield fields["movieId"], fields["tag"]
+
+
+def _double_colon_tags(file: InputFile, content: bytes) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(_decoded(content).split("\n"), start=1):
+        if line.strip():
+            user, *rest = line.rstrip("\r").split("::", 2)
+            item_id, text = _of_width([user, *rest], 3, file, number)[1:]
+            yield item_id, text.rpartition("::")[0]  # behind it the time
 
 
 def read_titles(file: InputFile) -> list[Item]:
@@ -87,21 +121,24 @@ def read_titles(file: InputFile) -> list[Item]:
 
 
 def _csv_items(file: InputFile, content: bytes) -> Iterator[Item]:
+    for fields in _csv_rows(file, content, ("movieId", "title", "genres")):
+        genres = fields.pop("genres").split("|")
+        yield _item(fields.pop("movieId"), fields.pop("title"), genres, fields)
+
+
+def _csv_rows(file: InputFile, content: bytes, needed: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The fields of each row by the names in the first line."""
     in_utf8(content, 1, file)
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     header = next(rows, [])
-    if not {"movieId", "title", "genres"} <= set(header):
+    if not set(needed) <= set(header):
         raise InputRefusedError(
-            f"{file}, line 1: expected columns movieId, title, genres, but the columns are "
+            f"{file}, line 1: expected columns {', '.join(needed)}, but the columns are "
             f"{', '.join(header)}."
         )
     for row in rows:
         if row:
-            fields = dict(
-                zip(header, _of_width(row, len(header), file, rows.line_num), strict=True)
-            )
-            genres = fields.pop("genres").split("|")
-            yield _item(fields.pop("movieId"), fields.pop("title"), genres, fields)
+            yield dict(zip(header, _of_width(row, len(header), file, rows.line_num), strict=True))
 
 
 def _double_colon_items(file: InputFile, content: bytes) -> Iterator[Item]:
@@ -139,8 +176,8 @@ def _item(item_id: str, title: str, genres: list[str], rest: dict[str, str]) -> 
 def _of_width(row: list[str], width: int, file: InputFile, line: int) -> list[str]:
     if len(row) != width or not row[0].strip():
         raise InputRefusedError(
-            f"{file}, line {line}: expected {width} fields that begin with an item id, found "
-            f"{len(row)}. Correct the catalogue, or move it away to do without titles."
+            f"{file}, line {line}: expected {width} fields that begin with an id, found "
+            f"{len(row)}. Correct the file, or move it away to do without what it says."
         )
     return row
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from toplists.config.ingest import IngestSettings
 from toplists.ingest.entries import EntryTable, read_typed
-from toplists.ingest.files import InputFile, plain_file
+from toplists.ingest.files import InputFile, SourceFiles, plain_file
 from toplists.ingest.json_lines import inspect_json
 from toplists.ingest.layout import LineLayout, detect_layout
 from toplists.ingest.movielens import read_catalogue, read_titles
@@ -35,11 +35,12 @@ class EventInput:
 
 @dataclass(frozen=True)
 class EntryInput:
-    """One file that describes items or users, and in what form."""
+    """One file that describes items or users, and in what form; `tags` says more about its items."""
 
     file: InputFile
     table: EntryTable
     form: EntryForm
+    tags: InputFile | None = None
 
 
 def inspect_events(file: InputFile, kind: SourceKind, settings: IngestSettings) -> EventInput:
@@ -56,15 +57,13 @@ def inspect_events(file: InputFile, kind: SourceKind, settings: IngestSettings) 
 
 
 def entry_inputs(
-    items: tuple[InputFile, ...],
-    users: tuple[InputFile, ...],
-    source: Source,
-    settings: IngestSettings,
+    found: SourceFiles, source: Source, settings: IngestSettings
 ) -> Iterator[EntryInput]:
     """The catalogues of a source: those that lie with it, then those that settings name."""
     form = _FORMS.get(source.kind, "typed")
-    yield from (EntryInput(file, "items", form) for file in items)
-    yield from (EntryInput(file, "users", form) for file in users)
+    tags = found.tags[0] if found.tags else None
+    yield from (EntryInput(file, "items", form, tags) for file in found.items)
+    yield from (EntryInput(file, "users", form) for file in found.users)
     if settings.items is not None:
         yield EntryInput(_named(settings.items), "items", "typed")
     if settings.users is not None:
@@ -79,7 +78,7 @@ def read_entries(one: EntryInput, settings: IngestSettings) -> Iterator[Row]:
     """
     match one.form:
         case "movielens":
-            yield from read_catalogue(one.file)
+            yield from read_catalogue(one.file, one.tags)
         case "netflix":
             yield from read_titles(one.file)
         case "typed":

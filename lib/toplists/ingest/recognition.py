@@ -11,7 +11,7 @@ from pathlib import Path
 from toplists.config.ingest import IngestSettings
 from toplists.ingest.delta_log import Commits, find_commits
 from toplists.ingest.digests import Digests, Looks, looks_of
-from toplists.ingest.files import InputFile, find_files
+from toplists.ingest.files import SourceFiles, find_files
 from toplists.ingest.layout import JsonLayout, SectionLayout, TextLayout
 from toplists.ingest.parquet import ParquetLayout
 from toplists.ingest.reading import EntryInput, EventInput, entry_inputs, inspect_events
@@ -92,15 +92,13 @@ def recognise(
         commits = find_commits(source, settings, loads)
         known_as = commits.known_as
         events: Iterator[Part] = _of_table(source, commits)
-        items: tuple[InputFile, ...] = ()
-        users: tuple[InputFile, ...] = ()
+        found = SourceFiles(())
     else:
         found = find_files(source, settings.encoding)
-        items, users = found.items, found.users
         looks = {file.path: looks_of(file.path) for file in found.events}
         inspected = [inspect_events(file, source.kind, settings) for file in found.events]
         events = (_of_events(one, source, settings, digests, looks) for one in inspected)
-    catalogues = (_of_entries(one, digests) for one in entry_inputs(items, users, source, settings))
+    catalogues = (_of_entries(one, digests) for one in entry_inputs(found, source, settings))
     return RecognisedSource(source, (*events, *catalogues), known_as)
 
 
@@ -128,6 +126,9 @@ def _of_entries(one: EntryInput, digests: Digests) -> Part:
     looks = {path: looks_of(path)}
     digest = digests.of(path)
     how = {"table": one.table, "form": one.form, "member": one.file.member}
+    if one.tags is not None:
+        looks[one.tags.path] = looks_of(one.tags.path)
+        how["tags"] = f"{digests.of(one.tags.path)} {one.tags.member}"
     return Part(str(one.file), _fingerprint(digest, how), digest, entries=(one,), looks=looks)
 
 
