@@ -3,24 +3,24 @@
 Computes each day from `first_day` to `last_day` over what is loaded, as `toplists_nightly` would have: for
 a new model, after an outage, or to have figures of the past. Nothing is taken in.
 
-**Dry run by default**: trigger it, and read in the log of `plan` which days there are, what remains to be done
-for each, time and room that it will take. The same on a terminal: `./toplists backfill FIRST LAST`. Then
-trigger with `dry_run` off.
+- **Dry run by default**: trigger it, and read in the log of `plan` which days there are, what remains to be done
+  for each, time and room that it will take. The same on a terminal: `./toplists backfill FIRST LAST`. Then
+  trigger with `dry_run` off.
 
-**The live pointer stays** where it is, unless `move_pointer` is given: then each day is published that nothing newer
-is live of (`publish --if-newest`), so that it only ever moves forward. A run that was live before is never published again.
+- **The live pointer stays** where it is, unless `move_pointer` is given: then each day is published that nothing newer
+  is live of (`publish --if-newest`), so that it only ever moves forward. A run that was live before is never published again.
 
-**One run of this DAG per day**, in order: a run ends by beginning the next one (`next_day`), named after it. There is
-one at a time, since a dataset has one writer at a time: a second would wait for the first (exit code 4). Nights go on meanwhile;
-jobs of both take turns at the pool.
+- **One run of this DAG per day**, in order: a run ends by beginning the next one (`next_day`), named after it. There is
+  one at a time, since a dataset has one writer at a time: a second would wait for the first (exit code 4). Nights go on meanwhile;
+  jobs of both take turns at the pool.
 
-**A day that fails stops the backfill.** The gate looks back at the days before (`trend`), and whatever broke one day mostly
-breaks the next. Then either
+- **A day that fails stops the backfill.** The gate looks back at the days before (`trend`), and whatever broke one day mostly
+  breaks the next. Then either
 
-- remove the cause and **clear the failed task**: the day goes on where it was, and the later days follow; or
-- leave it out: trigger with a `first_day` after it; or
-- trigger the same range again at any time: what is done is not repeated. A finished day counts as done although more was
-  loaded since; `again` computes such days anew. Other settings or another release are other runs: all days are computed.
+  - remove the cause and **clear the failed task**: the day goes on where it was, and the later days follow; or
+  - leave it out: trigger with a `first_day` after it; or
+  - trigger the same range again at any time: what is done is not repeated. A finished day counts as done although more was
+    loaded since; `again` computes such days anew. Other settings or another release are other runs: all days are computed.
 
 Lists of days that were never published are kept for the newest `publish.keep_runs` days only; figures stay.
 
@@ -38,7 +38,7 @@ Those of `toplists_nightly`, whose runbook says what to do:
 `airflow backfill create --dag-id toplists_nightly --from-date … --to-date … --max-active-runs 1` works as well: it takes in what is
 new, and publishes days that nothing newer is live of. It has no dry run that knows what is done, and goes on after a failed day.
 
-**Owner**: see the tasks. **Further reading**: docs/operators-guide.md in the repository.
+**Owner**: see the tasks. **Further reading**: docs/airflow.md and docs/operators-guide.md in the repository.
 """
 
 from __future__ import annotations

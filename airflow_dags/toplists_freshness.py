@@ -4,7 +4,9 @@ No failing night is needed for lists to grow old: a night may be refused every d
 or never begin. This asks what is live, whatever the nights did, and fails when it was published more
 than `airflow.max_age_hours` ago. Going back to older lists makes them live, not new.
 
-**Settings**: `max_age_hours` and `freshness_cron` of the group `airflow` in `conf/ENVIRONMENT.yaml`.
+- **Settings**: `max_age_hours` and `freshness_cron` of the group `airflow` in `conf/ENVIRONMENT.yaml`.
+- **Owner**: see the tasks. **Further reading**: docs/airflow.md and docs/operators-guide.md ("Watching") in
+  the repository.
 
 ## When the task fails
 
@@ -22,8 +24,6 @@ After 7, look at `toplists_nightly`:
 - **Its last run waits**: for its input (task `input`) or for a slot of the pool.
 - **Its last run failed**: that task's message says why, and its runbook what to do.
 - **All is green**: was it run with `no_publish`, in another environment, or with an old `as_of`?
-
-**Owner**: see the tasks. **Further reading**: docs/operators-guide.md, "Watching", in the repository.
 """
 
 from __future__ import annotations

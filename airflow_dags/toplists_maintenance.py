@@ -4,9 +4,11 @@
 runs, models and logs that are beyond retention, puts small files together, and deletes files that no
 table has needed for a week. Published lists keep their files, and readers notice nothing.
 
-**Settings** are the groups `maintain` and `publish.keep_runs` of `conf/ENVIRONMENT.yaml`: how long files,
-events and logs are kept. The group `airflow` says when (`maintenance_cron`). With `dry_run`, `maintain` is
-skipped.
+- **Settings** are the group `maintain` and `publish.keep_runs` of `conf/ENVIRONMENT.yaml`: how long files,
+  events and logs are kept. The group `airflow` says when (`maintenance_cron`).
+- **dry_run**: only `look`.
+- **Owner**: see the tasks. **Further reading**: docs/airflow.md and docs/operators-guide.md ("Maintenance")
+  in the repository.
 
 ## When a task fails
 
@@ -20,8 +22,6 @@ Nothing is half removed: every task may be cleared and run again at any time, al
 | below 0 | the job was killed | tried again | nothing, unless it happens again |
 
 A table that is left alone is a `warning:` in the log of `maintain`, with the reason.
-
-**Owner**: see the tasks. **Further reading**: docs/operators-guide.md, "Maintenance", in the repository.
 """
 
 from __future__ import annotations

@@ -4,9 +4,12 @@ Takes in what is new, fits, compares with what is live, publishes and fills the 
 verb of `./spark-submit.sh`; all after `prepare` go on with the run that it began. Readers see the former
 lists until `publish`, and all new ones after it.
 
-**Settings** are those of `conf/ENVIRONMENT.yaml`: what is taken in, when, where to, and all of a model's.
-The group `airflow` has this DAG's own. **`as_of`** is the logical date (of a run by hand or for an asset
-the moment it began): everything before its midnight UTC counts.
+- **Settings** are those of `conf/ENVIRONMENT.yaml`: what is taken in, when, where to, and all of a model's.
+  The group `airflow` has this DAG's own.
+- **as_of** is the logical date (of a run by hand or for an asset the moment it began): everything before
+  its midnight UTC counts.
+- **Consumers** schedule on the asset `toplists.DATASET`. Its events say run id, as_of, rows and metrics.
+- **Owner**: see the tasks. **Further reading**: docs/airflow.md and docs/operators-guide.md in the repository.
 
 ## When a task fails
 
@@ -23,15 +26,11 @@ log file. What is live stays live; every task may be cleared and run again at an
 | 6 | live in Delta, stores are behind | tried again, each store from where it was | see why the store refuses |
 | below 0 | the job was killed | tried again | nothing, unless it happens again |
 
-To go back to the lists before: `./spark-submit.sh rollback --dataset …`. To compute a day again:
-trigger with its `as_of`. A run older than what is live is refused by `publish`, unless `force` is given.
-Clearing a task of last week's run therefore never moves readers backwards. Many days at once, oldest first:
-`toplists_backfill`, or Airflow's own `airflow backfill create --dag-id toplists_nightly … --max-active-runs 1`, whose runs
-leave what is newer live and succeed.
-
-**Consumers** schedule on the asset `toplists.DATASET`. Its events say run id, as_of, rows and metrics.
-
-**Owner**: see the tasks. **Further reading**: docs/operators-guide.md in the repository.
+- **To go back** to the lists before: `./spark-submit.sh rollback --dataset …`.
+- **To compute a day again**: trigger with its `as_of`. A run older than what is live is refused by `publish`,
+  unless `force` is given. Clearing a task of last week's run therefore never moves readers backwards.
+- **Many days at once**, oldest first: `toplists_backfill`, or Airflow's own `airflow backfill create --dag-id
+  toplists_nightly … --max-active-runs 1`, whose runs leave what is newer live and succeed.
 """
 
 from __future__ import annotations
