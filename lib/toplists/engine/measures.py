@@ -108,7 +108,7 @@ def learns_ratings(settings: SimilaritySettings) -> bool:
 class Similarities:
     """The rows of one matrix, ready to be compared: see `prepare`."""
 
-    columns: Columns
+    columns: Sparse
     formula: Formula
     content: Content
     change: _Change | None
@@ -181,7 +181,7 @@ def prepare(
         scale = np.maximum(rows.counts, 1.0) ** -settings.popularity_exponent
         formula = formula.scaled_by(scale, row=source == "neighbour")
     content: Content = "ones" if _is_binary(settings) else _content(columns)
-    return Similarities(columns, formula, content, change, cap)
+    return Similarities(_whole(columns), formula, content, change, cap)
 
 
 def prepare_walk(walk: Walk, columns: Columns, n_rows: int, *, source: Source) -> Similarities:
@@ -200,7 +200,12 @@ def prepare_walk(walk: Walk, columns: Columns, n_rows: int, *, source: Source) -
     changed = [(first, _changed(block, first, change, by_column=True)) for first, block in columns]
     of_source, of_target = rows.sums**walk.alpha, rows.counts**walk.beta
     formula = Formula(RATIO, *_ordered(source, of_source, of_target))
-    return Similarities(changed, formula, _content(changed), change, None)
+    return Similarities(_whole(changed), formula, _content(changed), change, None)
+
+
+def _whole(columns: Columns) -> Sparse:
+    """All columns as one block, without a copy where they are."""
+    return columns[0][1] if len(columns) == 1 else Sparse.stacked([block for _, block in columns])
 
 
 def _is_binary(settings: SimilaritySettings) -> bool:

@@ -73,6 +73,9 @@ _FAST = {"contract", "reassoc", "nsz"}
 compiled = njit(cache=True, nogil=True)
 """Compiles a kernel that computes what it says, operation by operation."""
 
+dividing = njit(cache=True, nogil=True, error_model="numpy")
+"""Compiles one that divides by 0 as by any other number, instead of looking out for it, so that it is vectorized."""
+
 summing = njit(cache=True, nogil=True, fastmath=_FAST)
 """Compiles one whose sums may be reordered, which is what vectorizes them; NaN and infinity stay."""
 

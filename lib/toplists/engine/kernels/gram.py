@@ -52,8 +52,8 @@ def gram_tiles(
 ) -> Iterator[tuple[int, Tile]]:
     """The product of some rows with all rows of their matrix, a tile at a time.
 
-    It is summed in double precision in order of the columns, so that it does not depend on how either
-    side is cut.
+    Products are of single precision, as the values are; they are summed in double precision in order of
+    the columns, so that nothing depends on how either side is cut.
 
     Args:
         rows: The rows; columns ascend.
@@ -119,17 +119,17 @@ def _add_products(
     for row in range(len(tile.counts)):
         entry, count = tile.ahead[row], tile.counts[row]
         while entry < rows.indptr[start + row + 1] and rows.columns[entry] < end:
-            column, value = rows.columns[entry] - first, float(rows.values[entry])
+            column, value = rows.columns[entry] - first, rows.values[entry]
             if crowded[start + row]:
                 for other in range(columns.indptr[column], columns.indptr[column + 1]):
-                    sums[row, columns.columns[other]] += value * float(columns.values[other])
+                    sums[row, columns.columns[other]] += value * columns.values[other]
             else:
                 for other in range(columns.indptr[column], columns.indptr[column + 1]):
                     place = columns.columns[other]
                     before = sums[row, place]
                     tile.touched[row, count] = place
                     count += before == 0.0
-                    sums[row, place] = before + value * float(columns.values[other])
+                    sums[row, place] = before + value * columns.values[other]
             entry += 1
         tile.ahead[row], tile.counts[row] = entry, count
 
@@ -156,9 +156,9 @@ def _add_moments(rows: Sparse, start: int, columns: Sparse, first: int, tile: Ti
     for row in range(len(tile.counts)):
         entry, count = tile.ahead[row], tile.counts[row]
         while entry < rows.indptr[start + row + 1] and rows.columns[entry] < end:
-            column, x = rows.columns[entry] - first, float(rows.values[entry])
+            column, x = rows.columns[entry] - first, rows.values[entry]
             for other in range(columns.indptr[column], columns.indptr[column + 1]):
-                place, y = columns.columns[other], float(columns.values[other])
+                place, y = columns.columns[other], columns.values[other]
                 tile.touched[row, count] = place
                 count += sums[row, place, 0] == 0.0
                 sums[row, place, 0] += 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from toplists.engine.kernels.compiling import compiled
 from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.gram import COUNTED, MOMENTS, PRODUCT, TILE_BYTES, Tile, gram_tiles
+from toplists.engine.kernels.nearest_rows import nearest_rows
 from toplists.engine.kernels.topk import empty_heaps, offer, sort_heaps
 from toplists.engine.kernels.weight_sums import Sparse
 
@@ -86,7 +86,7 @@ class Formula(NamedTuple):
 def similar_rows(
     rows: Sparse,
     first: int,
-    columns: Sequence[tuple[int, Sparse]],
+    columns: Sparse,
     formula: Formula,
     content: Content,
     candidates: npt.NDArray[np.bool_] | None = None,
@@ -103,7 +103,7 @@ def similar_rows(
     Args:
         rows: The block's rows; columns ascend.
         first: Position of the block's first row.
-        columns: The whole matrix by column, as `(position of the first column, columns by row)`, in order.
+        columns: The whole matrix by column.
         formula: What similarity is; its arrays are of all rows of the matrix.
         content: What the values of the matrix are.
         candidates: bool[rows of the matrix], which may be neighbours; `None` = all.
@@ -116,63 +116,39 @@ def similar_rows(
     n_rows = len(formula.own)
     chosen = frozen(np.ones(n_rows, np.bool_) if candidates is None else candidates)
     width = formula.width(content)
-    plain = formula.is_plain and width == PRODUCT
     smallest = 0.0 if formula.signed else float(np.finfo(np.float32).smallest_subnormal)
+    lowest = max(float(np.float32(formula.lowest)), smallest)
+    if width == PRODUCT and formula.is_plain:
+        # Nothing is similar to whoever divides by infinity.
+        others = np.where(chosen & (formula.other > 0.0), formula.other, np.inf)
+        return nearest_rows(
+            rows,
+            first,
+            columns,
+            formula.own,
+            others,
+            added=formula.added,
+            lowest=lowest,
+            k=k,
+            memory=tile_bytes,
+        )
     formula = formula._replace(
         own=frozen(formula.own),
         other=frozen(formula.other),
         scale=frozen(formula.scale),
-        lowest=max(float(np.float32(formula.lowest)), smallest),
+        lowest=lowest,
         # Nothing counts common columns there, and whatever is touched has one.
         least=0.0 if width == PRODUCT and content != "ones" else formula.least,
     )
-    # Not the formula: all that is in one would be handed over for every tile anew. Nothing is similar to
-    # whoever divides by NaN.
-    others = frozen(np.where(chosen, formula.other, np.nan))
-    simple = (formula.own, others, formula.added, _rounded_to(formula.lowest))
     found = []
-    for start, tile in gram_tiles(rows, columns, n_rows, width=width, tile_bytes=tile_bytes):
+    by_column = [(0, columns)]
+    for start, tile in gram_tiles(rows, by_column, n_rows, width=width, tile_bytes=tile_bytes):
         most = max(1, int(tile.counts.max()))
         heaps = empty_heaps(len(tile.counts), most if k is None else min(k, most))
-        if plain:
-            sums = tile.sums.reshape(-1, n_rows)
-            _choose_plain(sums, tile.touched, tile.counts, first + start, *simple, *heaps)
-        else:
-            _choose(tile, first + start, formula, chosen, *heaps)
+        _choose(tile, first + start, formula, chosen, *heaps)
         sort_heaps(*heaps)
         found.append(Sparse.of_lists(*heaps))
     return Sparse.stacked(found)
-
-
-def _rounded_to(number: float) -> float:
-    """The least double that is rounded to a number of single precision."""
-    below = np.nextafter(np.float32(number), np.float32(-np.inf))
-    return (number + float(below)) / 2.0
-
-
-@compiled
-def _choose_plain(
-    sums: Doubles,
-    touched: npt.NDArray[np.int32],
-    counts: npt.NDArray[np.int64],
-    first: int,
-    own: Doubles,
-    other: Doubles,
-    added: float,
-    lowest: float,
-    items: npt.NDArray[np.int32],
-    scores: Doubles,
-) -> None:
-    """Offer the similarities of a tile to its heaps, and empty it, where only the product counts."""
-    for row in range(len(counts)):
-        itself = first + row
-        for place in range(counts[row]):
-            item = touched[row, place]
-            if item != itself:
-                similarity = sums[row, item] / (own[itself] * other[item] + added)
-                if similarity >= lowest:
-                    offer(items, scores, row, item, float(np.float32(similarity)))
-            sums[row, item] = 0.0
 
 
 @compiled
