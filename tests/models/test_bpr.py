@@ -70,6 +70,21 @@ def test_blocks_change_nothing(tmp_path: Path, cell_entries: int) -> None:
     assert np.array_equal(whole, fit(liked, tmp_path / "cut", cell_entries=cell_entries, cuts=CUTS))
 
 
+def test_an_item_that_nobody_likes_is_compared_with_nothing(tmp_path: Path) -> None:
+    liked, _ = likings()
+    # Among the others, so that positions differ: what is drawn must not.
+    place, ids = 5, [f"i{n:03}" for n in range(N_ITEMS)]
+    beside = np.insert(liked, place, np.nan, axis=1)
+    users = [f"u{n:03}" for n in range(N_USERS)]
+    without = fit(liked, tmp_path / "without", ids=(users, ids))
+    scores = fit(beside, tmp_path / "beside", ids=(users, [*ids[:place], "i004b", *ids[place:]]))
+    assert np.array_equal(np.delete(scores, place, axis=1), without)
+    assert not scores[:, place].any()
+
+
+BOTH = np.arange(2, dtype=np.int32)
+
+
 def one_user(rate: float = 0.1) -> tuple[Entries, np.ndarray, np.ndarray, PairStep]:
     """Who likes the first of two items."""
     one = np.ones(1, dtype=np.float32)
@@ -84,15 +99,17 @@ def test_a_step_is_that_of_the_formula() -> None:
     x, (y, z) = user[0].astype(float), items.astype(float)
     margin = x @ (y[:2] - z[:2]) + y[2] - z[2]
     missing = 1 / (1 + np.exp(margin))
-    losses = {descend_pairs(entries, user.copy(), items.copy(), step, seed) for seed in range(20)}
+    losses = {
+        descend_pairs(entries, user.copy(), items.copy(), BOTH, step, seed) for seed in range(20)
+    }
     # The item that was drawn is the liked one, and there is no step; or it is the other.
     assert sorted(losses) == pytest.approx([0, np.log1p(np.exp(-margin))])
     seed = next(
         seed
         for seed in range(20)
-        if descend_pairs(entries, user.copy(), items.copy(), step, seed) > 0
+        if descend_pairs(entries, user.copy(), items.copy(), BOTH, step, seed) > 0
     )
-    descend_pairs(entries, user, items, step, seed)
+    descend_pairs(entries, user, items, BOTH, step, seed)
     ones = np.array([*x, 1])
     assert user[0] == pytest.approx(x + 0.1 * (missing * (y - z)[:2] - 0.3 * x))
     assert items[0] == pytest.approx(y + 0.1 * (missing * ones - 0.3 * y))
@@ -101,12 +118,12 @@ def test_a_step_is_that_of_the_formula() -> None:
 
 def test_popular_items_are_drawn_as_often_as_they_are_liked() -> None:
     """Nobody likes the last item: it is compared with nothing, and all alike it would be."""
-    n = 200
+    n, every = 200, np.arange(3, dtype=np.int32)
     ones = np.ones(n, dtype=np.float32)
     entries = Entries(np.arange(n + 1), np.arange(n, dtype=np.int32) % 2, ones, ones)
     moved = []
     for by_popularity in (True, False):
         users, items = np.zeros((n, 1), dtype=np.float32), np.zeros((3, 2), dtype=np.float32)
-        descend_pairs(entries, users, items, PairStep(0.1, 0.0, by_popularity), 1)
+        descend_pairs(entries, users, items, every, PairStep(0.1, 0.0, by_popularity), 1)
         moved.append(bool(items[2].any()))
     assert moved == [False, True]

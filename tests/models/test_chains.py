@@ -105,6 +105,22 @@ def test_blocks_change_nothing(
 
 
 @pytest.mark.parametrize("gradient", GRADIENTS)
+def test_an_item_that_nobody_likes_is_compared_with_nothing(
+    tmp_path: Path, gradient: type[ChainGradient]
+) -> None:
+    liked, times = walks()
+    ids = [f"u{n:03}" for n in range(N_USERS)], [f"i{n:03}" for n in range(N_ITEMS + 1)]
+    without = fit(gradient, tmp_path / "without", (liked, times))
+    wider = tuple(
+        np.insert(matrix, N_ITEMS, nothing, axis=1)
+        for matrix, nothing in ((liked, np.nan), (times, NEVER))
+    )
+    beside = fit(gradient, tmp_path / "beside", wider, ids=ids)
+    assert np.array_equal(beside[0], without[0])
+    assert np.array_equal(beside[1][:N_ITEMS], without[1])
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
 def test_the_newest_item_decides(tmp_path: Path, gradient: type[ChainGradient]) -> None:
     """Two users who like the same, one after the other and the other way round."""
     liked, times = walks()
@@ -167,6 +183,7 @@ def test_each_has_before_it_what_came_before(when: np.ndarray) -> None:
 
 
 RATE, PENALTY = 0.1, 0.3
+ALL = np.arange(3, dtype=np.int32)
 
 
 def one_liking(before: int) -> Entries:
@@ -182,7 +199,9 @@ def one_step() -> int:
     for seed in range(1000):
         users, items = np.zeros((1, 1), np.float32), np.zeros((3, 3), np.float32)
         items[:, 2] = [1, 0, 0]
-        loss = descend_chains(one_liking(0), users, items, items[:0], ChainStep(0.1, 0.0), seed)
+        loss = descend_chains(
+            one_liking(0), users, items, items[:0], ALL, ChainStep(0.1, 0.0), seed
+        )
         if loss == pytest.approx(np.log(2)) and items[1, 1] > 0 > items[2, 1]:
             return seed
     raise AssertionError("no such seed")
@@ -201,7 +220,7 @@ def test_a_step_of_chains_is_that_of_the_formula(before: int) -> None:
     margin = x @ (y - z)[:2] + link @ (y - z)[2:4]
     missing = 1 / (1 + np.exp(margin))
     step = ChainStep(RATE, PENALTY)
-    loss = descend_chains(one_liking(before), users, items, outside, step, one_step())
+    loss = descend_chains(one_liking(before), users, items, outside, ALL, step, one_step())
     assert loss == pytest.approx(np.log1p(np.exp(-margin)))
 
     def moved(old: np.ndarray, gradient: np.ndarray) -> object:
@@ -227,7 +246,7 @@ def test_a_step_of_translations_is_that_of_the_formula(before: int, size: float)
     margin = y[2] - ((goal - y[:2]) ** 2).sum() - z[2] + ((goal - z[:2]) ** 2).sum()
     missing = 1 / (1 + np.exp(margin))
     step = ChainStep(RATE, PENALTY)
-    loss = descend_translations(one_liking(before), users, items, outside, step, one_step())
+    loss = descend_translations(one_liking(before), users, items, outside, ALL, step, one_step())
     assert loss == pytest.approx(np.log1p(np.exp(-margin)), rel=1e-5)
 
     def moved(old: np.ndarray, gradient: np.ndarray | float) -> np.ndarray:

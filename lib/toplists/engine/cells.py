@@ -30,13 +30,15 @@ ReadItems = Callable[[], Floats]
 class Cell:
     """What is learnt from: `rows` of users, whose columns number the cell's items.
 
-    `others` are the same users' entries with all other items, by position. `read_items` reads the state
+    `others` are the same users' entries with all other items, by position. `learnt` are the cell's items that
+    anybody is known to have to do with, here or elsewhere, ascending. `read_items` reads the state
     that all items had before the stratum. What came `before` in rows is -2 - position where that is none
     of the cell's items.
     """
 
     rows: Entries
     others: Entries
+    learnt: npt.NDArray[np.int32]
     read_items: ReadItems
 
 
@@ -125,7 +127,7 @@ class Work:
     """What is to be done on a cell: that of a part of the users and a part of the items, in an epoch.
 
     `users_at` is where the state of these users lies, `items_at` where that of these items does, among
-    others, and `all_items_at` that of all; empty where there is none yet.
+    others, and `all_items_at` that of all; empty where there is none yet. `learnt_at` is what `survey` found.
     """
 
     epoch: int
@@ -135,6 +137,7 @@ class Work:
     users_at: tuple[str, ...]
     items_at: tuple[str, ...]
     all_items_at: tuple[str, ...]
+    learnt_at: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,11 @@ class Cells:
     grid: Grid
     users: BlockSet
     items: BlockSet
+
+    def survey(self, ref: BlockRef) -> Arrays:
+        """Which items of a block are learnt from."""
+        rows = ref.open().learnt(self.gradient.lesson, self.gradient.part)
+        return {"learnt": np.diff(rows.indptr) > 0}
 
     def work(self, work: Work) -> Arrays:
         """The state of a cell's users and items after its steps, and the losses before them."""
@@ -160,7 +168,10 @@ class Cells:
             users = self.gradient.start("users", ids.slice(first, own.stop - own.start))
             items = self.gradient.start("items", all_ids(self.items.blocks).take(positions))
         rows, others = _split(self._rows(own), positions, self.grid.items)
-        cell = Cell(rows, others, lambda: self._all_items(work.all_items_at))
+        bring_here(work.learnt_at, "learnt")
+        known = np.concatenate([open_array(part, "learnt") for part in work.learnt_at])[positions]
+        learnt = np.flatnonzero(known).astype(np.int32)
+        cell = Cell(rows, others, learnt, lambda: self._all_items(work.all_items_at))
         loss = self.gradient.descend(cell, users, items, work.seed)
         return {"users": users, "items": items, "positions": positions, "loss": np.array([loss])}
 

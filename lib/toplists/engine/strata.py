@@ -96,10 +96,12 @@ def descend_here(fit: Descent, folder: Path) -> DescentResult:
 class _State:
     """The parts of the last stratum, by part of the users, and the losses so far.
 
-    `halves` counts strata. In the end there are `users` and `items`, the parts of the factors.
+    `learnt` says which items are learnt from. `halves` counts strata. In the end there are `users` and
+    `items`, the parts of the factors.
     """
 
     halves: int = 0
+    learnt: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     losses: tuple[float, ...] = ()
     users: tuple[str, ...] = ()
@@ -107,14 +109,15 @@ class _State:
 
     @property
     def named(self) -> tuple[str, ...]:
-        return (*self.parts, *self.users, *self.items)
+        return (*self.learnt, *self.parts, *self.users, *self.items)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> _State:
-        lists = {name: tuple(content[name]) for name in ("parts", "losses", "users", "items")}
+        names = ("learnt", "parts", "losses", "users", "items")
+        lists = {name: tuple(content[name]) for name in names}
         return cls(content["halves"], **lists)
 
 
@@ -123,6 +126,8 @@ def _descend(fit: Descent, folder: Path, write: WriteParts) -> DescentResult:
     strata = fit.epochs * cells.grid.size
     progress = Progress(folder, fit.fingerprint, _State.from_json)
     state = progress.resume() or _State()
+    if not (state.learnt or state.users):
+        state = _State(learnt=write(fit.blocks["items"].blocks, cells.survey, folder, "learnt"))
     while state.halves < strata and all(map(isfinite, state.losses)):
         state = _next(fit, cells, state, folder, write)
         progress.commit(state)
@@ -131,7 +136,7 @@ def _descend(fit: Descent, folder: Path, write: WriteParts) -> DescentResult:
             write(fit.blocks[side].blocks, partial(cells.finish, side, state.parts), folder, side)
             for side in ("users", "items")
         )
-        state = _State(state.halves + 1, (), state.losses, users, items)
+        state = _State(state.halves + 1, losses=state.losses, users=users, items=items)
         progress.commit(state)
     return DescentResult(Factors(state.users, state.items), state.losses)
 
@@ -154,6 +159,7 @@ def _next(fit: Descent, cells: Cells, state: _State, folder: Path, write: WriteP
             users_at=parts[user_part : user_part + 1],
             items_at=items_at(user_part),
             all_items_at=parts,
+            learnt_at=state.learnt,
         )
         for user_part in range(size)
     ]
@@ -163,4 +169,4 @@ def _next(fit: Descent, cells: Cells, state: _State, folder: Path, write: WriteP
     losses = (*state.losses[:-1], state.losses[-1] + loss) if stratum else (*state.losses, loss)
     if stratum + 1 == size:
         _LOG.info("epoch %d: loss %.6g", epoch + 1, losses[-1])
-    return _State(state.halves + 1, new, losses)
+    return _State(state.halves + 1, state.learnt, new, losses)

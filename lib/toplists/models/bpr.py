@@ -56,7 +56,7 @@ class PairGradient:
         from toplists.engine.kernels.pair_steps import PairStep, descend_pairs
 
         step = PairStep(self.learning_rate, self.regularization, self.by_popularity)
-        return descend_pairs(cell.rows, users, items, step, seed)
+        return descend_pairs(cell.rows, users, items, cell.learnt, step, seed)
 
     def vectors(self, side: Side, rows: Ended) -> Floats:
         """The bias within the vectors of items, which those of users have a 1 for."""

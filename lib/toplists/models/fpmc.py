@@ -60,7 +60,8 @@ class ChainGradient:
         from toplists.engine.kernels.chain_steps import ChainStep, descend_chains
 
         step = ChainStep(self.learning_rate, self.regularization)
-        return descend_chains(cell.rows, users, items, outside_of(cell, items), step, seed)
+        outside = outside_of(cell, items)
+        return descend_chains(cell.rows, users, items, outside, cell.learnt, step, seed)
 
     def vectors(self, side: Side, rows: Ended) -> Floats:
         """Those of users have behind them what the item that they liked last leads to."""

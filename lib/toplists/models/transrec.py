@@ -36,7 +36,8 @@ class TranslationGradient(ChainGradient):
         from toplists.engine.kernels.chain_steps import ChainStep, descend_translations
 
         step = ChainStep(self.learning_rate, self.regularization)
-        return descend_translations(cell.rows, users, items, outside_of(cell, items), step, seed)
+        outside = outside_of(cell, items)
+        return descend_translations(cell.rows, users, items, outside, cell.learnt, step, seed)
 
     def vectors(self, side: Side, rows: Ended) -> Floats:
         """The score b - |q - g|² as the product of (2q, -|q|², 1) and (g, 1, b - |g|²).

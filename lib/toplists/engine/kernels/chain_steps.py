@@ -26,6 +26,7 @@ from toplists.engine.kernels.pair_steps import contains
 from toplists.engine.kernels.visits import Visits, random_visits, word
 
 Floats = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int32]
 
 
 class ChainStep(NamedTuple):
@@ -39,8 +40,9 @@ class _Work(NamedTuple):
     """What steps are made on; see `_work`."""
 
     indptr: npt.NDArray[np.int64]
-    indices: npt.NDArray[np.int32]
-    before: npt.NDArray[np.int32]
+    indices: Positions
+    before: Positions
+    others: Positions
     visits: Visits
     rate: np.float32
     penalty: np.float32
@@ -48,7 +50,13 @@ class _Work(NamedTuple):
 
 
 def descend_chains(
-    likings: Entries, users: Floats, items: Floats, outside: Floats, step: ChainStep, seed: int
+    likings: Entries,
+    users: Floats,
+    items: Floats,
+    outside: Floats,
+    others: Positions,
+    step: ChainStep,
+    seed: int,
 ) -> float:
     """A step for every liking, in random order; the losses -ln σ before each, summed.
 
@@ -61,14 +69,22 @@ def descend_chains(
         users: float32[users, k], x; changed in place.
         items: float32[items, 3 k], y and z and l; changed in place.
         outside: The same of all items by position; may be empty where nothing outside came before.
+        others: The items that may be drawn; at least those that anybody here likes.
         step: How far a step goes.
         seed: Of the order and of the items that are drawn; from 0 below 2^64.
     """
-    return float(_descend_chains(_work(likings, step, seed), users, items, frozen(outside)))
+    work = _work(likings, others, step, seed)
+    return float(_descend_chains(work, users, items, frozen(outside)))
 
 
 def descend_translations(
-    likings: Entries, users: Floats, items: Floats, outside: Floats, step: ChainStep, seed: int
+    likings: Entries,
+    users: Floats,
+    items: Floats,
+    outside: Floats,
+    others: Positions,
+    step: ChainStep,
+    seed: int,
 ) -> float:
     """The same for translations; a liking that nothing came before makes no step.
 
@@ -77,33 +93,33 @@ def descend_translations(
         users: float32[users, 2 k], t_u and t, which is one for all of them; changed in place.
         items: float32[items, k + 1], g and b; changed in place.
         outside: As of `descend_chains`.
+        others: The same.
         step: The same.
         seed: The same.
     """
     rank = users.shape[1] // 2
     shared = users[0, rank:].copy()
-    work = _work(likings, step, seed)
+    work = _work(likings, others, step, seed)
     loss = float(_descend_translations(work, users, shared, items, frozen(outside)))
     users[:, rank:] = shared
     return loss
 
 
-def _work(likings: Entries, step: ChainStep, seed: int) -> _Work:
+def _work(likings: Entries, others: Positions, step: ChainStep, seed: int) -> _Work:
     indptr, indices, _, _, before = likings.frozen()
     if before is None:
         before = frozen(np.full(len(indices), -1, dtype=np.int32))
     visits = random_visits(indptr, np.uint64(seed))
     # Words of another seed: the order must not tell what is drawn.
     draws = np.uint64(derive_seed(seed, "others"))
-    return _Work(
-        indptr, indices, before, visits, np.float32(step.rate), np.float32(step.penalty), draws
-    )
+    exact = (np.float32(step.rate), np.float32(step.penalty), draws)
+    return _Work(indptr, indices, before, frozen(others), visits, *exact)
 
 
 @compiled
-def _drawn(work: _Work, user: int, place: int, n_items: int) -> np.int32:
+def _drawn(work: _Work, user: int, place: int) -> np.int32:
     """An item that the user does not like, or -1."""
-    other = np.int32(word(work.seed, place) % np.uint64(n_items))
+    other = work.others[np.int64(word(work.seed, place) % np.uint64(len(work.others)))]
     liked = contains(work.indices, work.indptr[user], work.indptr[user + 1], other)
     return np.int32(-1) if liked else other
 
@@ -122,7 +138,7 @@ def _descend_chains(work: _Work, users: Floats, items: Floats, outside: Floats) 
     for user in work.visits.rows:
         for place in range(work.indptr[user], work.indptr[user + 1]):
             entry = work.visits.entries[place]
-            other = _drawn(work, user, place, len(items))
+            other = _drawn(work, user, place)
             if other < 0:
                 continue
             liked, before = work.indices[entry], work.before[entry]
@@ -167,7 +183,7 @@ def _descend_translations(
             before = work.before[entry]
             if before == -1:
                 continue
-            other = _drawn(work, user, place, len(items))
+            other = _drawn(work, user, place)
             if other < 0:
                 continue
             liked = work.indices[entry]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from toplists.engine.kernels.compiling import compiled, summing
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.kernels.entries import Entries
+from toplists.engine.kernels.frozen import frozen
 from toplists.engine.kernels.visits import Visits, random_visits, word
 
 Floats = npt.NDArray[np.float32]
@@ -24,8 +25,8 @@ Floats = npt.NDArray[np.float32]
 class PairStep(NamedTuple):
     """What decides a step.
 
-    `rate` is the learning rate. The other item is drawn from all items, or if `by_popularity` from all
-    likings, which takes popular items more often.
+    `rate` is the learning rate. The other item is drawn from all that may be, each alike, or if
+    `by_popularity` from all likings, which takes popular items more often.
     """
 
     rate: float
@@ -34,7 +35,12 @@ class PairStep(NamedTuple):
 
 
 def descend_pairs(
-    likings: Entries, users: Floats, items: Floats, step: PairStep, seed: int
+    likings: Entries,
+    users: Floats,
+    items: Floats,
+    others: npt.NDArray[np.int32],
+    step: PairStep,
+    seed: int,
 ) -> float:
     """A step for every liking, in random order; the losses -ln σ before each, summed.
 
@@ -44,6 +50,7 @@ def descend_pairs(
         likings: What users like, sorted by item.
         users: float32[users, k]; changed in place.
         items: float32[items, k + 1], the vector and behind it the bias; changed in place.
+        others: The items that may be drawn; at least those that anybody here likes.
         step: How far a step goes.
         seed: Of the order and of the items that are drawn; from 0 below 2^64.
     """
@@ -52,7 +59,8 @@ def descend_pairs(
     # Words of another seed: the order must not tell what is drawn.
     draws = np.uint64(derive_seed(seed, "others"))
     exact = (np.float32(step.rate), np.float32(step.penalty), step.by_popularity)
-    return float(_descend_pairs(indptr, indices, visits, users, items, *exact, draws))
+    drawable = frozen(others)
+    return float(_descend_pairs(indptr, indices, visits, users, items, drawable, *exact, draws))
 
 
 @summing
@@ -62,6 +70,7 @@ def _descend_pairs(
     visits: Visits,
     users: Floats,
     items: Floats,
+    others: npt.NDArray[np.int32],
     rate: np.float32,
     penalty: np.float32,
     by_popularity: bool,
@@ -78,7 +87,7 @@ def _descend_pairs(
             if by_popularity:
                 other = indices[np.int64(drawn % np.uint64(len(indices)))]
             else:
-                other = np.int32(drawn % np.uint64(len(items)))
+                other = others[np.int64(drawn % np.uint64(len(others)))]
             if contains(indices, first, last, other):
                 continue
             margin = items[liked, k] - items[other, k]
