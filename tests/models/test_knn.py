@@ -67,10 +67,15 @@ def test_walks_end_where_their_steps_lead(spark: SparkSession, tmp_path: Path) -
     np.testing.assert_allclose(found, LIKED @ strongest(walks, N_ITEMS), rtol=1e-5)
 
 
-def test_of_heavy_users_the_newest_likings_count(spark: SparkSession, tmp_path: Path) -> None:
+def newest_likings_of(most: int) -> np.ndarray:
     newest = np.where(LIKED > 0, WORLD.times, -np.inf)
-    kept = LIKED * (newest >= np.sort(newest, axis=1)[:, [-3]])
-    assert (kept.sum(axis=1) == np.minimum(LIKED.sum(axis=1), 3)).all()
+    kept: np.ndarray = LIKED * (newest >= np.sort(newest, axis=1)[:, [-most]])
+    assert (kept.sum(axis=1) == np.minimum(LIKED.sum(axis=1), most)).all()
+    return kept
+
+
+def test_of_heavy_users_the_newest_likings_count(spark: SparkSession, tmp_path: Path) -> None:
+    kept = newest_likings_of(3)
     found = scores(
         spark, tmp_path, "item_knn", measure="co_occurrence", cap=3, shrinkage=0, neighbours=N_ITEMS
     )
@@ -107,6 +112,17 @@ def test_rules_are_supported_confident_and_more_than_chance(
     found = scores(
         spark, tmp_path, "association", score=score, min_support=3, min_confidence=0.3, min_lift=1.1
     )
+    np.testing.assert_allclose(found, LIKED @ strongest(rules, N_ITEMS).T, rtol=1e-5)
+
+
+def test_rules_are_of_what_the_cap_leaves(spark: SparkSession, tmp_path: Path) -> None:
+    kept = newest_likings_of(4)
+    together, sizes = kept.T @ kept, kept.sum(axis=0)
+    confidence = together / np.maximum(sizes, 1)
+    lift = confidence / np.maximum(sizes[:, np.newaxis], 1) * N_USERS
+    rules = np.where((together >= 2) & (lift >= 1.1), lift, 0)
+    settings = {"score": "lift", "min_confidence": 0, "min_lift": 1.1, "cap": 4}
+    found = scores(spark, tmp_path, "association", **settings)
     np.testing.assert_allclose(found, LIKED @ strongest(rules, N_ITEMS).T, rtol=1e-5)
 
 

@@ -115,7 +115,7 @@ OTHER: dict[str, Any] = {
     "markov.last": 1,
     "baseline.epochs": 2,
     **{f"{model}.neighbours": 3 for model in MODELS},
-    **{f"{model}.cap": 3 for model in ("item_knn", "user_knn", "rating_knn")},
+    **{f"{model}.cap": 3 for model in ("item_knn", "user_knn", "rating_knn", "association")},
     "association.min_confidence": 0.5,
     "association.min_lift": 1.5,
     "slim.positive": False,

@@ -68,6 +68,18 @@ def test_rules_of_several_items_say_what_they_do(
     np.testing.assert_allclose(scores(made), wanted, rtol=1e-5)
 
 
+def test_of_heavy_users_the_newest_likings_go_together(spark: SparkSession, tmp_path: Path) -> None:
+    newest = np.where(LIKED, WORLD.times, -np.inf)
+    baskets = LIKED & (newest >= np.sort(newest, axis=1)[:, [-3]])
+    assert (baskets.sum(axis=1) == np.minimum(LIKED.sum(axis=1), 3)).all()
+    settings = {"max_antecedents": 2, "min_support": 2, "min_confidence": 0.3, "min_lift": 0.5}
+    wanted = expected(baskets, "confidence", settings)
+    assert np.count_nonzero(wanted)
+    changed = {**settings, "score": "confidence", "neighbours": 1000, "cap": 3}
+    made = fit(spark, tmp_path, "association", WORLD, changed=changed, cuts=([16], []))
+    np.testing.assert_allclose(scores(made), wanted, rtol=1e-5)
+
+
 def test_where_nothing_is_liked_there_are_no_rules(spark: SparkSession, tmp_path: Path) -> None:
     world = World(np.full((3, 4), 2.0))
     made = fit(spark, tmp_path, "association", world, changed={"max_antecedents": 2})

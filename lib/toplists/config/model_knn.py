@@ -162,7 +162,21 @@ class AssociationSettings(Section):
     score: Literal["confidence", "lift"] = Field(
         "confidence", description="What is summed up over the rules whose first item a user likes."
     )
+    cap: int | None = Field(
+        None,
+        ge=2,
+        description=(
+            "Of a user with more likings so many go together, the newest, or without times some chosen by a "
+            "hash: few heavy users decide how long rules of several items take. `null` = all."
+        ),
+    )
     session_gap_hours: float | None = session_gap()
+
+    @model_validator(mode="after")
+    def _caps_what_is_long(self) -> Self:
+        if self.cap is not None and self.session_gap_hours is not None:
+            raise ValueError("cap is for all that a user likes, not for sessions: leave one out")
+        return self
 
 
 class P3AlphaSettings(Section):

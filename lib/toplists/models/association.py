@@ -58,6 +58,7 @@ class Association:
                 measure="conditional_probability",
                 min_common=settings.min_support,
                 threshold=settings.min_confidence,
+                cap=settings.cap,
             ),
             users_are_rows=False,
             source="neighbour",

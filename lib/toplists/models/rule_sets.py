@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from toplists.config.model_knn import AssociationSettings
 from toplists.engine.blocks import BlockRef, Part
+from toplists.engine.caps import cap_columns
 from toplists.engine.exchange import write_lists, write_parts
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.lists import lists_of
@@ -29,7 +30,7 @@ def fit_rule_sets(data: TrainingData, settings: AssociationSettings) -> Transiti
 
     No shape has rules with several items on the left: lists come from each user's own, made with the fit.
     """
-    baskets = _baskets(data, settings.session_gap_hours)
+    baskets = _baskets(data, settings)
     rules = mine_rules(baskets, baskets.count(), settings).persist()
     try:
         said = apply_rules(rules, data.trained())
@@ -108,22 +109,25 @@ def apply_rules(rules: DataFrame, likings: DataFrame) -> DataFrame:
     )
 
 
-def _baskets(data: TrainingData, session_gap_hours: float | None) -> DataFrame:
-    """`[items: array<int>]`: what each user likes, or in each session."""
-    find = partial(_baskets_of, part=data.part, session_gap_hours=session_gap_hours)
+def _baskets(data: TrainingData, settings: AssociationSettings) -> DataFrame:
+    """`[items: array<int>]`: what each user likes, up to the cap, or in each session."""
+    find = partial(_baskets_of, part=data.part, settings=settings)
     return run_tasks(data.spark, data.users.blocks, find, "items array<int>")
 
 
 def _baskets_of(
-    ref: BlockRef, part: Part, session_gap_hours: float | None
+    ref: BlockRef, part: Part, settings: AssociationSettings
 ) -> Iterator[pa.RecordBatch]:
     block = ref.open()
     rows = Sparse(*block.learnt("liked", part)[:3])
-    if session_gap_hours is not None:
+    if settings.session_gap_hours is not None:
         times = block.times_of("liked", part)
         if times is None:
             return
-        rows, _ = split_sessions(rows, times, session_gap_hours)
+        rows, _ = split_sessions(rows, times, settings.session_gap_hours)
+    elif settings.cap is not None:
+        times = block.times_of("liked", part)
+        ((_, rows),), _ = cap_columns([(ref.first, rows)], [times], settings.cap)
     lengths = np.diff(rows.indptr)
     items = lists_of(lengths[lengths > 0], pa.array(np.asarray(rows.columns)))
     yield pa.RecordBatch.from_arrays([items], names=["items"])
