@@ -35,6 +35,6 @@ def open_likings(users: BlockSet, items: BlockSet, part: Part, damping: float) -
         return Sparse(rows.indptr, rows.columns, rows.values * np.repeat(own, np.diff(rows.indptr)))
 
     return Likings(
-        items=tuple((ref.first, by_item(ref)) for ref in items.blocks),
-        users=tuple((ref.first, by_user(ref)) for ref in users.blocks),
+        items=Sparse.stacked([by_item(ref) for ref in items.blocks]),
+        users=Sparse.stacked([by_user(ref) for ref in users.blocks]),
     )

@@ -62,7 +62,7 @@ def fit_locally(spark: SparkSession, fit: LocalFit, folder: Path) -> ItemWeights
 def fit_block(fit: LocalFit, ref: BlockRef) -> Arrays:
     """The weights of a block's items, as arrays of its part."""
     likings = open_likings(fit.users, fit.items, fit.part, fit.damping)
-    lengths = np.diff(likings.items[ref.index][1].indptr)
+    lengths = np.diff(likings.items.indptr[ref.first : ref.first + ref.rows + 1])
     lifts = np.maximum(lengths, 1).astype(np.float64) ** fit.lift
 
     def fitted() -> Iterator[tuple[int, Positions, Doubles]]:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from toplists.engine.kernels.candidates import ItemSets
 from toplists.engine.kernels.compiling import compiled
-from toplists.engine.kernels.gram import Tile
-from toplists.engine.kernels.gram_rows import Doubles, Likings, Positions, gram_rows
+from toplists.engine.kernels.gram_rows import Doubles, Likings, Positions
+from toplists.engine.kernels.product_rows import empty_row, sum_row, unsigned
+from toplists.engine.kernels.weight_sums import Sparse
 
 _FLOAT = 4
 
@@ -80,10 +81,18 @@ def _triangles(likings: Likings, members: ItemSets) -> npt.NDArray[np.float32]:
     wanted, begins = np.unique(members.items[by_item], return_index=True)
     bounds = np.append(begins, len(by_item))
     owners = np.repeat(np.arange(len(ends) - 1), np.diff(members.indptr))[by_item]
-    for some, tile in gram_rows(likings, wanted):
-        turns = slice(bounds[some.start], bounds[some.stop])
-        own = bounds[some.start : some.stop + 1] - bounds[some.start]
-        _spread(tile, own, by_item[turns], owners[turns], members, ends, triangles)
+    _spread(
+        unsigned(likings.items),
+        unsigned(likings.users),
+        wanted,
+        bounds,
+        by_item,
+        owners,
+        ItemSets(members.indptr, members.items.view(np.uint32)),
+        ends,
+        np.zeros(likings.n_items),
+        triangles,
+    )
     return triangles
 
 
@@ -95,27 +104,30 @@ def _ends(members: ItemSets) -> npt.NDArray[np.int64]:
 
 @compiled
 def _spread(
-    tile: Tile,
+    items: Sparse,
+    users: Sparse,
+    wanted: Positions,
     bounds: npt.NDArray[np.int64],
     entries: npt.NDArray[np.int64],
     owners: npt.NDArray[np.int64],
     members: ItemSets,
     begins: npt.NDArray[np.int64],
+    sums: Doubles,
     triangles: npt.NDArray[np.float32],
 ) -> None:
-    """Bring the rows of some items to the sets that they are in, `bounds` of the `entries` for each.
+    """Form the rows of the wanted items, and bring them to the sets that they are in.
 
-    The tile is emptied.
+    These are the `owners` of as many of the `entries` as `bounds` say. The sums are 0 before.
     """
-    for row in range(len(tile.counts)):
+    for row in range(len(wanted)):
+        sum_row(items, wanted[row], users, sums)
         for turn in range(bounds[row], bounds[row + 1]):
             first = members.indptr[owners[turn]]
             place = entries[turn] - first
             begin = begins[owners[turn]] + place * (place + 1) // 2
             for other in range(place + 1):
-                triangles[begin + other] = tile.sums[row, members.items[first + other], 0]
-        for place in range(tile.counts[row]):
-            tile.sums[row, tile.touched[row, place], 0] = 0.0
+                triangles[begin + other] = sums[members.items[first + other]]
+        empty_row(items, wanted[row], users, sums)
 
 
 @compiled

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from toplists.engine.kernels.compiling import compiled, dividing
 from toplists.engine.kernels.frozen import frozen
+from toplists.engine.kernels.product_rows import sum_row, unsigned
 from toplists.engine.kernels.sort_keys import Keys, keep_greatest, key_of, sorted_lists
 from toplists.engine.kernels.weight_sums import Sparse
 
@@ -93,18 +94,13 @@ def nearest_rows(
     )
     least = max(np.float32(lowest).view(np.uint32), np.uint32(1))
     divisor = _Divisor(frozen(own), frozen(other), added)
-    rows, columns = _unsigned(rows), _unsigned(columns)
+    rows, columns = unsigned(rows), unsigned(columns)
     found = []
     for start in range(0, count, height):
         keys = np.zeros((min(height, count - start), length), dtype=np.uint64)
         _find(rows, start, columns, first, divisor, least, work, keys)
         found.append(sorted_lists(keys))
     return Sparse.stacked(found)
-
-
-def _unsigned(matrix: Sparse) -> Sparse:
-    """The same, read-only; compiled code looks at each sign of what it finds a place by, unless there is none."""
-    return matrix._replace(columns=matrix.columns.view(np.uint32)).frozen()
 
 
 @compiled
@@ -133,7 +129,7 @@ def _find(
             _divide_few(sums, work.touched[:count], own, other, added, work.scores)
             size = _hold_best(work.touched[:count], least, k, work)
         else:
-            _add_many(rows, row, columns, sums)
+            sum_row(rows, row, columns, sums)
             sums[itself] = 0.0
             _divide_all(sums, own, other, added, work.scores)
             size = _hold_best(work.all, least, k, work)
@@ -160,15 +156,6 @@ def _add_few(
             count += before == 0.0
             sums[item] = before + value * columns.values[at]
     return count
-
-
-@compiled
-def _add_many(rows: Sparse, row: int, columns: Sparse, sums: Doubles) -> None:
-    """Sum up the products of a row."""
-    for entry in range(rows.indptr[row], rows.indptr[row + 1]):
-        column, value = rows.columns[entry], rows.values[entry]
-        for at in range(columns.indptr[column], columns.indptr[column + 1]):
-            sums[columns.columns[at]] += value * columns.values[at]
 
 
 @dividing
