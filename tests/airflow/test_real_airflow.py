@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from conftest import HERE, ROOT
+
+from try_night import Client
 
 pytestmark = pytest.mark.long
 
@@ -81,6 +85,50 @@ def test_a_consumer_begins_and_is_told_what_was_published(home: Path) -> None:
     assert seen["run_id"] == live(home)
     assert seen["rows"]["users"] == 30
     assert "ndcg@10" in seen["metrics"]
+
+
+def run_to_its_end(home: Path, dag_id: str) -> tuple[str, str]:
+    """Trigger a DAG; returns how the run ended, and the logs of its tasks."""
+    found = re.search(r"The UI: (\S+) .*password (\S+)", (home / "output").read_text())
+    assert found is not None
+    client = Client(found[1])
+    client.log_in(found[2])
+    path = f"/api/v2/dags/{dag_id}"
+    client.ask("PATCH", f"{path}?update_mask=is_paused", {"is_paused": False})
+    run = client.ask("POST", f"{path}/dagRuns", {"logical_date": None})["dag_run_id"]
+    state = ""
+
+    def has_ended() -> bool:
+        nonlocal state
+        state = str(client.ask("GET", f"{path}/dagRuns/{run}")["state"])
+        return state in ("success", "failed")
+
+    wait_for(has_ended, f"{dag_id} did not end")
+    logs = (home / "logs").glob(f"dag_id={dag_id}/run_id={run}/**/*.log")
+    return state, "".join(log.read_text() for log in logs)
+
+
+def test_maintenance_looks_and_works(home: Path) -> None:
+    before = live(home)
+    state, logs = run_to_its_end(home, "toplists_maintenance")
+    assert state == "success"
+    assert "Nothing was changed (--dry-run)" in logs
+    assert live(home) == before
+
+
+def test_lists_are_fresh_until_they_are_older_than_promised(home: Path) -> None:
+    state, _ = run_to_its_end(home, "toplists_freshness")
+    assert state == "success"
+    with (home / "conf" / "local.yaml").open("a") as settings:
+        settings.write("  max_age_hours: 0.01\n")  # of the group airflow, the last one
+    published = datetime.fromisoformat(
+        json.loads((home / "lake" / DATASET / "current.json").read_text())["published_at"]
+    )
+    wait_for(lambda: datetime.now(UTC) - published > timedelta(minutes=1, seconds=1), "it is fresh")
+    state, logs = run_to_its_end(home, "toplists_freshness")
+    assert state == "failed"
+    assert f"The live lists of dataset {DATASET} are too old: published" in logs
+    assert "toplists_freshness.freshness of manual__" in logs  # the alert
 
 
 def test_the_same_folder_is_not_used_twice(home: Path) -> None:
