@@ -14,7 +14,7 @@ from fitted import fitted_weights, likings
 from toplists.config.model_linear import EaseSettings
 from toplists.engine import dense_gram
 from toplists.engine.kernels import inversion
-from toplists.errors import ConfigurationError
+from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models import ease
 from toplists.models.ease import Ease
 
@@ -75,12 +75,24 @@ def test_the_holdout_is_not_learnt_from(fit: Fit) -> None:
 
 def test_too_many_items_are_refused(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease, "_MOST_ITEMS", 20)
-    with pytest.raises(
-        ConfigurationError, match=r"there are 24\. Use model\.name=local_ridge"
-    ) as error:
+    with pytest.raises(ConfigurationError, match=r"there are 24\. Use model\.name=local_ridge"):
         fit(likings())
-    # To ask for more interactions does not leave out what is there without any.
-    assert "prepare.new_items=false" in str(error.value)
+
+
+def test_items_that_nobody_likes_take_no_room(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ease, "_MOST_ITEMS", 24)  # as many as are liked
+    exact, places = fit(likings()), [0, 3, 3, 24]
+    beside = fit(np.insert(likings(), places, 0, axis=1), {"cuts": ([7], [2, 5])})
+    new = np.array(places) + np.arange(len(places))
+    assert not beside[new].any()
+    assert not beside[:, new].any()
+    liked = np.setdiff1d(np.arange(28), new)
+    assert np.array_equal(beside[np.ix_(liked, liked)], exact)
+
+
+def test_where_nothing_is_liked_it_is_refused(fit: Fit) -> None:
+    with pytest.raises(InputRefusedError):
+        fit(np.zeros((3, 4)))
 
 
 def test_too_little_memory_is_said_before(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

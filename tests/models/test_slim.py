@@ -117,3 +117,12 @@ def test_too_many_items_for_all_pairs_are_refused(
     assert fit(LIKED, neighbours=2).any()
     with pytest.raises(ConfigurationError, match=r"there are 12\. Set model\.slim\.neighbours"):
         fit(LIKED)
+
+
+def test_items_that_nobody_likes_take_no_room(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slim, "_MOST_ITEMS", 12)  # as many as are liked
+    exact, places = fit(LIKED), [0, 3, 3, 12]
+    beside = fit(np.insert(LIKED, places, 0, axis=1), {"cuts": ([7], [2, 5])})
+    liked = np.setdiff1d(np.arange(16), np.array(places) + np.arange(len(places)))
+    assert np.array_equal(beside[np.ix_(liked, liked)], exact)
+    assert np.count_nonzero(beside) == np.count_nonzero(exact)

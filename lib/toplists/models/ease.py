@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toplists.config.model_linear import EaseSettings
 from toplists.engine.blocks import BlockRef
-from toplists.engine.dense_gram import FLOAT, open_rows, write_gram
+from toplists.engine.dense_gram import FLOAT, liked_items, open_rows, places_of, write_gram
 from toplists.engine.exchange import write_parts
 from toplists.engine.free_memory import free_memory
 from toplists.engine.half import remove_rests
@@ -22,15 +22,16 @@ from toplists.engine.local_fit import weights_by_item
 from toplists.engine.plan import GIB
 from toplists.engine.shapes import ItemWeights
 from toplists.engine.storage import Arrays, open_array, save_part
-from toplists.errors import ConfigurationError
+from toplists.errors import ConfigurationError, InputRefusedError
+from toplists.models.als import nothing_to_learn
 from toplists.models.definition import Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Space
 
 _MOST_ITEMS = 30_000
 _INSTEAD = (
-    "Use model.name=local_ridge, which is as good and holds no matrix of all pairs, or leave out items: "
-    "rare ones by prepare.min_item_interactions, those that nobody knows by prepare.new_items=false."
+    "Use model.name=local_ridge, which is as good and holds no matrix of all pairs, or leave out rare items by "
+    "prepare.min_item_interactions."
 )
 
 _MOST_LEFT = 0.02
@@ -62,20 +63,31 @@ class Ease:
         """Form the Gram matrix in tasks, invert it here, and cut its rows to the largest in tasks.
 
         Raises:
+            InputRefusedError: nothing is liked.
             ConfigurationError: there are too many items, or too little memory or penalty for them.
         """
+        if data.size == 0:
+            raise InputRefusedError(nothing_to_learn("implicit", data.part, self.name))
         settings, items, folder = self._settings, data.items, data.folder
-        _require_few(items.rows)
-        _require_memory(items.rows)
-        gram = write_gram(data.spark, data.users, items, data.part, settings.user_exponent, folder)
+        liked = liked_items(data.spark, items, data.part, folder)
+        _require_few(len(liked))
+        _require_memory(len(liked))
+        gram = write_gram(
+            *(data.spark, data.users, items, data.part, settings.user_exponent, liked, folder)
+        )
         with _ONE_AT_A_TIME:
-            _require_memory(items.rows)  # others may have taken it meanwhile
-            inverse, left = self._invert(gram, items.rows, folder)
+            _require_memory(len(liked))  # others may have taken it meanwhile
+            inverse, left = self._invert(gram, len(liked), folder)
         most = settings.neighbours
 
         def cut(ref: BlockRef) -> Arrays:
-            rows = open_array(inverse, "inverse")[ref.first : ref.first + ref.rows]
-            return weights_by_item(_largest(rows, ref.first, most), ref.rows)
+            own = places_of(ref, liked)
+            rows = open_array(inverse, "inverse")[own.start : own.stop]
+            largest = (
+                (liked[own[row]] - ref.first, liked[places], weights)
+                for row, places, weights in _largest(rows, own.start, most)
+            )
+            return weights_by_item(largest, ref.rows)
 
         weights = write_parts(data.spark, items.blocks, cut, folder, "items")
         remove_rests(folder, "the inverse", (*gram, inverse))
@@ -121,7 +133,7 @@ def _require_memory(n_items: int) -> None:
 def _largest(
     rows: npt.NDArray[np.float32], first: int, most: int | None
 ) -> Iterator[tuple[int, Positions, npt.NDArray[np.float64]]]:
-    """The largest weights of consecutive items, from their rows of the inverse."""
+    """The largest weights of consecutive items of the inverse, from their rows of it."""
     for row, own in enumerate(rows):
         weights = -own.astype(np.float64) / own[first + row]
         weights[first + row] = 0.0
@@ -138,11 +150,11 @@ def _largest(
 
 EASE = Definition(
     name="ease",
-    summary="Linear regression of every item on all others, in closed form, for up to 30,000 items.",
+    summary="Linear regression of every item on all others, in closed form, for up to 30,000 liked items.",
     shape=ItemWeights,
     feedback="likings",
-    memory="4 bytes x items^2 on the driver, as much twice in files",
-    time="2 x items^3 floating-point operations on the driver, with all its cores",
+    memory="4 bytes x liked items^2 on the driver, as much twice in files",
+    time="2 x liked items^3 floating-point operations on the driver, with all its cores",
     reference="Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019",
     make=lambda given: Ease(given.model.ease),
     space=lambda _: Space({"regularization": LogRange(1.0, 1_000.0)}),

@@ -8,7 +8,7 @@ from typing import Any
 
 from toplists.config.model_linear import SlimSettings
 from toplists.engine.blocks import BlockRef
-from toplists.engine.dense_gram import GramRows, write_gram
+from toplists.engine.dense_gram import GramRows, liked_items, places_of, write_gram
 from toplists.engine.exchange import write_parts
 from toplists.engine.half import remove_rests
 from toplists.engine.kernels.elastic_net import Penalty, fit_elastic_net, fit_to_all
@@ -65,20 +65,24 @@ class Slim:
     def _fit_to_all(self, data: TrainingData, penalty: Penalty) -> ItemWeights:
         """The weights of all others for each item, from the whole Gram matrix in files."""
         items, folder = data.items, data.folder
-        if items.rows > _MOST_ITEMS:
+        liked = liked_items(data.spark, items, data.part, folder)
+        if len(liked) > _MOST_ITEMS:
             raise ConfigurationError(
                 "slim without model.slim.neighbours needs a matrix of all pairs of items, which is for up "
-                f"to {_MOST_ITEMS:,} of them, and there are {items.rows:,}. Set model.slim.neighbours, or "
+                f"to {_MOST_ITEMS:,} of them, and there are {len(liked):,}. Set model.slim.neighbours, or "
                 "use model.name=local_ridge."
             )
-        gram = write_gram(
-            data.spark, data.users, items, data.part, self._settings.user_exponent, folder
-        )
+        damping = self._settings.user_exponent
+        gram = write_gram(data.spark, data.users, items, data.part, damping, liked, folder)
 
         def fit(ref: BlockRef) -> Arrays:
             rows = GramRows(gram)
+            fits = (
+                (place, *fit_to_all(rows.of, place, penalty)) for place in places_of(ref, liked)
+            )
             fitted = (
-                (row, *fit_to_all(rows.of, ref.first + row, penalty)) for row in range(ref.rows)
+                (liked[place] - ref.first, liked[others], weights)
+                for place, others, weights in fits
             )
             try:
                 return weights_by_item(fitted, ref.rows)
@@ -98,7 +102,7 @@ SLIM = Definition(
     summary="Sparse regression of each item on its most similar items, or on all others.",
     shape=ItemWeights,
     feedback="likings",
-    memory="all likings once, and 256 MiB of small systems; fitted to all others up to 0.8 GiB, and files of 4 bytes x items^2",
+    memory="all likings once, and 256 MiB of small systems; fitted to all others up to 0.8 GiB, and files of 4 bytes x liked items^2",
     holds=WHOLE + WHOLE // 2,  # likings both ways, and users' once more to compare items by
     time="passes x neighbours x weights that are not 0, for each item",
     reference="Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011",
