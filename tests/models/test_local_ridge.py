@@ -13,6 +13,8 @@ from fitted import fitted_weights, likings
 
 from toplists.config.model_linear import LocalRidgeSettings
 from toplists.engine import local_fit
+from toplists.engine.blocks import BlockRef, BlockSet
+from toplists.engine.local_fit import LocalFit, cut_block
 from toplists.models.local_ridge import LocalRidge
 
 K, PENALTY, DROPOUT, DAMPING, LIFT = 5, 2.0, 0.5, 0.5, 0.1
@@ -75,6 +77,18 @@ def test_blocks_and_memory_change_nothing(fit: Fit, monkeypatch: pytest.MonkeyPa
     whole = fit(likings())
     monkeypatch.setattr(local_fit, "_SYSTEM_BYTES", 1)
     assert np.array_equal(fit(likings(), {"cuts": ([7, 30], [4, 5])}), whole)
+
+
+def test_no_task_has_many_more_items_than_others() -> None:
+    # Blocks have as many interactions each: a few popular items, and all others.
+    blocks = tuple(
+        BlockRef(index, first, rows, entries=1_000, path="")
+        for index, (first, rows) in enumerate([(0, 20), (20, 0), (20, 100)])
+    )
+    items, users = BlockSet(blocks, rows=120, columns=50), BlockSet((), rows=50, columns=120)
+    fit = LocalFit(users, items, "all", neighbours=K, damping=0.0, solve=lambda _, pull: pull)
+    sizes = [[own.stop - own.start for own in cut_block(fit, ref)] for ref in blocks]
+    assert sizes == [[20], [0], [34, 34, 32]]
 
 
 def test_the_holdout_is_not_learnt_from(fit: Fit) -> None:

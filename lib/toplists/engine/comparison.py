@@ -42,13 +42,24 @@ class Comparison:
     signed: bool = False
     session_gap_hours: float | None = None
 
-    def neighbours(self, ref: BlockRef, k: int | None, *, only_flagged: bool = False) -> Sparse:
-        """The k nearest other rows of each row of a block, best first; `None` = all there are.
+    def neighbours(
+        self,
+        ref: BlockRef,
+        k: int | None,
+        *,
+        only_flagged: bool = False,
+        rows: slice | None = None,
+    ) -> Sparse:
+        """The k nearest other rows of each row of a block, or of some `rows` of it, best first.
 
-        With `only_flagged` neighbours are sought among the rows whose flag is set.
+        With `None` for k these are all there are. With `only_flagged` neighbours are sought among the rows whose
+        flag is set.
         """
         candidates = all_flags(self.rows.blocks) if only_flagged else None
-        return _opened(self).of(_rows(ref, self), ref.first, candidates, k=k)
+        own, first = _rows(ref, self), ref.first
+        if rows is not None:
+            own, first = own.of(np.arange(rows.start, rows.stop)), first + rows.start
+        return _opened(self).of(own, first, candidates, k=k)
 
     def shares(self, ref: BlockRef) -> npt.NDArray[np.float64]:
         """The share that each row of a block has of the columns that have anything: float64[rows].
