@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
@@ -131,11 +130,18 @@ def run(database: None, dags: Mapping[str, DAG]) -> Run:
     """Runs a DAG to its end, task by task, in this process."""
 
     def run_to_the_end(dag_id: str, conf: Mapping[str, Any] | None = None, **when: Any) -> DagRun:
-        # A copy: within one process a run's configuration stays in the parameters of DAG and tasks.
-        dag = copy.deepcopy(dags[dag_id])
-        for task in dag.tasks:
-            task.params = copy.deepcopy(task.params)  # a copied task shares its own
-        return dag.test(run_conf=dict(conf or {}), **when)
+        dag, given = dags[dag_id], dict(conf or {})
+        named = [pair for holder in (dag, *dag.tasks) for pair in holder.params.items()]
+        kept = [(one, one.value) for _, one in named]
+        try:
+            # Within one process a run leaves its configuration in the parameters of DAG and tasks, and a
+            # parameter without default wants it there when a failure is called back for.
+            for name, one in named:
+                one.value = given.get(name, one.value)
+            return dag.test(run_conf=given, **when)
+        finally:
+            for one, value in kept:
+                one.value = value
 
     return run_to_the_end
 
