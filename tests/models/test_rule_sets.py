@@ -80,6 +80,19 @@ def test_of_heavy_users_the_newest_likings_go_together(spark: SparkSession, tmp_
     np.testing.assert_allclose(scores(made), wanted, rtol=1e-5)
 
 
+def test_a_cap_bounds_what_heavy_users_who_agree_bring(spark: SparkSession, tmp_path: Path) -> None:
+    # Two users like all 60 items: each of their 2^60 sets has the support, more than can be gone through.
+    values = np.full((41, 60), np.nan)
+    values[[0, 40]] = 5.0  # at the same times: the newest four are items 0, 1, 40 and 41 of both
+    values[1, :2] = 5.0
+    changed = {"max_antecedents": 2, "min_support": 2, "min_lift": 0.0, "cap": 4}
+    made = fit(spark, tmp_path, "association", World(values), changed=changed)
+    told = made.select(60, seen=False).target_scores.reshape(41, 60)[1]
+    # Three rules lead to each of the other two: from 0, from 1 and from both, two of three times.
+    assert np.flatnonzero(np.nan_to_num(told)).tolist() == [40, 41]
+    assert told[[40, 41]] == pytest.approx([2.0, 2.0])
+
+
 def test_where_nothing_is_liked_there_are_no_rules(spark: SparkSession, tmp_path: Path) -> None:
     world = World(np.full((3, 4), 2.0))
     made = fit(spark, tmp_path, "association", world, changed={"max_antecedents": 2})
