@@ -51,7 +51,7 @@ from airflow.sdk import DAG, Param, TriggerRule, chain
 
 from toplists_airflow import NIGHT
 from toplists_airflow.backfill import NextDayOperator, PlanOperator
-from toplists_airflow.definition import common, environment_param, flag_param
+from toplists_airflow.definition import common, day_param, environment_param, flag_param
 from toplists_airflow.publish_operator import PublishOperator, publications
 from toplists_airflow.submission import default_environment, submission
 from toplists_airflow.verb_operator import VerbOperator
@@ -73,8 +73,9 @@ ARGUMENTS = {
 }
 
 PARAMS: dict[str, Param] = {
-    "first_day": Param(type="string", format="date", description="First as_of."),
-    "last_day": Param(type="string", format="date", description="Last as_of."),
+    # Not without a default: Airflow runs a DAG's callbacks without the values that a run was given.
+    "first_day": day_param("First as_of; has to be given."),
+    "last_day": day_param("Last as_of; has to be given."),
     "environment": environment_param(),
     "dry_run": flag_param("Only say what there is to do.", default=True),
     "move_pointer": flag_param("Publish each day that nothing newer is live of."),

@@ -35,6 +35,10 @@ class PlanOperator(BaseOperator):
             AirflowException: it was not made this time.
         """
         params = context["params"]
+        if not (params["first_day"] and params["last_day"]):
+            raise AirflowFailException(
+                "A backfill needs days: trigger it with first_day and last_day."
+            )
         plan = self._ask(params)
         for day in plan["days"]:
             self.log.info(

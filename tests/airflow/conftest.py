@@ -130,18 +130,15 @@ def run(database: None, dags: Mapping[str, DAG]) -> Run:
     """Runs a DAG to its end, task by task, in this process."""
 
     def run_to_the_end(dag_id: str, conf: Mapping[str, Any] | None = None, **when: Any) -> DagRun:
-        dag, given = dags[dag_id], dict(conf or {})
-        named = [pair for holder in (dag, *dag.tasks) for pair in holder.params.items()]
-        kept = [(one, one.value) for _, one in named]
+        # Within one process a run's configuration would stay in the parameters of DAG and tasks.
+        dag = dags[dag_id]
+        params = [one for holder in (dag, *dag.tasks) for one in holder.params.values()]
+        kept = [(param, param.value) for param in params]
         try:
-            # Within one process a run leaves its configuration in the parameters of DAG and tasks, and a
-            # parameter without default wants it there when a failure is called back for.
-            for name, one in named:
-                one.value = given.get(name, one.value)
-            return dag.test(run_conf=given, **when)
+            return dag.test(run_conf=dict(conf or {}), **when)
         finally:
-            for one, value in kept:
-                one.value = value
+            for param, value in kept:
+                param.value = value
 
     return run_to_the_end
 

@@ -92,10 +92,10 @@ def test_days_are_computed_one_after_the_other_and_not_published(
 
 
 def test_the_pointer_moves_forward_where_it_shall(chain: Chain, submit: Recorder) -> None:
-    chain(dry_run=False, move_pointer=True)
-    assert submit.verbs() == [*STEPS, "publish", "export"] * 3
+    chain(dry_run=False, move_pointer=True, last_day="2026-11-21")
+    assert submit.verbs() == [*STEPS, "publish", "export"] * 2
     published = [call for call in submit.calls() if "--if-newest" in call]
-    assert [call[call.index("--run-id") + 1] for call in published] == [RUN_ID] * 3
+    assert [call[call.index("--run-id") + 1] for call in published] == [RUN_ID] * 2
 
 
 def test_what_is_done_is_not_done_again(
@@ -131,6 +131,13 @@ def test_a_day_that_is_cleared_goes_on_and_the_others_follow(
     twice = run(DAG_ID, bad.conf, logical_date=bad.logical_date, run_after=bad.run_after)
     assert states(twice)["next_day"] == "skipped"
     assert len(triggered_by(twice)) == 1
+
+
+def test_days_have_to_be_given(run: Run, submit: Recorder) -> None:
+    moment = next(MOMENTS)
+    dag_run = run(DAG_ID, {"dry_run": False}, logical_date=moment, run_after=moment)
+    assert states(dag_run)["plan"] == "failed"
+    assert submit.calls() == []
 
 
 def test_without_a_plan_nothing_is_begun(
