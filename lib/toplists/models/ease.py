@@ -115,7 +115,7 @@ class Ease:
 def _require_few(n_items: int) -> None:
     if n_items > _MOST_ITEMS:
         raise ConfigurationError(
-            f"ease inverts a matrix of all pairs of items, which is for up to {_MOST_ITEMS:,} of them, and "
+            f"ease inverts a matrix of all pairs of items that are liked, which is for up to {_MOST_ITEMS:,} of them, and "
             f"there are {n_items:,}. {_INSTEAD}"
         )
 
@@ -125,7 +125,7 @@ def _require_memory(n_items: int) -> None:
     needed = FLOAT * n_items * n_items
     if free is not None and needed > free:
         raise ConfigurationError(
-            f"ease inverts a matrix of all pairs of {n_items:,} items, which takes {needed / GIB:.1f} GiB "
+            f"ease inverts a matrix of all pairs of {n_items:,} liked items, which takes {needed / GIB:.1f} GiB "
             f"on the driver, where {free / GIB:.1f} GiB are free. {_INSTEAD}"
         )
 

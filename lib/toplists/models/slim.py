@@ -68,7 +68,7 @@ class Slim:
         liked = liked_items(data.spark, items, data.part, folder)
         if len(liked) > _MOST_ITEMS:
             raise ConfigurationError(
-                "slim without model.slim.neighbours needs a matrix of all pairs of items, which is for up "
+                "slim without model.slim.neighbours needs a matrix of all pairs of items that are liked, which is for up "
                 f"to {_MOST_ITEMS:,} of them, and there are {len(liked):,}. Set model.slim.neighbours, or "
                 "use model.name=local_ridge."
             )
