@@ -78,7 +78,14 @@ def run_whole(
     if "spark" not in without:
         run_on_spark(HERE / "similarity_models.py", str(snapshot.folder), str(folder))
     contenders = found_in(folder)
-    return {"data": sizes, "agreement": contenders.pop("agreement"), "contenders": contenders}
+    agreement = contenders.pop("agreement")
+    if "implicit" not in without:
+        ours, theirs = (np.load(folder / f"{name}.npy") for name in ("cosine", "implicit"))
+        agreement["implicit"] = {
+            "other lengths": int(np.count_nonzero(np.isnan(ours) != np.isnan(theirs))),
+            "similarity": float(np.nanmax(np.abs(ours - theirs))),
+        }
+    return {"data": sizes, "agreement": agreement, "contenders": contenders}
 
 
 def run_pairs(name: str, snapshot: Snapshot, matrix: sp.csr_array, folder: Path) -> dict[str, Any]:
@@ -186,6 +193,12 @@ def _whole_table(found: dict[str, Any]) -> list[str]:
         f"of scipy's neighbours {agreement['other lengths']} are missing or too many, the largest difference of a "
         f"similarity is {agreement['similarity']:.1e}, computed anew for whom we name {agreement['named']:.1e}"
     )
+    if "implicit" in agreement:
+        theirs = agreement["implicit"]
+        goals.append(
+            f"of those of `implicit` {theirs['other lengths']} are missing or too many, and the largest difference is "
+            f"{theirs['similarity']:.1e}"
+        )
     return [*lines, "", "; ".join(goals).capitalize() + "."]
 
 

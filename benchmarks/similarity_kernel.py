@@ -62,7 +62,9 @@ def main() -> None:
         if perf_counter() - began > _ENOUGH_SECONDS:
             break
     if names == "all":
-        agreement = differences(Sparse.stacked(found["cosine"]), found["scipy"], turned(by_user))
+        ours = Sparse.stacked(found["cosine"])
+        np.save(folder / "cosine.npy", best(ours))
+        agreement = differences(ours, found["scipy"], turned(by_user))
         (folder / "agreement.json").write_text(json.dumps(agreement))
     for name, own in seconds.items():
         (folder / f"{name}.json").write_text(json.dumps({"seconds": own}))
