@@ -126,3 +126,7 @@ def test_items_that_nobody_likes_take_no_room(fit: Fit, monkeypatch: pytest.Monk
     liked = np.setdiff1d(np.arange(16), np.array(places) + np.arange(len(places)))
     assert np.array_equal(beside[np.ix_(liked, liked)], exact)
     assert np.count_nonzero(beside) == np.count_nonzero(exact)
+
+
+def test_where_nothing_is_liked_there_are_no_weights(fit: Fit) -> None:
+    assert not fit(np.zeros((3, 4))).any()
