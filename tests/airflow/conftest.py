@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +127,11 @@ Run = Callable[..., "DagRun"]
 
 
 @pytest.fixture
-def run(database: None, dags: Mapping[str, DAG]) -> Run:
+def run(database: None, dags: Mapping[str, DAG], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a DAG to its end, task by task, in this process."""
+    # Between one look and the next at what may be run, it waits a second, also where states only spread.
+    pause = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: pause(min(seconds, 0.02)))
 
     def run_to_the_end(dag_id: str, conf: Mapping[str, Any] | None = None, **when: Any) -> DagRun:
         # Within one process a run's configuration would stay in the parameters of DAG and tasks.
