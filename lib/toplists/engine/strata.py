@@ -47,7 +47,8 @@ class Descent:
     def fingerprint(self) -> str:
         """Tells descents apart whose strata are not one another's."""
         length = (self.epochs, self.cell_entries)
-        return fingerprint_of(self.blocks, self.gradient, self.seed, length)
+        # Strata of a release that did not survey which items are learnt from are others.
+        return fingerprint_of(self.blocks, self.gradient, self.seed, length, "surveyed")
 
     @property
     def cells(self) -> Cells:
