@@ -44,7 +44,6 @@ new, and publishes days that nothing newer is live of. It has no dry run that kn
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule, chain
@@ -52,7 +51,7 @@ from airflow.sdk import DAG, Param, TriggerRule, chain
 from toplists_airflow import NIGHT
 from toplists_airflow.backfill import NextDayOperator, PlanOperator
 from toplists_airflow.definition import common, day_param, environment_param, flag_param
-from toplists_airflow.publish_operator import PublishOperator, publications
+from toplists_airflow.publish_operator import task_of
 from toplists_airflow.submission import default_environment, submission
 from toplists_airflow.verb_operator import VerbOperator
 
@@ -84,19 +83,15 @@ PARAMS: dict[str, Param] = {
 }
 
 
-def task_of(verb: str) -> VerbOperator:
+def task(verb: str) -> VerbOperator:
     """The task of a verb, which is skipped where nothing remains for it."""
-    options: dict[str, Any] = {
-        "task_id": verb,
-        "conn_id": SETTINGS.connection,
-        "arguments": ARGUMENTS.get(verb, RUN),
-        "skip": f"{{{{ '' if '{verb}' in {PLAN}['remaining'] else {PLAN}['otherwise'] }}}}",
-        "trigger_rule": TriggerRule.NONE_FAILED,
-    }
-    if verb == "publish":
-        asset = publications(DEPLOYMENT)
-        return PublishOperator(asset=asset, environment=default_environment(), **options)
-    return VerbOperator(verb=verb, **options)
+    return task_of(
+        verb,
+        DEPLOYMENT,
+        arguments=ARGUMENTS.get(verb, RUN),
+        skip=f"{{{{ '' if '{verb}' in {PLAN}['remaining'] else {PLAN}['otherwise'] }}}}",
+        trigger_rule=TriggerRule.NONE_FAILED,
+    )
 
 
 with DAG(
@@ -119,4 +114,4 @@ with DAG(
         pool="default_pool",
     )
     complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED)
-    chain(plan, *map(task_of, NIGHT[1:]), next_day, complete)
+    chain(plan, *map(task, NIGHT[1:]), next_day, complete)

@@ -36,7 +36,6 @@ log file. What is live stays live; every task may be cleared and run again at an
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pendulum
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -50,7 +49,7 @@ from toplists_airflow.definition import (
     environment_param,
     flag_param,
 )
-from toplists_airflow.publish_operator import PublishOperator, publications
+from toplists_airflow.publish_operator import task_of
 from toplists_airflow.schedule import schedule_of
 from toplists_airflow.submission import default_environment, submission
 from toplists_airflow.verb_operator import VerbOperator
@@ -92,18 +91,10 @@ PARAMS: dict[str, Param] = {
 }
 
 
-def task_of(verb: str) -> VerbOperator:
+def task(verb: str) -> VerbOperator:
     """The task of a verb."""
-    options: dict[str, Any] = {
-        "task_id": verb,
-        "conn_id": SETTINGS.connection,
-        "arguments": ARGUMENTS.get(verb, RUN),
-        "skip": SKIP.get(verb, ""),
-    }
-    if verb == "publish":
-        asset = publications(DEPLOYMENT)
-        return PublishOperator(asset=asset, environment=default_environment(), **options)
-    return VerbOperator(verb=verb, **options)
+    arguments = ARGUMENTS.get(verb, RUN)
+    return task_of(verb, DEPLOYMENT, arguments=arguments, skip=SKIP.get(verb, ""))
 
 
 with DAG(
@@ -118,4 +109,4 @@ with DAG(
 ):
     complete = EmptyOperator(task_id="complete", trigger_rule=TriggerRule.NONE_FAILED)
     first = [wait_for_input(SETTINGS)] if SETTINGS.wait_for is not None else []
-    chain(*first, *map(task_of, NIGHT), complete)
+    chain(*first, *map(task, NIGHT), complete)

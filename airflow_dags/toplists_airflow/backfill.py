@@ -10,10 +10,11 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from toplists_airflow import ROOT
 from toplists_airflow.ending import Ending
+from toplists_airflow.failure import failure_of
 from toplists_airflow.submission import submission
 
 COMMAND = str(ROOT / "toplists")
@@ -75,9 +76,8 @@ class PlanOperator(BaseOperator):
             command, cwd=ROOT, capture_output=True, text=True
         )
         if ended.returncode:
-            ending = Ending(ended.returncode, " ".join(ended.stderr.split()))
-            kind = AirflowFailException if ending.is_final else AirflowException
-            raise kind(ending.message("plan"))
+            reason = " ".join(ended.stderr.split())
+            raise failure_of(Ending(ended.returncode, reason), "plan")
         return dict(json.loads(ended.stdout))
 
 

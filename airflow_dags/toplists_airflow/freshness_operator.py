@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from toplists_airflow import ROOT
 from toplists_airflow.ending import Ending
+from toplists_airflow.failure import failure_of
 
 _SUBMISSION = "submission(params.environment)"
 # The reason comes on one line, however long it is.
@@ -50,9 +50,8 @@ class FreshnessOperator(BaseOperator):
         environment = {**os.environ, "COLUMNS": _COLUMNS}
         result = self._hook.run_command(self.command, env=environment, cwd=str(ROOT))
         if result.exit_code:
-            ending = Ending(result.exit_code, result.output.removeprefix("error: "))
-            kind = AirflowFailException if ending.is_final else AirflowException
-            raise kind(ending.message("freshness"))
+            reason = result.output.removeprefix("error: ")
+            raise failure_of(Ending(result.exit_code, reason), "freshness")
 
     def on_kill(self) -> None:
         """End the command."""

@@ -6,13 +6,26 @@ from typing import Any
 
 from airflow.sdk import Asset, Context
 
-from toplists_airflow.submission import Submission
+from toplists_airflow.submission import Submission, default_environment
 from toplists_airflow.verb_operator import VerbOperator
 
 
 def publications(of: Submission) -> Asset:
     """The asset that is updated with each publication: what consumers schedule on."""
     return Asset(name=f"toplists.{of.dataset}", uri=f"toplists://{of.dataset}/publications")
+
+
+def task_of(
+    verb: str,
+    deployment: Submission,
+    **options: Any,  # noqa: ANN401 - whatever tasks take
+) -> VerbOperator:
+    """The task of a verb of the night, called after it; that of `publish` updates the asset."""
+    options |= {"task_id": verb, "conn_id": deployment.settings.airflow.connection}
+    if verb == "publish":
+        asset = publications(deployment)
+        return PublishOperator(asset=asset, environment=default_environment(), **options)
+    return VerbOperator(verb=verb, **options)
 
 
 class PublishOperator(VerbOperator):

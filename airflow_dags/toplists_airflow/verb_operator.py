@@ -14,6 +14,7 @@ from jinja2 import Environment
 
 from toplists_airflow import ROOT
 from toplists_airflow.ending import read_ending
+from toplists_airflow.failure import failure_of
 
 _SUBMISSION = "submission(params.environment)"
 _PLACE = (
@@ -110,9 +111,7 @@ class VerbOperator(SparkSubmitOperator):
                 f"{ROOT}/spark-submit.sh --setup."
             ) from error
         except AirflowException as error:
-            ending = read_ending(result, self._exit_code())
-            kind = AirflowFailException if ending.is_final else AirflowException
-            raise kind(ending.message(self.verb)) from error
+            raise failure_of(read_ending(result, self._exit_code()), self.verb) from error
         facts = dict(read_ending(result, 0).facts)
         self.conclude(context, facts)
         return facts
