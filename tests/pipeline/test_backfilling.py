@@ -24,7 +24,7 @@ from toplists.lake.ledger import Ledger, Outcome, Run
 from toplists.lake.pointer import move_pointer, read_pointer
 from toplists.lake.tables import LOADS, RECOMMENDATIONS
 from toplists.pipeline.backfilling import STEPS, Backfill, Day, plan_backfill
-from toplists.pipeline.lineage import identify_afresh
+from toplists.pipeline.lineage import identifying
 
 BEGAN = datetime(2026, 3, 20, tzinfo=UTC)
 SECONDS = {"prepare": 1, "train": 10, "recommend": 2, "evaluate": 4, "publish": 1}
@@ -54,7 +54,7 @@ class Shop:
     ) -> Run:
         """Do steps of the run of a day; the last one ends in `end`."""
         settings = others.get("settings", self.settings)
-        run = identify_afresh(date(2026, 3, day), self.loads, settings, parent=others.get("parent"))
+        run = identifying(date(2026, 3, day), self.loads, settings)(parent=others.get("parent"))
         ledger = Ledger(self.dataset, lambda: self.now)
         for step in steps:
             attempt = ledger.begin(run, step)

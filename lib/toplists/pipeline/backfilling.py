@@ -18,7 +18,7 @@ from toplists.lake.pointer import Pointer, Publication, read_pointer
 from toplists.lake.sizes import bytes_by_run
 from toplists.lake.tables import LOADS, RUNS
 from toplists.pipeline.identity import default_as_of
-from toplists.pipeline.lineage import identify_afresh
+from toplists.pipeline.lineage import identifying
 from toplists.publish.publication import stored_runs
 
 STEPS = NIGHT[1:5]
@@ -125,7 +125,7 @@ def plan_backfill(
     look = _Look(ledger, pointer, stored_runs(dataset), frozenset(row["load_id"] for row in loads))
     took = _measured(ledger)
     # Its id is that of no day; nobody asks for it.
-    afresh = identify_afresh(first, sorted(look.loads), settings)
+    afresh = identifying(first, sorted(look.loads), settings)()
     publishing = NIGHT[5:] if settings.publish.stores else NIGHT[5:6]
     shown = pointer.live.as_of if pointer.live else first
     days = []

@@ -7,9 +7,10 @@ out now (see `toplists.dataset.held_out.holds_learnt`). The publication fit star
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from toplists.config.settings import Settings
 from toplists.dataset.item_vectors import vectors_digest
@@ -39,7 +40,8 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
         load_ids: Every load of the dataset.
         cold: Whether to start from nothing in any case.
     """
-    afresh = identify_afresh(as_of, load_ids, place.settings)
+    identify = identifying(as_of, load_ids, place.settings)
+    afresh = identify()
     if cold:
         return afresh
     pointer = read_pointer(place.dataset)
@@ -48,28 +50,22 @@ def place_in_line(place: Workplace, as_of: date, load_ids: Sequence[str], *, col
             return begun
     live = place.ledger.find_run(pointer.live.run_id) if pointer.live else None
     parent = live if live is not None and _can_be_parent(place, live, afresh) else None
-    return identify_afresh(as_of, load_ids, place.settings, parent=parent)
+    return identify(parent=parent)
 
 
-def identify_afresh(
-    as_of: date, load_ids: Sequence[str], settings: Settings, *, parent: Run | None = None
-) -> Run:
-    """The run over these loads, and over what settings name besides: the stop-list and tables of vectors.
+def identifying(as_of: date, load_ids: Sequence[str], settings: Settings) -> Callable[..., Run]:
+    """Identifies runs over these loads, and over what settings name besides, which is read once.
+
+    What it returns takes the `parent` of a run, or nothing for one that starts afresh.
 
     Args:
         as_of: End of what is known.
         load_ids: Every load of the dataset.
-        settings: The settings.
-        parent: The run that its fits start from, if any.
+        settings: The settings, which name a stop-list and tables of vectors.
     """
-    return identify_run(
-        as_of,
-        load_ids,
-        settings,
-        read_stop_list(settings.prepare),
-        vectors=vectors_digest(vector_tables(settings)),
-        parent=parent,
-    )
+    stop_items = read_stop_list(settings.prepare)
+    vectors = vectors_digest(vector_tables(settings))
+    return partial(identify_run, as_of, load_ids, settings, stop_items, vectors=vectors)
 
 
 def _can_be_parent(place: Workplace, parent: Run, run: Run) -> bool:
