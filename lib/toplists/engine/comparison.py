@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from toplists.config.model_knn import SimilaritySettings
 from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, all_flags
-from toplists.engine.caps import Cap, Columns, cap_columns
+from toplists.engine.caps import Columns
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.measures import Similarities, Source, Walk, prepare, prepare_walk
@@ -66,7 +66,7 @@ class Comparison:
 
         With a cap only what counts of heavy columns is had of them.
         """
-        rows, cap = _rows(ref, self), _cap(self)
+        rows, cap = _rows(ref, self), _opened(self).cap
         counted = rows if cap is None else cap.of(rows, ref.first)
         return np.diff(counted.indptr) / max(1, _filled_columns(self))
 
@@ -122,15 +122,6 @@ def _sessions(comparison: Comparison) -> tuple[Columns, Sequence[Times]]:
             times = np.full(len(users.columns), NEVER)
         found.append(split_sessions(users, times, comparison.session_gap_hours or 0.0))
     return stack_sessions([sessions for sessions, _ in found]), [times for _, times in found]
-
-
-@lru_cache(maxsize=2)
-def _cap(comparison: Comparison) -> Cap | None:
-    """What the cap of the settings leaves, if they have one."""
-    settings = comparison.settings
-    if isinstance(settings, Walk) or settings.cap is None:
-        return None
-    return cap_columns(*_columns(comparison), settings.cap)[1]
 
 
 @lru_cache(maxsize=2)
