@@ -109,6 +109,11 @@ class Rows(NamedTuple):
     data: npt.NDArray[np.float32]
     weights: npt.NDArray[np.float32] | None
 
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which rows have anything: bool[rows]."""
+        return np.diff(self.indptr) > 0
+
     def within(self, row: int, start: int, size: int) -> Rows:
         """At most `size` entries of one row, from its entry `start` on, as a row by itself."""
         end = int(self.indptr[row + 1])

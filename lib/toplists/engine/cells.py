@@ -151,8 +151,7 @@ class Cells:
 
     def survey(self, ref: BlockRef) -> Arrays:
         """Which items of a block are learnt from."""
-        rows = ref.open().learnt(self.gradient.lesson, self.gradient.part)
-        return {"learnt": np.diff(rows.indptr) > 0}
+        return {"learnt": ref.open().learnt(self.gradient.lesson, self.gradient.part).known}
 
     def work(self, work: Work) -> Arrays:
         """The state of a cell's users and items after its steps, and the losses before them."""
@@ -188,9 +187,8 @@ class Cells:
         newest = block.sequence(self.gradient.part).newest if ordered else None
         ended = Ended(state, rows, newest, lambda: self._all_items(parts))
         vectors = self.gradient.vectors(side, ended)
-        known = np.diff(rows.indptr) > 0
-        vectors[~known] = 0
-        return {"vectors": vectors, "known": known}
+        vectors[~rows.known] = 0
+        return {"vectors": vectors, "known": rows.known}
 
     def _users(self, paths: Sequence[str], parts: Sequence[int], wanted: slice) -> Floats:
         """The state of a range of users, from the parts that lie at the paths."""

@@ -125,8 +125,7 @@ def _flags(candidates: Candidates) -> npt.NDArray[np.bool_]:
     lesson, blocks = candidates.lesson, candidates.items.blocks
     if lesson is None:
         return all_flags(blocks)
-    learnt = (ref.open().learnt(lesson, candidates.part).indptr for ref in blocks)
-    return np.concatenate([np.diff(indptr) > 0 for indptr in learnt])
+    return np.concatenate([ref.open().learnt(lesson, candidates.part).known for ref in blocks])
 
 
 def _arrays(content: Content) -> Arrays:

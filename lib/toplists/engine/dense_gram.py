@@ -27,7 +27,7 @@ def liked_items(spark: SparkSession, items: BlockSet, part: Part, folder: Path) 
     """The items that anybody likes, ascending: the others take room in a matrix of all pairs, and have nothing in it."""
 
     def survey(ref: BlockRef) -> Arrays:
-        return {"liked": np.diff(ref.open().learnt("liked", part).indptr) > 0}
+        return {"liked": ref.open().learnt("liked", part).known}
 
     parts = write_parts(spark, items.blocks, survey, folder, "liked")
     bring_here(parts, "liked")
