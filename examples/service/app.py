@@ -1,7 +1,5 @@
 """A service over published lists, to begin one's own with. See README.md beside it."""
 
-from __future__ import annotations
-
 import os
 from datetime import UTC, datetime
 
@@ -12,11 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, ge
 from toplists import reader
 from toplists.reader.delta import open_delta
 
-BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-ANSWERED = Histogram("answer_seconds", "Time to answer.", ["route"], buckets=BOUNDS)
+ANSWERED = Histogram("answer_seconds", "Time to answer.", ["route"])
 FALLBACKS = Counter("fallbacks", "Users who were shown what is popular.")
 LISTS_AGE = Gauge("lists_age_seconds", "Time since the day up to which the live lists know all.")
-
 lists = reader.open(os.environ["LISTS"])
 lake = open_delta(os.environ["LAKE"]) if "LAKE" in os.environ else None
 app = FastAPI(title="Lists", openapi_url=None)
@@ -32,16 +28,19 @@ def unavailable(_: Request, error: reader.ListsUnavailableError) -> JSONResponse
 @ANSWERED.labels("recommended").time()
 def recommended(user: str, n: int = 10, segment: str = "all") -> JSONResponse:
     """What to show a user: the user's own list, or popular items."""
-    found = lists.user(user, segment=segment)
-    FALLBACKS.inc(found is not None and found.fallback)
-    return _answer(found, n)
+    if (found := lists.user(user, segment=segment)) is None:
+        raise HTTPException(404, "There is no such list.")
+    FALLBACKS.inc(found.fallback)
+    return JSONResponse(found.to_dict(n))
 
 
 @app.get("/similar/{item:path}")
 @ANSWERED.labels("similar").time()
 def similar(item: str, n: int = 10) -> JSONResponse:
     """What to show beside an item."""
-    return _answer(lists.similar(item), n)
+    if (found := lists.similar(item)) is None:
+        raise HTTPException(404, "There is no such list.")
+    return JSONResponse(found.to_dict(n))
 
 
 @app.get("/viewed/{user:path}")
@@ -56,17 +55,6 @@ def viewed(user: str, n: int = 10) -> list[reader.Interaction]:
 @app.get("/metrics")
 def metrics() -> Response:
     """For Prometheus."""
-    live = lists.publication()
-    if live is not None:
-        known_until = datetime.combine(live.as_of, datetime.min.time(), UTC)
-        LISTS_AGE.set((datetime.now(UTC) - known_until).total_seconds())
+    if (live := lists.publication()) is not None:
+        LISTS_AGE.set((datetime.now(UTC) - live.known_until).total_seconds())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _answer(found: reader.RecommendationList | None, n: int) -> JSONResponse:
-    if found is None:
-        raise HTTPException(404, "There is no such list.")
-    items = [vars(item) for item in found.items[:n]]
-    as_of = None if found.as_of is None else found.as_of.isoformat()
-    content = {"run_id": found.run_id, "as_of": as_of, "fallback": found.fallback, "items": items}
-    return JSONResponse(content)

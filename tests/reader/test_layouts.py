@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import msgpack
@@ -94,3 +96,16 @@ def test_a_packed_list_names_the_source_of_each_item() -> None:
 def test_tables_of_releases_are_called_as_runs() -> None:
     name = release_table(POPULAR, "2026-01-31-0a1b2c3d")
     assert name == "popular_items_2026_01_31_0a1b2c3d"
+
+
+def test_a_list_as_json_has_it() -> None:
+    packed = msgpack.packb([["a", "b"], [3.0, 2.5], ["personal"], [2], "few"])
+    found = replace(unpack_list("r1", packed), as_of=date(2026, 1, 31))
+    first = {"item_id": "a", "score": 3.0, "source": "personal"}
+    expected = {"run_id": "r1", "items": [first], "short_reason": "few", "as_of": "2026-01-31"}
+    assert json.loads(json.dumps(found.to_dict(1))) == {**expected, "fallback": False}
+    assert len(found.to_dict()["items"]) == 2
+
+
+def test_the_age_of_lists_counts_from_the_day_they_know_all_before() -> None:
+    assert PUBLISHED.known_until == datetime(2026, 1, 31, tzinfo=UTC)

@@ -98,6 +98,7 @@ def test_what_the_service_answers(lake, service):
     assert ann.content == {
         "run_id": "r1",
         "as_of": "2026-03-01",
+        "short_reason": None,
         "fallback": False,
         "items": [{"item_id": "r1-1", "score": 1.0, "source": "personal"}],
     }

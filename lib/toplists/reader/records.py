@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Publication:
     previous_run_id: str | None
     bad_run_id: str | None
     published_at: datetime
+
+    @property
+    def known_until(self) -> datetime:
+        """When `as_of` begins: how old the lists are counts from then."""
+        return datetime.combine(self.as_of, time.min, UTC)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,14 @@ class RecommendationList:
     short_reason: str | None
     as_of: date | None = None
     fallback: bool = False
+
+    def to_dict(self, n: int | None = None) -> dict[str, object]:
+        """The list with its first `n` items (`None` = all), of nothing but what JSON has; days in ISO 8601."""
+        return {
+            **vars(self),
+            "items": [vars(item) for item in self.items[:n]],
+            "as_of": None if self.as_of is None else self.as_of.isoformat(),
+        }
 
 
 @dataclass(frozen=True)
