@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 SMALL: dict[str, dict[str, Any]] = {
     "als": {"rank": 2, "iterations": 2},
     "bayesian_mf": {"rank": 2, "burn_in": 1, "rounds": 2, "keep_every": 1},
+    **{
+        name: {"rank": 4, "epochs": 3}
+        for name in ("svd", "svd_plus_plus", "bpr", "fpmc", "transrec")
+    },
+    "nmf": {"rank": 4, "iterations": 5},
     "hybrid": {"members": ["local_ridge", "low_pass"], "weights": [0.5, 0.5]},
     "item2vec": {"rank": 4, "epochs": 2, "min_likings": 1},
     "stack": {"members": ["svd", "rating_knn"]},

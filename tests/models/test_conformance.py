@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WHOLE = random_world()
 N_USERS, N_ITEMS = WHOLE.values.shape
-LARGE = random_world(users=8 * CHUNK_ROWS, items=CHUNK_ROWS + 9, share=0.05)
+LARGE = random_world(users=7 * CHUNK_ROWS + 14, items=7 * CHUNK_ROWS + 9, share=0.02)
 
 Fit = Callable[..., Made]
 
@@ -84,9 +84,11 @@ class TestEveryModel:
     def test_the_same_seed_gives_the_same_however_blocks_are_cut(
         self, fits: Fit, name: str
     ) -> None:
-        # A side's blocks begin at whole chunks.
-        cuts = [*range(CHUNK_ROWS, LARGE.values.shape[0], CHUNK_ROWS)], [CHUNK_ROWS]
-        same(fits(name, LARGE).select(5), fits(name, LARGE, cuts=cuts).select(5))
+        # Eight blocks of users and eight of items; a side's blocks begin at whole chunks.
+        eighths = range(CHUNK_ROWS, 8 * CHUNK_ROWS, CHUNK_ROWS)
+        cut = fits(name, LARGE, cuts=(eighths, eighths))
+        assert (len(cut.users.blocks), len(cut.items.blocks)) == (8, 8)
+        same(fits(name, LARGE).select(5), cut.select(5))
 
     def test_it_comes_back_as_it_was_saved(
         self, spark: SparkSession, no_rows: Path, fits: Fit, name: str, tmp_path: Path
@@ -120,14 +122,27 @@ class TestEveryModel:
         values[5, values[5] >= 4] = 2.0  # a user who likes nothing
         holdout = np.zeros(values.shape, dtype=np.bool_)
         holdout[6] = ~np.isnan(values[6])  # all of whom is held out
-        lists = fits(name, World(values, holdout)).select(5)
-        assert lists.items.shape == (N_USERS, 5)
+        lists = fits(name, World(values, holdout)).select(N_ITEMS)
+        assert lists.items.shape == (N_USERS, N_ITEMS)
         assert np.isfinite(lists.scores[lists.items >= 0]).all()
+        # The new item is listed by who knows items by what they are, with a score, and by nobody else.
+        listed = (lists.items == 4).any(axis=1)
+        scores = lists.target_scores.reshape(N_USERS, N_ITEMS)[:, 4]
+        assert np.array_equal(listed, np.isfinite(scores))
+        assert listed.any() == MODELS[name].scores_new_items
 
-    def test_nothing_to_learn_is_refused_or_lists_nothing(self, fits: Fit, name: str) -> None:
-        with suppress(InputRefusedError):
-            made = fits(name, World(np.full((3, 4), np.nan)))
-            assert (made.select(2).items == -1).all()
+    @pytest.mark.parametrize("shape", [(3, 4), (0, 0)])
+    def test_nothing_to_learn_is_refused_or_lists_nothing(
+        self, fits: Fit, name: str, shape: tuple[int, int]
+    ) -> None:
+        try:
+            made = fits(name, World(np.full(shape, np.nan)))
+        except InputRefusedError as error:
+            assert re.search(r"model\.name=|prepare\.|Use ", str(error))  # noqa: PT017  (or it lists)
+        else:
+            lists = made.select(2).items
+            assert len(lists) == shape[0]
+            assert (lists == -1).all()
 
     def test_one_user_is_enough(self, fits: Fit, name: str) -> None:
         values = np.array([[5.0, 4.0, np.nan, 2.0]])

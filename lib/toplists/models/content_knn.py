@@ -69,6 +69,7 @@ CONTENT_KNN = Definition(
     ),
     shape=ItemWeights,
     feedback="likings",
+    scores_new_items=True,
     memory="all that is compared once per executor; of vectors 512 bytes x items besides",
     time="the square of items; with vectors that times their length",
     reference=(

@@ -116,6 +116,7 @@ CONTENT_RATINGS = Definition(
     summary="Predicts values by what the user gave to items that are like it by genres, year, words, numbers or vectors.",
     shape=RatedNeighbours,
     feedback="values",
+    scores_new_items=True,
     memory=(
         "8 bytes x neighbours x items, and all that is compared once per executor; 12 bytes x k x items for lists"
     ),

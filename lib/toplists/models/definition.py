@@ -48,6 +48,7 @@ class Definition:
             and as they are stored; `None` where it has none, or others fit them.
         holds: Bytes of each interaction that every task of a fit holds, of all there are; 0 where a task holds
             a block only.
+        scores_new_items: Whether it can list an item of the catalogue that nobody has had to do with yet.
         starts_warm: Whether a fit can start from the item vectors of another; `None` = never.
         vectors: The vectors of a fit that the next one goes on from, or folds into; `None` where there are none.
     """
@@ -64,6 +65,7 @@ class Definition:
     elsewhere: tuple[str, ...] = ()
     lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
     holds: int = 0
+    scores_new_items: bool = False
     starts_warm: Callable[[ModelSettings], bool] | None = None
     vectors: Callable[[ModelSettings, Shape], Factors | None] = lambda _, shape: (
         shape if isinstance(shape, Factors) else None
