@@ -13,7 +13,7 @@ import pytest
 from snapshots import write_blocks
 
 from toplists.engine.exchange import write_parts_here
-from toplists.engine.shapes import ItemWeights, item_weights
+from toplists.engine.shapes import Factors, ItemWeights, Mixture, Shape, item_weights, open_vectors
 from toplists.engine.storage import attempt_folder
 from toplists.models.protocol import Fitted, Model, TrainingData
 
@@ -102,3 +102,23 @@ def fitted_weights(model: Model, *where: Any, **how: Any) -> np.ndarray:
     shape = fit_here(model, *where, **how).shape
     assert isinstance(shape, ItemWeights)
     return item_weights(shape).toarray().astype(np.float64)
+
+
+def fitted_scores(shape: Shape, liked: np.ndarray) -> np.ndarray:
+    """What a fit says of all users and items, whether liked or not: float64[users, items], NaN = nothing."""
+    match shape:
+        case Mixture(standardized=False):
+            scores = (fitted_scores(member, liked) for member in shape.members)
+            return sum(map(np.multiply, scores, shape.weights), np.zeros(liked.shape))
+        case ItemWeights():
+            return cast("np.ndarray", liked @ item_weights(shape).toarray().astype(np.float64))
+        case Factors():
+            users, items = (_known_vectors(parts) for parts in (shape.users, shape.items))
+            return cast("np.ndarray", users @ items.T)
+    raise TypeError(f"there are no scores of {shape} here")
+
+
+def _known_vectors(parts: tuple[str, ...]) -> np.ndarray:
+    opened = map(open_vectors, parts)
+    vectors = [np.where(known[:, None], vectors, np.nan) for vectors, known in opened]
+    return np.concatenate(vectors).astype(np.float64)

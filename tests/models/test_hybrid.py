@@ -315,6 +315,12 @@ def test_markov_sees_times_of_what_weights_are_chosen_by() -> None:
     make(weights=[0.5, 0.5])
 
 
+def test_a_member_of_two_parts_is_refused() -> None:
+    settings = {"hybrid": {"members": ["slim", "low_pass"]}, "low_pass": {"linear": 3.3}}
+    with pytest.raises(ConfigurationError, match=r"set model\.low_pass\.linear=0"):
+        HYBRID.make(Parameters(ModelSettings.model_validate(settings)))
+
+
 def test_the_vectors_of_a_mixture_are_those_of_als() -> None:
     weights, filtered, vectors = (
         ItemWeights(("w",)),

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fitted import fit_here, likings
+from fitted import fit_here, fitted_scores, likings
 
 from toplists.config.model_linear import LowPassSettings
 from toplists.engine import spectrum
-from toplists.engine.shapes import Factors, open_vectors
+from toplists.engine.shapes import (
+    ItemWeights,
+    Mixture,
+    item_weights,
+)
 from toplists.errors import InputRefusedError
 from toplists.models.low_pass import LowPass
 
@@ -26,10 +30,10 @@ Fit = Callable[..., np.ndarray]
 def oracle(liked: np.ndarray, a: float = 0.5, b: float = 0.5, linear: float = 0.0) -> np.ndarray:
     n = np.maximum((liked > 0).sum(axis=1, keepdims=True), 1.0)
     c = np.maximum((liked > 0).sum(axis=0), 1.0)
-    _, values, vectors = np.linalg.svd(liked / n**b / c**a, full_matrices=False)
+    normalized = liked / n**b / c**a
+    _, _, vectors = np.linalg.svd(normalized, full_matrices=False)
     leading = vectors[:RANK].T
-    gain = 1 + linear * (values[:RANK] / values[0]) ** 2
-    return liked / c**a @ leading @ np.diag(gain) @ leading.T * c**a
+    return liked / c**a @ leading @ leading.T * c**a + linear * liked @ normalized.T @ normalized
 
 
 @pytest.fixture
@@ -40,13 +44,8 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
     def fit(liked: np.ndarray, how: Mapping[str, Any] | None = None, **changes: Any) -> np.ndarray:
         settings = LowPassSettings.model_validate({"rank": RANK, "passes": 10, **changes})
         model = LowPass(settings, single_task_entries=0)
-        shape = fit_here(model, liked, next(folders), monkeypatch, **(how or {})).shape
-        assert isinstance(shape, Factors)
-        users, items = (
-            np.concatenate([np.where(known[:, None], vectors, np.nan) for vectors, known in opened])
-            for opened in (map(open_vectors, parts) for parts in (shape.users, shape.items))
-        )
-        return users.astype(np.float64) @ items.T
+        fitted = fit_here(model, liked, next(folders), monkeypatch, **(how or {}))
+        return fitted_scores(fitted.shape, liked)
 
     return fit
 
@@ -55,15 +54,46 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
     "case",
     [
         {},
-        {"linear": 3.0},
         {"user_exponent": 0.0, "item_exponent": 0.0},
         {"user_exponent": 0.25, "item_exponent": 0.4},
     ],
 )
 def test_equals_a_dense_decomposition(fit: Fit, case: dict[str, float]) -> None:
     b, a = case.get("user_exponent", 0.5), case.get("item_exponent", 0.5)
-    expected = oracle(LIKED, a, b, case.get("linear", 0.0))
+    expected = oracle(LIKED, a, b)
     assert fit(LIKED, {"cuts": CUTS}, **case) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {},
+        {"linear": 0.5, "user_exponent": 0.2, "item_exponent": 0.4},
+        {"linear_neighbours": 70},
+    ],
+)
+def test_with_the_linear_filter_it_is_gf_cf(fit: Fit, case: dict[str, float]) -> None:
+    given = {"linear": 1 / 0.3, "linear_neighbours": None, **case}
+    b, a = case.get("user_exponent", 0.5), case.get("item_exponent", 0.5)
+    new = LIKED == 0  # of what is liked already, items say nothing for themselves
+    expected = oracle(LIKED, a, b, given["linear"])[new]
+    assert fit(LIKED, {"cuts": CUTS}, **given)[new] == pytest.approx(expected, abs=1e-4)
+
+
+def test_few_neighbours_of_the_linear_filter_are_the_strongest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = LowPassSettings(rank=RANK, linear=1.0, linear_neighbours=5)
+    shape = fit_here(LowPass(settings, 0), LIKED, tmp_path, monkeypatch).shape
+    assert isinstance(shape, Mixture)
+    assert isinstance(shape.members[1], ItemWeights)
+    found = item_weights(shape.members[1]).toarray()
+    counts = (LIKED > 0).sum(axis=0), (LIKED > 0).sum(axis=1, keepdims=True)
+    normalized = LIKED / np.sqrt(counts[0] * counts[1])
+    exact = normalized.T @ normalized
+    np.fill_diagonal(exact, 0)
+    assert np.sort(found, axis=0)[-5:] == pytest.approx(np.sort(exact, axis=0)[-5:], rel=1e-5)
+    assert ((found > 0).sum(axis=0) == 5).all()
 
 
 def test_blocks_change_nothing(fit: Fit) -> None:

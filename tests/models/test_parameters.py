@@ -94,6 +94,7 @@ AMONG: dict[str, Overrides] = {
         for name in ("members", "validation_share", "validation_users")
     },
     "rating_knn.min_k": {"rating_knn.k": 5},
+    "low_pass.linear_neighbours": {"low_pass.linear": 1.0},
     **{
         f"{model}.number_scale": {f"{model}.parts": {"genres": 1.0, "number:price": 1.0}}
         for model in ("content_knn", "content_ratings")
@@ -113,6 +114,7 @@ OTHER: dict[str, Any] = {
     "item_knn.session_gap_hours": 24.0,
     "association.session_gap_hours": 24.0,
     "markov.last": 1,
+    "low_pass.linear_neighbours": 3,
     "baseline.epochs": 2,
     **{f"{model}.neighbours": 3 for model in MODELS},
     **{f"{model}.cap": 3 for model in ("item_knn", "user_knn", "rating_knn", "association")},

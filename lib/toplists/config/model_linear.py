@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toplists.config.section import Section
 
@@ -79,5 +79,19 @@ class LowPassSettings(Section):
     linear: float = Field(
         0.0,
         ge=0.0,
-        description="How much more passes of the strongest vector than of the weakest.",
+        description=(
+            "How much GF-CF's linear filter counts besides; 3.3 is what its authors take. Above 0 `hybrid` "
+            "cannot have it as a member."
+        ),
     )
+    linear_neighbours: int | None = Field(
+        500,
+        ge=1,
+        description="`linear` above 0: items kept of that filter for each item; `null` = all.",
+    )
+
+    @model_validator(mode="after")
+    def _what_is_set_counts(self) -> Self:
+        if self._is_set("linear_neighbours") and self.linear == 0.0:
+            raise ValueError("linear_neighbours is for linear above 0: leave it out")
+        return self

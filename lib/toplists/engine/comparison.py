@@ -16,7 +16,15 @@ from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, all_flags
 from toplists.engine.caps import Columns
 from toplists.engine.exchange import write_parts
 from toplists.engine.kernels.weight_sums import Sparse
-from toplists.engine.measures import Similarities, Source, Walk, prepare, prepare_walk
+from toplists.engine.measures import (
+    LinearFilter,
+    Similarities,
+    Source,
+    Walk,
+    prepare,
+    prepare_filter,
+    prepare_walk,
+)
 from toplists.engine.sessions import rows_of, split_sessions, stack_sessions
 from toplists.engine.shapes import neighbours_part
 from toplists.engine.storage import Arrays
@@ -36,7 +44,7 @@ class Comparison:
     columns: BlockSet
     part: Part
     lesson: Lesson
-    settings: SimilaritySettings | Walk
+    settings: SimilaritySettings | Walk | LinearFilter
     users_are_rows: bool
     source: Source = "row"
     signed: bool = False
@@ -89,6 +97,8 @@ def _opened(comparison: Comparison) -> Similarities:
     columns, times = _columns(comparison)
     if isinstance(settings, Walk):
         return prepare_walk(settings, columns, comparison.rows.rows, source=source)
+    if isinstance(settings, LinearFilter):
+        return prepare_filter(settings, columns, comparison.rows.rows)
     return prepare(
         settings,
         columns,
@@ -106,7 +116,7 @@ def _columns(comparison: Comparison) -> tuple[Columns, Sequence[Times | None]]:
     if comparison.session_gap_hours is not None:
         return _sessions(comparison)
     columns = [(ref.first, _learnt(ref, comparison)) for ref in blocks]
-    if isinstance(settings, Walk) or settings.cap is None:
+    if not isinstance(settings, SimilaritySettings) or settings.cap is None:
         return columns, ()
     return columns, [ref.open().times_of(comparison.lesson, comparison.part) for ref in blocks]
 

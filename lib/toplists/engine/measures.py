@@ -99,6 +99,18 @@ class Walk(NamedTuple):
     beta: float = 0.0
 
 
+class LinearFilter(NamedTuple):
+    """What two rows have in common, of a matrix whose entries are divided by powers of numbers of entries.
+
+    That of an entry's row counts to the power of `row_exponent`, that of its column to the power of
+    `column_exponent`. With 0.5 each it is the linear filter of GF-CF (Shen et al., "How powerful is graph
+    convolution for recommendation?", CIKM 2021).
+    """
+
+    row_exponent: float
+    column_exponent: float
+
+
 def learns_ratings(settings: SimilaritySettings) -> bool:
     """Whether a measure compares values that were given, instead of who likes what."""
     return settings.measure in _RATING_MEASURES
@@ -197,9 +209,29 @@ def prepare_walk(walk: Walk, columns: Columns, n_rows: int, *, source: Source) -
         steps: Floats = (entries.values**walk.alpha * share[entries.columns]).astype(np.float32)
         return steps
 
-    changed = [(first, _changed(block, first, change, by_column=True)) for first, block in columns]
     of_source, of_target = rows.sums**walk.alpha, rows.counts**walk.beta
-    formula = Formula(RATIO, *_ordered(source, of_source, of_target))
+    return _ratios(columns, change, *_ordered(source, of_source, of_target))
+
+
+def prepare_filter(linear: LinearFilter, columns: Columns, n_rows: int) -> Similarities:
+    """Get the rows of a matrix ready to be filtered; arguments and values as of `prepare`."""
+    rows, others = side_totals(columns, n_rows)
+    share = np.maximum(others.counts, 1.0) ** -linear.column_exponent
+
+    def change(entries: _Entries) -> Floats:
+        shares: Floats = (entries.values * share[entries.columns]).astype(np.float32)
+        return shares
+
+    sizes = np.maximum(rows.counts, 1.0) ** linear.row_exponent
+    return _ratios(columns, change, sizes, sizes)
+
+
+def _ratios(
+    columns: Columns, change: _Change, of_row: Doubles, of_neighbour: Doubles
+) -> Similarities:
+    """Products of changed rows, divided by a number of each of the two."""
+    changed = [(first, _changed(block, first, change, by_column=True)) for first, block in columns]
+    formula = Formula(RATIO, of_row, of_neighbour)
     return Similarities(_whole(changed), formula, _content(changed), change, None)
 
 

@@ -142,7 +142,7 @@ class Mixture:
 
     With `standardized` each member's scores are brought to mean 0 and deviation 1 first, for each user over
     all items that the member knows anything of. A score of 0 says nothing; what nobody says anything of has no score. Otherwise scores are
-    values and added as they are; what any member has no value of has none.
+    added as they are; what any member has none of has none.
     """
 
     kind: ClassVar[str] = "mixture"

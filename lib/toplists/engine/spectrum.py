@@ -9,7 +9,6 @@ block, in which every row is summed in its own order, so that the result does no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -47,8 +46,7 @@ class Spectrum:
 
     The `rank` leading right singular vectors V of X after `passes` products with XᵀX, from normal draws
     by `seed`; `user_exponent` is b, `item_exponent` a. User vectors are `x diag(c)^-a V`, item vectors
-    `diag(c)^a V` times `gain` of the squares of singular values float64[rank], the largest of which is
-    brought to 1.
+    `diag(c)^a V`.
     """
 
     users: BlockSet
@@ -59,7 +57,6 @@ class Spectrum:
     user_exponent: float
     item_exponent: float
     seed: int
-    gain: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
 def find_vectors(
@@ -96,17 +93,17 @@ def _find(spectrum: Spectrum, folder: Path, write: WriteParts) -> Factors:
         multiply = partial(_multiply_items, spectrum, products)
         drawn = write(items, multiply, folder, f"items-{number}")
         remove_rests(folder, f"pass {number}", (*basis, *products))
-    user_turn, item_turn = _leading(spectrum, products)
+    turn = _leading(spectrum, products)
     found = Factors(
         users=write(
             list(zip(users, products, strict=True)),
-            partial(_finish_users, spectrum, user_turn),
+            partial(_finish_users, spectrum, turn),
             folder,
             "users",
         ),
         items=write(
             list(zip(items, basis, strict=True)),
-            partial(_finish_items, spectrum, item_turn),
+            partial(_finish_items, spectrum, turn),
             folder,
             "items",
         ),
@@ -175,14 +172,13 @@ def _orthonormal(parts: tuple[str, ...]) -> Floats:
     return turn
 
 
-def _leading(spectrum: Spectrum, products: tuple[str, ...]) -> tuple[Floats, Floats]:
+def _leading(spectrum: Spectrum, products: tuple[str, ...]) -> Floats:
     """What makes the leading singular vectors of the basis, for users and for items."""
     values, vectors = eigen(_gram(products))
     largest = max(values[-1:].max(initial=0.0), np.finfo(np.float64).tiny)
     kept = np.flatnonzero(values > _DEPENDENT * largest)[::-1][: spectrum.rank]
-    turn = vectors[:, kept]
-    gains = spectrum.gain(values[kept] / largest)
-    return turn.astype(np.float32), (turn * gains).astype(np.float32)
+    turn: Floats = vectors[:, kept].astype(np.float32)
+    return turn
 
 
 def _gram(parts: tuple[str, ...]) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from toplists.engine.comparison import Comparison
 from toplists.engine.exchange import write_parts
 from toplists.engine.shapes import ItemWeights, neighbours_part
 from toplists.engine.storage import Arrays
-from toplists.models.definition import WHOLE, Definition
+from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.rule_sets import fit_rule_sets
 from toplists.models.search import Choices, LogRange, Range, Space
@@ -83,7 +83,7 @@ ASSOCIATION = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="16 bytes x items, and all likings once per executor, of sessions twice",
-    holds=WHOLE,
+    holds=whole,
     time=(
         "the sum over users, or sessions, of the square of what each liked; with several items on the left "
         "it grows with the sets of items that have the support"

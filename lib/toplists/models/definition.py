@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from toplists.config.model import ModelSettings
 from toplists.config.operation import EngineSettings
@@ -26,7 +26,12 @@ class Parameters(NamedTuple):
 
 
 WHOLE = 16
-"""What `Definition.holds` where a task holds all interactions, as those of similarity do: place and value, both ways."""
+"""Bytes of each interaction that a task holds which holds all of them, as those of similarity do: place and value, both ways."""
+
+
+def whole(parameters: Mapping[str, Any]) -> int:
+    """`WHOLE`, twice where there are sessions, which are rows of their own beside those of users."""
+    return WHOLE * (2 if parameters.get("session_gap_hours") else 1)
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Definition:
         elsewhere: Keys of settings that decide it and do not stand under `model` and its name.
         lengths: How long its vectors are while kernels fit them, 0 where no task needs a whole side of them,
             and as they are stored; `None` where it has none, or others fit them.
-        holds: Bytes of each interaction that every task of a fit holds, of all there are; 0 where a task holds
-            a block only.
+        holds: Bytes of each interaction that every task of a fit holds, of all there are, by the model's parameters; 0
+            where a task holds a block only.
         scores_new_items: Whether it can list an item of the catalogue that nobody has had to do with yet.
         starts_warm: Whether a fit can start from the item vectors of another; `None` = never.
         vectors: The vectors of a fit that the next one goes on from, or folds into; `None` where there are none.
@@ -64,7 +69,7 @@ class Definition:
     space: Callable[[ModelSettings], Space] | None = None
     elsewhere: tuple[str, ...] = ()
     lengths: Callable[[ModelSettings], tuple[int, int] | None] | None = None
-    holds: int = 0
+    holds: Callable[[Mapping[str, Any]], int] = lambda _: 0
     scores_new_items: bool = False
     starts_warm: Callable[[ModelSettings], bool] | None = None
     vectors: Callable[[ModelSettings, Shape], Factors | None] = lambda _, shape: (

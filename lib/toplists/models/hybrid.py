@@ -158,6 +158,11 @@ def _make(given: Parameters) -> Hybrid:
             "hybrid does not mix MLlib's ALS: set model.als.engine=kernels, or model.name=als to use it alone, "
             "or leave als out of model.hybrid.members."
         )
+    if LOW_PASS.name in settings.members and given.model.low_pass.linear > 0:
+        raise ConfigurationError(
+            "hybrid adds models of one part each: set model.low_pass.linear=0, or model.name=low_pass to use both "
+            "of its filters, or leave low_pass out of model.hybrid.members."
+        )
     if MARKOV.name in settings.members and not settings.given_weights:
         raise ConfigurationError(
             "hybrid cannot choose weights with markov among its members, which would see the times of what they are "

@@ -9,7 +9,7 @@ from toplists.config.model_knn import ItemKnnSettings
 from toplists.engine.comparison import Comparison
 from toplists.engine.measures import learns_ratings
 from toplists.engine.shapes import ItemWeights
-from toplists.models.definition import WHOLE, Definition
+from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
@@ -74,7 +74,7 @@ ITEM_KNN = Definition(
     shape=ItemWeights,
     feedback="either",
     memory="16 to 64 bytes x items, and all likings (or ratings) once per executor, of sessions twice",
-    holds=WHOLE,
+    holds=whole,
     time="the sum over users, or sessions, of the square of what each liked (or rated)",
     reference=(
         "Sarwar et al., Item-based collaborative filtering recommendation algorithms, WWW 2001; Deshpande "

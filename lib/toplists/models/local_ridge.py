@@ -67,7 +67,8 @@ LOCAL_RIDGE = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="all likings once, and 256 MiB of small systems",
-    holds=WHOLE + WHOLE // 2,  # likings both ways, and users' once more to compare items by
+    # Likings both ways, and users' once more to compare items by.
+    holds=lambda _: WHOLE + WHOLE // 2,
     time="neighbours^3 x items / 3, and some passes over the pairs of items that users like together",
     reference=(
         "Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011; Steck, "

@@ -1,41 +1,32 @@
 """A low-pass filter over what users like: only what many likings have in common passes.
 
-The score of item i for a user with likings x is entry i of `x C^-a V g(Λ) Vᵀ C^a`: V are leading right
+The score of item i for a user with likings x is entry i of `x C^-a V Vᵀ C^a`: V are leading right
 singular vectors of the likings after each user's row was divided by `n^b` and each item's column by
-`c^a`, and C is the diagonal of the c. With a = b = 0.5 and g = 1 it is the ideal low-pass filter of GF-CF
+`c^a`, and C is the diagonal of the c. With a = b = 0.5 it is the ideal low-pass filter of GF-CF
 (Shen et al., "How powerful is graph convolution for recommendation?", CIKM 2021), with a = b = 0 PureSVD
 (Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
-RecSys 2010). With g(λ) = 1 + linear λ strong vectors pass more, as by GF-CF's linear filter,
-which is another: it is not bound to the space of V, and stands outside the division by C.
+RecSys 2010).
+
+The whole of GF-CF has its linear filter besides, what items have in common beyond the leading vectors: `linear`
+times `x C^-a Xᵀ N^-2b X C^-a`, with the likings X of all users and the diagonal N of the n. The authors count
+it once and the ideal filter 0.3 times, which is linear = 3.3. What an item has in common with itself is left
+out: it would speak for nothing but what the user likes already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from toplists.config.model_linear import LowPassSettings
-from toplists.engine.shapes import Factors
+from toplists.engine.comparison import Comparison
+from toplists.engine.measures import LinearFilter
+from toplists.engine.shapes import Factors, ItemWeights, Mixture
 from toplists.engine.spectrum import Spectrum, find_vectors
 from toplists.errors import InputRefusedError
-from toplists.models.definition import Definition
+from toplists.models.definition import WHOLE, Definition
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Range, Space
-
-
-@dataclass(frozen=True)
-class Gain:
-    """How much of each singular vector passes: `1 + linear λ`, of λ float64[k], the square of its value."""
-
-    linear: float
-
-    def __call__(self, squares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The gains float64[k]."""
-        return 1.0 + self.linear * squares
 
 
 class LowPass:
@@ -73,18 +64,44 @@ class LowPass:
             user_exponent=settings.user_exponent,
             item_exponent=settings.item_exponent,
             seed=data.seed,
-            gain=Gain(settings.linear),
         )
-        return Fitted(find_vectors(data.spark, spectrum, data.folder, self._single_task_entries))
+        ideal = find_vectors(data.spark, spectrum, data.folder, self._single_task_entries)
+        if settings.linear == 0.0:
+            return Fitted(ideal)
+        members = (ideal, self._filter_linearly(data))
+        return Fitted(Mixture(members, (1.0, settings.linear), standardized=False))
+
+    def _filter_linearly(self, data: TrainingData) -> ItemWeights:
+        """What items have in common."""
+        settings = self._settings
+        comparison = Comparison(
+            rows=data.items,
+            columns=data.users,
+            part=data.part,
+            lesson="liked",
+            settings=LinearFilter(settings.item_exponent, settings.user_exponent),
+            users_are_rows=False,
+        )
+        folder = data.folder / "linear"
+        return ItemWeights(
+            comparison.write_neighbours(data.spark, settings.linear_neighbours, folder)
+        )
 
 
 LOW_PASS = Definition(
     name="low_pass",
-    summary="Only what many likings have in common: PureSVD and the ideal filter of GF-CF are cases of it.",
-    shape=Factors,
+    summary="Only what many likings have in common: PureSVD and GF-CF are cases of it.",
+    shape=(Factors, Mixture),
     feedback="likings",
-    memory="4 bytes x (rank + 32) x users, mapped by each node, and some 1,300 bytes x (rank + 32)^2",
-    time="2 x (passes + 1) x (rank + 32) x interactions, and rank^2 x users",
+    memory=(
+        "4 bytes x (rank + 32) x users, mapped by each node, and some 1,300 bytes x (rank + 32)^2; with linear "
+        "all likings once per executor besides"
+    ),
+    holds=lambda given: WHOLE if given.get("linear") else 0,
+    time=(
+        "2 x (passes + 1) x (rank + 32) x interactions, and rank^2 x users; with linear the sum over users of the "
+        "square of what each liked besides"
+    ),
     reference="Shen et al., How powerful is graph convolution for recommendation?, CIKM 2021",
     make=lambda given: LowPass(given.model.low_pass, given.engine.single_task_entries),
     space=lambda _: Space(

@@ -9,7 +9,7 @@ from toplists.config.model_knn import P3AlphaSettings, Rp3BetaSettings
 from toplists.engine.comparison import Comparison
 from toplists.engine.measures import Walk
 from toplists.engine.shapes import ItemWeights
-from toplists.models.definition import WHOLE, Definition
+from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
@@ -66,7 +66,7 @@ P3ALPHA = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory=_MEMORY,
-    holds=WHOLE,
+    holds=whole,
     time=_TIME,
     reference=(
         "Cooper et al., Random walks in recommender systems: exact computation and simulations, WWW 2014"
@@ -82,7 +82,7 @@ RP3BETA = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory=_MEMORY,
-    holds=WHOLE,
+    holds=whole,
     time=_TIME,
     reference=(
         "Paudel et al., Updatable, accurate, diverse, and scalable recommendations for interactive "

@@ -16,7 +16,7 @@ from toplists.engine.half import WriteParts
 from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import fit_center
-from toplists.models.definition import WHOLE, Definition
+from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Range, Space
 
@@ -110,6 +110,6 @@ RATING_KNN = Definition(
     make=lambda given: RatingKnn(given.model.rating_knn, given.model.baseline),
     space=lambda settings: _space(settings.rating_knn),
     elsewhere=tuple(f"model.baseline.{name}" for name in BaselineSettings.model_fields),
-    holds=WHOLE,
+    holds=whole,
 )
 """See `RatingKnn`."""

@@ -126,11 +126,7 @@ def held_bytes(model: Model) -> int:
     own = {model.name: model.parameters} | {
         name: model.parameters.get(name, {}) for name in members
     }
-    return max(
-        # Sessions are rows of their own, beside those of users.
-        MODELS[name].holds * (2 if parameters.get("session_gap_hours") else 1)
-        for name, parameters in own.items()
-    )
+    return max(MODELS[name].holds(parameters) for name, parameters in own.items())
 
 
 def tells_users_apart(model: Model) -> bool:

@@ -103,7 +103,8 @@ SLIM = Definition(
     shape=ItemWeights,
     feedback="likings",
     memory="all likings once, and 256 MiB of small systems; fitted to all others up to 0.8 GiB, and files of 4 bytes x liked items^2",
-    holds=WHOLE + WHOLE // 2,  # likings both ways, and users' once more to compare items by
+    # Likings both ways, and users' once more to compare items by.
+    holds=lambda _: WHOLE + WHOLE // 2,
     time="passes x neighbours x weights that are not 0, for each item",
     reference="Ning and Karypis, SLIM: Sparse linear methods for top-N recommender systems, ICDM 2011",
     make=lambda given: Slim(given.model.slim),

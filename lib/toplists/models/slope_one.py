@@ -17,7 +17,7 @@ from toplists.engine.half import WriteParts
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import RatedNeighbours, neighbours_part
 from toplists.engine.storage import Arrays
-from toplists.models.definition import WHOLE, Definition
+from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import Choices, Space
 
@@ -112,7 +112,7 @@ SLOPE_ONE = Definition(
     shape=RatedNeighbours,
     feedback="values",
     memory="8 bytes x neighbours x items, and all values once per executor",
-    holds=WHOLE,
+    holds=whole,
     time="the sum over users of the square of their values, twice",
     reference=(
         "Lemire and Maclachlan, Slope One predictors for online rating-based collaborative filtering, SDM 2005"

@@ -12,7 +12,7 @@ from toplists.engine.exchange import write_parts
 from toplists.engine.measures import learns_ratings
 from toplists.engine.shapes import LIKED, UserWeights
 from toplists.engine.storage import Arrays
-from toplists.models.definition import WHOLE, Definition
+from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
@@ -65,7 +65,7 @@ USER_KNN = Definition(
     shape=UserWeights,
     feedback="likings",
     memory="16 to 64 bytes x users, and all likings (or ratings) once per executor",
-    holds=WHOLE,
+    holds=whole,
     time="the sum over items of the square of how many like (or rate) each",
     reference=(
         "Resnick et al., GroupLens: an open architecture for collaborative filtering of netnews, CSCW 1994; "
