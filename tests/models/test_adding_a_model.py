@@ -30,6 +30,7 @@ VALUES = np.array(
 
 def test_it_works(spark: SparkSession, tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(code.splitlines()) < 50
     example: dict[str, object] = {}
     exec(compile(code, str(PAGE), "exec"), example)
     settings = example["BestRatedSettings"](damping=2.0)
@@ -42,5 +43,5 @@ def test_it_works(spark: SparkSession, tmp_path: Path) -> None:
     assert ranking_scores(fitted.shape).tolist() == [[4.25, 3.75, -np.inf]]
 
     without = write_world(tmp_path / "without", World(VALUES, with_values=False))
-    with pytest.raises(InputRefusedError, match="popularity"):
+    with pytest.raises(InputRefusedError, match="best_rated learns from values"):
         model.fit(training_data(spark, without, tmp_path / "none", values=True))

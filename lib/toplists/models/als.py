@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from toplists.engine.shapes import Factors
 from toplists.engine.solvers import Solver
 from toplists.errors import InputRefusedError
 from toplists.models.definition import Definition, Parameters
-from toplists.models.protocol import Fitted, Model, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, Model, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Space, Warmth
 
 _LOG = logging.getLogger(__name__)
@@ -56,19 +56,15 @@ def als_space(settings: AlsSettings) -> Space:
     return Space(dimensions, Warmth("iterations", "warm_iterations"))
 
 
-class Als:
+class Als(FromSettings[AlsSettings]):
     """Implicit ALS (Hu, Koren and Volinsky 2008) or explicit (Zhou et al. 2008), with biases or without."""
 
     name = "als"
 
     def __init__(self, settings: AlsSettings, single_task_entries: int) -> None:
         """Take the parameters from `settings`; a fit to at most so many entries is one task."""
-        self._settings, self._single_task_entries = settings, single_task_entries
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
+        super().__init__(settings)
+        self._single_task_entries = single_task_entries
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit on the likings (implicit) or on all values (explicit) of the part.

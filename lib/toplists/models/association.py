@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from toplists.config.model_knn import AssociationSettings, SimilaritySettings
@@ -14,7 +11,7 @@ from toplists.engine.exchange import write_parts
 from toplists.engine.shapes import ItemWeights, neighbours_part
 from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition, whole
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.rule_sets import fit_rule_sets
 from toplists.models.search import Choices, LogRange, Range, Space
 
@@ -22,22 +19,13 @@ _ROUNDING = 1e-6
 """Share that a lift may be off: confidences are kept in single precision."""
 
 
-class Association:
+class Association(FromSettings[AssociationSettings]):
     """Rules that lead to an item: of one item on the left all there are, by counts of pairs.
 
     Those of several are mined, see `toplists.models.rule_sets`.
     """
 
     name = "association"
-
-    def __init__(self, settings: AssociationSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """The rules that lead to each item, by confidence: of one item that is the order of lift as well.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.alone import fit_alone
@@ -13,23 +12,15 @@ from toplists.engine.blocks import Side
 from toplists.engine.rating_levels import Center
 from toplists.engine.shapes import Factors
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Space
 
 
-class Baseline:
+class Baseline(FromSettings[BaselineSettings]):
     """Values by the mean, a bias of the user and a bias of the item."""
 
     name = "baseline"
-
-    def __init__(self, settings: BaselineSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+    learns_values = True
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit the biases to all values of the part, in one task.

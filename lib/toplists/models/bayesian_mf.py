@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from toplists.config.model import ModelSettings
 from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine.gibbs import Chain, sample
 from toplists.engine.shapes import Factors
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, Space
 
 
-class BayesianMf:
+class BayesianMf(FromSettings[BayesianMfSettings]):
     """Values as mean, biases and a product of vectors, averaged over draws from their posterior."""
 
     name = "bayesian_mf"
+    learns_values = True
 
     def __init__(self, settings: BayesianMfSettings, single_task_entries: int) -> None:
         """Take the parameters from `settings`; sampling from at most so many entries is one task."""
-        self._settings, self._single_task_entries = settings, single_task_entries
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+        super().__init__(settings)
+        self._single_task_entries = single_task_entries
 
     def fit(self, data: TrainingData) -> Fitted:
         """Sample on all values of the part.

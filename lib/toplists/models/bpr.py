@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from toplists.errors import InputRefusedError
 from toplists.models.als import nothing_to_learn
 from toplists.models.definition import Definition
 from toplists.models.descent import fit_by_descent
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
 Floats = npt.NDArray[np.float32]
@@ -65,19 +64,15 @@ class PairGradient:
         return np.column_stack((rows.state, np.ones(len(rows.state), dtype=np.float32)))
 
 
-class Bpr:
+class Bpr(FromSettings[BprSettings]):
     """Vectors that put what a user liked before what the user did not; every liking counts alike."""
 
     name = "bpr"
 
     def __init__(self, settings: BprSettings, single_task_entries: int) -> None:
         """Take the parameters from `settings`; a fit to at most so many entries is one task."""
-        self._settings, self._single_task_entries = settings, single_task_entries
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
+        super().__init__(settings)
+        self._single_task_entries = single_task_entries
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit on the likings of the part.

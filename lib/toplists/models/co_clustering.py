@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from toplists.config.model_ratings import CoClusteringSettings
 from toplists.engine.alone import fit_alone
@@ -12,23 +11,15 @@ from toplists.engine.blocks import Side
 from toplists.engine.co_clusters import CoClustering, fit_co_clusters
 from toplists.engine.shapes import Factors
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, Space
 
 
-class CoClusters:
+class CoClusters(FromSettings[CoClusteringSettings]):
     """Values by the means of what users of a cluster gave to items of a cluster."""
 
     name = "co_clustering"
-
-    def __init__(self, settings: CoClusteringSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+    learns_values = True
 
     def fit(self, data: TrainingData) -> Fitted:
         """Cluster by all values of the part, in one task.

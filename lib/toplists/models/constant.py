@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,22 +15,14 @@ from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 
 
-class Constant:
+class Constant(FromSettings[ConstantSettings]):
     """One value, by default the mean of those that there are."""
 
     name = "constant"
-
-    def __init__(self, settings: ConstantSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+    learns_values = True
 
     def fit(self, data: TrainingData) -> Fitted:
         """Take the mean of the values of the part, or what the settings say.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from toplists.engine.storage import Arrays, open_array, save_part
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.als import nothing_to_learn
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Space
 
 _MOST_ITEMS = 30_000
@@ -41,7 +40,7 @@ _ONE_AT_A_TIME = Lock()
 """Fits of a night go on side by side, and there is memory on the driver for one matrix."""
 
 
-class Ease:
+class Ease(FromSettings[EaseSettings]):
     """Weights of all items for each, from the inverse of their Gram matrix.
 
     The inverse is computed on the driver, with all its cores: the one model of which not all is done in
@@ -49,15 +48,6 @@ class Ease:
     """
 
     name = "ease"
-
-    def __init__(self, settings: EaseSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """Form the Gram matrix in tasks, invert it here, and cut its rows to the largest in tasks.

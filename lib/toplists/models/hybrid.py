@@ -27,7 +27,7 @@ from toplists.models.local_ridge import LOCAL_RIDGE
 from toplists.models.low_pass import LOW_PASS
 from toplists.models.markov import MARKOV
 from toplists.models.popularity import POPULARITY
-from toplists.models.protocol import Fitted, Model, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, Model, TrainingData
 from toplists.models.random_walk import P3ALPHA, RP3BETA
 from toplists.models.slim import SLIM
 from toplists.models.user_knn import USER_KNN
@@ -41,7 +41,7 @@ _MEMBERS = {
 }
 
 
-class Hybrid:
+class Hybrid(FromSettings[HybridSettings]):
     """Models of different kinds, whose scores are added as each user's z-scores over all items that they know.
 
     Weights are chosen among round ones by NDCG@10 on a part of what may be learnt from. A free search would
@@ -52,13 +52,14 @@ class Hybrid:
 
     def __init__(self, settings: HybridSettings, members: Sequence[Model]) -> None:
         """Take the parameters from `settings`, and the models that it names, in their order."""
-        self._settings, self._members = settings, tuple(members)
+        super().__init__(settings)
+        self._members = tuple(members)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The settings, and the parameters of all members."""
         return {
-            **self._settings.model_dump(mode="json"),
+            **super().parameters,
             **{member.name: dict(member.parameters) for member in self._members},
         }
 

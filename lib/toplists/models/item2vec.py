@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
 from typing import Any
 
@@ -24,26 +24,22 @@ from toplists.engine.tasks import run_tasks
 from toplists.engine.times import Times
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
 _MOST_NUMBERS = (1 << 31) // 8
 """Of all vectors together, as Spark has it."""
 
 
-class Item2Vec:
+class Item2Vec(FromSettings[Item2VecSettings]):
     """Items near to what a user liked, by vectors such that those are near which are liked close together."""
 
     name = "item2vec"
 
     def __init__(self, settings: Item2VecSettings, tile_bytes: int) -> None:
         """Take the parameters from `settings`; a task holds so many bytes of vectors at a time."""
-        self._settings, self._tile_bytes = settings, tile_bytes
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
+        super().__init__(settings)
+        self._tile_bytes = tile_bytes
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit skip-grams to the sentences, in one partition: else the result depended on how many there are.

@@ -10,11 +10,11 @@ from toplists.engine.comparison import Comparison
 from toplists.engine.measures import learns_ratings
 from toplists.engine.shapes import ItemWeights
 from toplists.models.definition import Definition, whole
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
 
-class ItemKnn:
+class ItemKnn(FromSettings[ItemKnnSettings]):
     """Items that are similar to what a user liked, by who likes or rates both (Sarwar et al. 2001)."""
 
     name = "item_knn"
@@ -26,16 +26,13 @@ class ItemKnn:
         that may be recommended, and how likely they are is told from the item. Without, neighbours are
         what a user liked, sought among all, and how likely the item is is told from them.
         """
-        self._settings = settings
+        super().__init__(settings)
         self._only_recommendable = only_recommendable
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The settings, and whether neighbours may be recommended."""
-        return {
-            **self._settings.model_dump(mode="json"),
-            "only_recommendable": self._only_recommendable,
-        }
+        return {**super().parameters, "only_recommendable": self._only_recommendable}
 
     def fit(self, data: TrainingData) -> Fitted:
         """One task per block of items; no pair of items leaves it but the best.

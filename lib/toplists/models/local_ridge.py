@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from toplists.config.model_linear import LocalRidgeSettings
 from toplists.engine.kernels.gram_rows import Doubles
@@ -13,11 +11,11 @@ from toplists.engine.local_fit import LocalFit, fit_locally
 from toplists.engine.shapes import ItemWeights
 from toplists.errors import ConfigurationError
 from toplists.models.definition import WHOLE, Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, LogRange, Range, Space
 
 
-class LocalRidge:
+class LocalRidge(FromSettings[LocalRidgeSettings]):
     """What of an item's likings its most similar items foretell, by least squares with a penalty.
 
     SLIM on chosen features (fsSLIM: Ning and Karypis 2011) with the penalty of EASE (Steck 2019): as good as
@@ -25,15 +23,6 @@ class LocalRidge:
     """
 
     name = "local_ridge"
-
-    def __init__(self, settings: LocalRidgeSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """One task per block of items; a small system for each item."""

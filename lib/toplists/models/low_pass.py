@@ -15,9 +15,6 @@ out: it would speak for nothing but what the user likes already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from toplists.config.model_linear import LowPassSettings
 from toplists.engine.comparison import Comparison
 from toplists.engine.measures import LinearFilter
@@ -25,23 +22,19 @@ from toplists.engine.shapes import Factors, ItemWeights, Mixture
 from toplists.engine.spectrum import Spectrum, find_vectors
 from toplists.errors import InputRefusedError
 from toplists.models.definition import WHOLE, Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, Range, Space
 
 
-class LowPass:
+class LowPass(FromSettings[LowPassSettings]):
     """Likings without what is particular to them."""
 
     name = "low_pass"
 
     def __init__(self, settings: LowPassSettings, single_task_entries: int) -> None:
         """Take the parameters from `settings`; a fit to at most so many entries is one task."""
-        self._settings, self._single_task_entries = settings, single_task_entries
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
+        super().__init__(settings)
+        self._single_task_entries = single_task_entries
 
     def fit(self, data: TrainingData) -> Fitted:
         """Find the singular vectors by products, in tasks by block.

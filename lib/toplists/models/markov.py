@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pyspark.sql import DataFrame
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
@@ -14,25 +11,16 @@ from toplists.engine.exchange import write_lists
 from toplists.engine.shapes import LIKED, NEIGHBOURS, Transitions
 from toplists.errors import InputRefusedError
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
-class Markov:
+class Markov(FromSettings[MarkovSettings]):
     """Items that are liked next after those that a user liked last."""
 
     name = "markov"
-
-    def __init__(self, settings: MarkovSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """Count steps from each item to the next; a pair's time is that of its last event.

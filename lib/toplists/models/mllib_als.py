@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,7 +11,7 @@ from toplists.engine.exchange import write_vectors
 from toplists.engine.shapes import InexactFactors
 from toplists.errors import InputRefusedError
 from toplists.models.als import nothing_to_learn
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 
 # MLlib adds up in the order in which ratings arrive, and where they arrive depends on these numbers.
 # They follow from the size of the data alone, never from the cluster, so that a fit can be repeated.
@@ -23,22 +20,13 @@ _PAIRS_PER_BLOCK = 1_000_000
 _CHECKPOINT_INTERVAL = 10
 
 
-class MllibAls:
+class MllibAls(FromSettings[AlsSettings]):
     """The same models as MLlib has them: without biases or a weight of the unobserved.
 
     MLlib multiplies the regularization by a row's number of interactions.
     """
 
     name = "als"
-
-    def __init__(self, settings: AlsSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit on the likings (implicit) or on all values (explicit) of the part.

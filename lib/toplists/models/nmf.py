@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.shapes import Factors
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
 Floats = npt.NDArray[np.float32]
@@ -48,19 +47,16 @@ class NonNegative:
         return Equations(rows.indptr, rows.indices, weights, weights * left, ridge, 0.0)
 
 
-class Nmf:
+class Nmf(FromSettings[NmfSettings]):
     """Values as products of vectors without negative numbers, whose parts add up and never cancel out."""
 
     name = "nmf"
+    learns_values = True
 
     def __init__(self, settings: NmfSettings, single_task_entries: int) -> None:
         """Take the parameters from `settings`; a fit to at most so many entries is one task."""
-        self._settings, self._single_task_entries = settings, single_task_entries
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+        super().__init__(settings)
+        self._single_task_entries = single_task_entries
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit on all values of the part; one below 0 is taken for 0.

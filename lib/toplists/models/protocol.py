@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from toplists.config.section import Section
 from toplists.engine.alternation import Start
 from toplists.engine.baselines import Rated
 from toplists.engine.blocks import BlockRef, BlockSet, Part
@@ -149,3 +150,27 @@ class Model(Protocol):
             InputRefusedError: nothing can be learnt from the data.
         """
         ...
+
+
+_Settings = TypeVar("_Settings", bound=Section)
+
+
+class FromSettings(Generic[_Settings]):
+    """What most models have in common: their parameters are their settings.
+
+    A subclass gives its `name`, says by `learns_values` if it learns values instead of likings and its settings do not,
+    and has `fit`.
+    """
+
+    name: ClassVar[str]
+    learns_values: ClassVar[bool] = False
+
+    def __init__(self, settings: _Settings) -> None:
+        """Take the parameters from `settings`."""
+        self._settings = settings
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The settings, and that values are learnt."""
+        own = self._settings.model_dump(mode="json")
+        return {**own, "feedback": "explicit"} if self.learns_values else own

@@ -17,11 +17,11 @@ from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import fit_center
 from toplists.models.definition import Definition, whole
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, Dimension, LogRange, Range, Space
 
 
-class RatingKnn:
+class RatingKnn(FromSettings[RatingKnnSettings]):
     """A rating as its level, and what the k most similar that have one are above theirs.
 
     With `center` none, means, z_score and baseline it is what scikit-surprise calls KNNBasic,
@@ -29,18 +29,19 @@ class RatingKnn:
     """
 
     name = "rating_knn"
+    learns_values = True
 
     def __init__(self, settings: RatingKnnSettings, baseline: BaselineSettings) -> None:
         """Take the parameters from `settings`, those of levels by baselines from `baseline`."""
-        self._settings, self._baseline = settings, baseline
+        super().__init__(settings)
+        self._baseline = baseline
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The settings, those of the baseline if there is one, and that values are learnt."""
-        own = self._settings.model_dump(mode="json")
-        if self._settings.center == "baseline":
-            own["baseline"] = self._baseline.model_dump(mode="json")
-        return {**own, "feedback": "explicit"}
+        if self._settings.center != "baseline":
+            return super().parameters
+        return {**super().parameters, "baseline": self._baseline.model_dump(mode="json")}
 
     def fit(self, data: TrainingData) -> Fitted:
         """Find levels and neighbours of all values of the part, in a task for each block.

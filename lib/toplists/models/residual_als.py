@@ -24,33 +24,30 @@ from toplists.engine.storage import Arrays, open_whole
 from toplists.models.als import Explicit, Penalty
 from toplists.models.baseline import baseline_method
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Space
 
 
-class ResidualAls:
+class ResidualAls(FromSettings[ResidualAlsSettings]):
     """Values by a baseline, and by products of vectors that are fitted to what it leaves.
 
     The biases are found before and stay as they are, where `als` fits both at once.
     """
 
     name = "residual_als"
+    learns_values = True
 
     def __init__(
         self, settings: ResidualAlsSettings, baseline: BaselineSettings, single_task_entries: int
     ) -> None:
         """Take the parameters from both; a fit to at most so many entries is one task."""
-        self._settings, self._baseline = settings, baseline
-        self._single_task_entries = single_task_entries
+        super().__init__(settings)
+        self._baseline, self._single_task_entries = baseline, single_task_entries
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The settings, those of the baseline, and that values are learnt."""
-        return {
-            **self._settings.model_dump(mode="json"),
-            "baseline": self._baseline.model_dump(mode="json"),
-            "feedback": "explicit",
-        }
+        return {**super().parameters, "baseline": self._baseline.model_dump(mode="json")}
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit the baseline, then vectors to blocks of what it leaves.

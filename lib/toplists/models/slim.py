@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from toplists.config.model_linear import SlimSettings
 from toplists.engine.blocks import BlockRef
@@ -17,25 +15,16 @@ from toplists.engine.shapes import ItemWeights
 from toplists.engine.storage import Arrays
 from toplists.errors import ConfigurationError
 from toplists.models.definition import WHOLE, Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, LogRange, Space
 
 _MOST_ITEMS = 30_000
 
 
-class Slim:
+class Slim(FromSettings[SlimSettings]):
     """What of an item's likings others foretell, by least squares with an elastic net: few weights are not 0."""
 
     name = "slim"
-
-    def __init__(self, settings: SlimSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """One task per block of items.

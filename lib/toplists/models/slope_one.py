@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,23 +16,15 @@ from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import RatedNeighbours, neighbours_part
 from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition, whole
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, Space
 
 
-class SlopeOne:
+class SlopeOne(FromSettings[SlopeOneSettings]):
     """The user's mean, and the mean of how far the item is above what the user rated."""
 
     name = "slope_one"
-
-    def __init__(self, settings: SlopeOneSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+    learns_values = True
 
     def fit(self, data: TrainingData) -> Fitted:
         """Compare all pairs of items with common raters, in a task for each block of items.

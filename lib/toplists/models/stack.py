@@ -21,7 +21,7 @@ from toplists.models.co_clustering import CO_CLUSTERING
 from toplists.models.content_ratings import CONTENT_RATINGS
 from toplists.models.definition import Definition, Parameters, lengths_of
 from toplists.models.nmf import NMF
-from toplists.models.protocol import Fitted, Model, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, Model, TrainingData
 from toplists.models.rating_knn import RATING_KNN
 from toplists.models.residual_als import RESIDUAL_ALS
 from toplists.models.search import LogRange, Space
@@ -49,7 +49,7 @@ _MEMBERS = {
 }
 
 
-class Stack:
+class Stack(FromSettings[StackSettings]):
     """Values as a weighted sum of those of other models.
 
     The models are fitted twice: to a part of the values, so that the weights can be learnt from how they
@@ -58,20 +58,18 @@ class Stack:
     """
 
     name = "stack"
+    learns_values = True
 
     def __init__(self, settings: StackSettings, members: Sequence[Model]) -> None:
         """Take the parameters from `settings`, and the members with theirs."""
-        self._settings, self._members = settings, members
+        super().__init__(settings)
+        self._members = members
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The settings with those of the members, and that values are learnt."""
         members = {member.name: dict(member.parameters) for member in self._members}
-        return {
-            **self._settings.model_dump(mode="json"),
-            "members": members,
-            "feedback": "explicit",
-        }
+        return {**super().parameters, "members": members}
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit the members, the weights, and the members again.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from toplists.engine.kernels.draws import derive_seed, normal_vectors
 from toplists.engine.shapes import Factors
 from toplists.models.definition import Definition
 from toplists.models.descent import fit_by_descent
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Space
 
 Floats = npt.NDArray[np.float32]
@@ -63,20 +62,17 @@ class RatingGradient:
         return Biases(self.rank, self.mean).store(rows.state[:, : self.rank + 1], side)
 
 
-class Svd:
+class Svd(FromSettings[SvdSettings]):
     """Values as mean, biases and a product of vectors, by steps after each rating."""
 
     name = "svd"
+    learns_values = True
     gradient: ClassVar[type[RatingGradient]] = RatingGradient
 
     def __init__(self, settings: SvdSettings, single_task_entries: int) -> None:
         """Take the parameters from `settings`; a fit to at most so many entries is one task."""
-        self._settings, self._single_task_entries = settings, single_task_entries
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings, and that values are learnt."""
-        return {**self._settings.model_dump(mode="json"), "feedback": "explicit"}
+        super().__init__(settings)
+        self._single_task_entries = single_task_entries
 
     def fit(self, data: TrainingData) -> Fitted:
         """Fit on all values of the part.

@@ -12,27 +12,25 @@ from toplists.engine.shapes import Factors
 from toplists.engine.singular_vectors import Truncation, fit_singular_vectors
 from toplists.models.baseline import baseline_method
 from toplists.models.definition import Definition
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import Choices, Space
 
 
-class TruncatedSvd:
+class TruncatedSvd(FromSettings[TruncatedSvdSettings]):
     """Values by a baseline and the strongest directions of what it leaves, 0 where there is no value."""
 
     name = "truncated_svd"
+    learns_values = True
 
     def __init__(self, settings: TruncatedSvdSettings, baseline: BaselineSettings) -> None:
         """Take the parameters from `settings`, those of the baseline from `baseline`."""
-        self._settings, self._baseline = settings, baseline
+        super().__init__(settings)
+        self._baseline = baseline
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The settings, those of the baseline, and that values are learnt."""
-        return {
-            **self._settings.model_dump(mode="json"),
-            "baseline": self._baseline.model_dump(mode="json"),
-            "feedback": "explicit",
-        }
+        return {**super().parameters, "baseline": self._baseline.model_dump(mode="json")}
 
     def fit(self, data: TrainingData) -> Fitted:
         """Find the directions of all values of the part, in one task.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from toplists.config.model_knn import UserKnnSettings
 from toplists.engine.blocks import BlockRef
 from toplists.engine.comparison import Comparison
@@ -13,23 +10,14 @@ from toplists.engine.measures import learns_ratings
 from toplists.engine.shapes import LIKED, UserWeights
 from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition, whole
-from toplists.models.protocol import Fitted, TrainingData
+from toplists.models.protocol import Fitted, FromSettings, TrainingData
 from toplists.models.search import LogRange, Range, Space
 
 
-class UserKnn:
+class UserKnn(FromSettings[UserKnnSettings]):
     """Items that are liked by users who like, or rate, the same (Resnick et al. 1994)."""
 
     name = "user_knn"
-
-    def __init__(self, settings: UserKnnSettings) -> None:
-        """Take the parameters from `settings`."""
-        self._settings = settings
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The settings."""
-        return self._settings.model_dump(mode="json")
 
     def fit(self, data: TrainingData) -> Fitted:
         """One task per block of users; no pair of users leaves it but the best.
