@@ -159,6 +159,12 @@ def build_parser() -> argparse.ArgumentParser:
         "models", parents=[settings], help="the models there are, or all about one"
     )
     models.add_argument("name", nargs="?", metavar="NAME", help="only this one, with its settings")
+    models.add_argument(
+        "--all", action="store_true", help="all of them with what they take, source and settings"
+    )
+    models.add_argument(
+        "--json", action="store_true", help="all of that as JSON, by default settings"
+    )
 
     config = commands.add_parser(
         "config", parents=[settings], help="every setting: value, where it comes from, meaning"

@@ -70,7 +70,7 @@ def _answer(
         from toplists.cli.models import show_models
         from toplists.config.layers import find_conf
 
-        show_models(console, arguments.name, find_conf(environ), arguments.env, arguments.set)
+        show_models(console, arguments, find_conf(environ))
         return 0
     if arguments.command == "plan":
         from toplists.cli.plan import show_plan

@@ -74,6 +74,8 @@ def _describe(definition: Definition) -> Iterator[str]:
     yield f"\n## `{definition.name}`\n\n{definition.summary}\n"
     yield f"- Learns from: {LEARNS_FROM[definition.feedback]}"
     yield f"- Ends in: `{definition.shape_name}`"
+    if definition.scores_new_items:
+        yield "- Lists items that nobody has had to do with yet"
     yield f"- Memory of a task: {definition.memory}"
     yield f"- Time of a fit: {definition.time}"
     yield f"- Source: {definition.reference}"
