@@ -13,16 +13,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fitted import fitted_weights
+from fitted import fit_here, fitted_scores, fitted_weights
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import svds
+from scipy.special import xlogy
 
-from toplists.config.model_knn import ItemKnnSettings, Rp3BetaSettings
-from toplists.config.model_linear import EaseSettings, LocalRidgeSettings, SlimSettings
+from toplists.config.model_knn import (
+    ItemKnnSettings,
+    P3AlphaSettings,
+    Rp3BetaSettings,
+    UserKnnSettings,
+)
+from toplists.config.model_linear import (
+    EaseSettings,
+    LocalRidgeSettings,
+    LowPassSettings,
+    SlimSettings,
+)
+from toplists.engine.shapes import NEIGHBOURS, UserWeights, open_rows
 from toplists.models.ease import Ease
 from toplists.models.item_knn import ItemKnn
 from toplists.models.local_ridge import LocalRidge
+from toplists.models.low_pass import LowPass
 from toplists.models.protocol import Model
-from toplists.models.random_walk import make_rp3beta
+from toplists.models.random_walk import make_p3alpha, make_rp3beta
 from toplists.models.slim import Slim
+from toplists.models.user_knn import UserKnn
 
 pytestmark = pytest.mark.fits
 
@@ -101,11 +117,40 @@ def bm25(liked: Matrix) -> Matrix:
     return together(weights)
 
 
+def asymmetric_cosine(liked: Matrix) -> Matrix:
+    """Of the history's item 0.3, of the scored one 0.7."""
+    sizes = liked.sum(axis=0)
+    return together(liked) / np.outer(sizes**0.3, sizes**0.7)
+
+
+def lift(liked: Matrix) -> Matrix:
+    sizes = liked.sum(axis=0)
+    return together(liked) * np.count_nonzero(liked.any(axis=1)) / np.outer(sizes, sizes)
+
+
+def log_likelihood_ratio(liked: Matrix) -> Matrix:
+    """Dunning's 2 Σ O log(O / E) over the four cells of who likes which; 0 of what repels."""
+    users, sizes = np.count_nonzero(liked.any(axis=1)), liked.sum(axis=0)
+    both = together(liked)
+    own, others = np.broadcast_arrays(sizes[:, np.newaxis], sizes)
+    cells = [
+        (both, own * others),
+        (own - both, own * (users - others)),
+        (others - both, (users - own) * others),
+        (users - own - others + both, (users - own) * (users - others)),
+    ]
+    ratio = 2 * sum(xlogy(seen, seen * users / expected) for seen, expected in cells)
+    return np.where(both * users > own * others, ratio, 0)
+
+
 @pytest.mark.parametrize(
     ("settings", "formula"),
     [
         ({"measure": "cosine"}, cosine),
+        ({"measure": "asymmetric_cosine", "asymmetry": 0.3}, asymmetric_cosine),
         ({"measure": "jaccard"}, jaccard),
+        ({"measure": "lift"}, lift),
+        ({"measure": "log_likelihood_ratio"}, log_likelihood_ratio),
         ({"weighting": "bm25"}, bm25),
     ],
 )
@@ -116,12 +161,67 @@ def test_neighbours(
     assert_strongest(fit(ItemKnn(given)), formula(liked))
 
 
-def test_walks(liked: Matrix, fit: Fit) -> None:
+@pytest.mark.parametrize(
+    ("model", "alpha", "beta"),
+    [
+        (make_p3alpha(P3AlphaSettings(neighbours=K, alpha=1.4)), 1.4, 0.0),
+        (make_rp3beta(Rp3BetaSettings(neighbours=K)), 1.0, 0.6),
+    ],
+    ids=["p3alpha", "rp3beta"],
+)
+def test_walks(liked: Matrix, fit: Fit, model: Model, alpha: float, beta: float) -> None:
     sizes = liked.sum(axis=0)
-    steps = (liked / sizes).T @ (liked / np.maximum(liked.sum(axis=1, keepdims=True), 1))
+    of_users = liked / np.maximum(liked.sum(axis=1, keepdims=True), 1)
+    steps = ((liked / sizes) ** alpha).T @ of_users**alpha
     np.fill_diagonal(steps, 0)
-    found = fit(make_rp3beta(Rp3BetaSettings(neighbours=K)))
-    assert_strongest(found, steps / sizes**0.6)
+    assert_strongest(fit(model), steps / sizes**beta)
+
+
+def test_similar_users(liked: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = UserKnn(UserKnnSettings(neighbours=K))
+    shape = fit_here(model, liked, tmp_path, monkeypatch).shape
+    assert isinstance(shape, UserWeights)
+    found = np.zeros((len(liked), len(liked)))
+    first = 0
+    for part in shape.users:
+        rows = open_rows(part, NEIGHBOURS)
+        owners = first + np.repeat(np.arange(len(rows.indptr) - 1), np.diff(rows.indptr))
+        found[rows.columns, owners] = rows.values
+        first += len(rows.indptr) - 1
+    known = liked.any(axis=1)
+    assert_strongest(found[np.ix_(known, known)], cosine(liked[known].T))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"user_exponent": 0.0, "item_exponent": 0.0},
+        {},
+        {"linear": 1 / 0.3, "linear_neighbours": None},
+    ],
+    ids=["pure_svd", "ideal_filter", "gf_cf"],
+)
+def test_low_pass(
+    liked: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    given = LowPassSettings.model_validate({"passes": 60, **settings})
+    of_users = np.maximum(liked.sum(axis=1, keepdims=True), 1) ** given.user_exponent
+    of_items = liked.sum(axis=0) ** given.item_exponent
+    normalized = liked / of_users / of_items
+    _, values, vectors = svds(csr_array(normalized), k=17, random_state=1)
+    values, vectors = values[::-1], vectors[::-1]
+    # As many vectors as stand out from the next: which of equal ones are found is chance.
+    rank = 5 + int(np.argmax(values[4:-1] / values[5:]))
+    exact = liked / of_items @ vectors[:rank].T @ vectors[:rank] * of_items
+    if given.linear:
+        exact += given.linear * (
+            csr_array(liked) @ (csr_array(normalized).T @ csr_array(normalized))
+        )
+    model = LowPass(given.model_copy(update={"rank": rank}), 0)
+    found = fitted_scores(fit_here(model, liked, tmp_path, monkeypatch).shape, liked)
+    # Who likes nothing has no scores, and for what is liked items do not speak themselves.
+    compared = liked.any(axis=1)[:, np.newaxis] & (liked == 0)
+    np.testing.assert_allclose(found[compared], exact[compared], atol=1e-4)
 
 
 def test_ease(liked: Matrix, fit: Fit) -> None:
