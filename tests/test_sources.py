@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 LIB = Path(__file__).resolve().parents[1] / "lib" / "toplists"
-COLLECTING = frozenset({"collect", "toPandas", "toLocalIterator"})
+COLLECTING = frozenset({"collect", "toPandas", "toLocalIterator", "collect_tasks"})
 SQL_WINDOW = re.compile(r"\bover\s*\((?!\s*partition\s+by\b)", re.IGNORECASE)
 
 
@@ -53,10 +53,13 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
         1, "paths of the files written: one for each pair of snapshot file and block"
     ),
     ("engine/block_builder.py", "_assemble"): Allowed(
-        1, "one description per block: its path and five numbers"
+        1, "one description per block: its path, its sizes, and its rows longer than `LONG`"
     ),
+    ("engine/tasks.py", "collect_tasks"): Allowed(1, "what each of its callers gives a reason for"),
     ("engine/exchange.py", "damaged_parts"): Allowed(1, "the path of each damaged part"),
-    ("engine/exchange.py", "_collect"): Allowed(1, "one path per part that a task wrote"),
+    ("engine/alone.py", "run_alone"): Allowed(1, "the path of one folder"),
+    ("engine/exchange.py", "write_parts"): Allowed(1, "one path per part that a task wrote"),
+    ("engine/exchange.py", "_write_placed"): Allowed(1, "one path per part that a task wrote"),
     ("engine/table_files.py", "replace_part_by_tasks"): Allowed(
         1, "name, size and statistics of each file written"
     ),
@@ -114,9 +117,15 @@ class Collecting(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         # Not only calls: `gather = frame.collect` would be one later.
-        if node.attr in COLLECTING:
-            self.found[self._function or "<module>"] += 1
+        self._count(node.attr)
         self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self._count(node.id)
+
+    def _count(self, name: str) -> None:
+        if name in COLLECTING:
+            self.found[self._function or "<module>"] += 1
 
 
 def collecting(source: str) -> Counter[str]:
@@ -209,6 +218,8 @@ def test_every_entry_has_a_reason() -> None:
         ("class A:\n def f(self, d):\n  return d.collect()", {"f": 1}),  # in a method
         ("rows = frame.collect()", {"<module>": 1}),  # in no function
         ("def f(d):\n gather = d.collect\n return gather()", {"f": 1}),  # not called at once
+        ("def f(s):\n return collect_tasks(s, [1], str)", {"f": 1}),  # ours
+        ("from a import collect_tasks", {}),
         ("def f(d):\n return d.first(), 'd.collect()'", {}),  # one row; a text
     ],
 )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from toplists.engine.shapes import Factors, commit_shape, open_shape
 from toplists.engine.storage import attempt_folder
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 
 
 def run_alone(spark: SparkSession, work: Callable[[Path], object], folder: Path) -> Path:
@@ -23,15 +22,13 @@ def run_alone(spark: SparkSession, work: Callable[[Path], object], folder: Path)
     """
     target = str(folder)
 
-    def alone(_: None) -> Iterator[pa.RecordBatch]:
+    def alone(_: None) -> Path:
         path = attempt_folder(target, "fit")
         work(path)
-        yield pa.RecordBatch.from_arrays([pa.array([str(path)])], names=["path"])
+        return path
 
-    row = run_tasks(spark, [None], alone, "path string").first()
-    if row is None:
-        raise RuntimeError("a task that writes one row returned none")
-    return Path(row["path"])
+    (path,) = collect_tasks(spark, [None], alone)
+    return path
 
 
 def fit_alone(spark: SparkSession, fit: Callable[[Path], Factors], folder: Path) -> Factors:

@@ -7,7 +7,7 @@ for each side; then a task per block takes its share of every file and puts it i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -40,7 +40,7 @@ from toplists.engine.storage import (
     remove_parts,
     save_part,
 )
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 from toplists.engine.times import NO_SECOND, join_times, pack_times, times_of
 from toplists.lake.failpoints import written
 
@@ -116,27 +116,19 @@ def _cut(
     }
     pieces = [(side, file) for side in SIDES for file in axes[side].files]
 
-    def weigh(piece: tuple[Side, str]) -> Iterator[pa.RecordBatch]:
+    def weigh(piece: tuple[Side, str]) -> dict[int, int]:
         side, file = piece
         axis = axes[side]
         table = pq.read_table(file, columns=[axis.position, axis.size], partitioning=None)
         chunk = table[axis.position].to_numpy() // widths[side]
         sizes = np.bincount(chunk, weights=table[axis.size].to_numpy())
         used = np.flatnonzero(sizes)
-        yield pa.RecordBatch.from_arrays(
-            [
-                pa.array([side] * len(used), pa.string()),
-                pa.array(used.astype(np.int64)),
-                pa.array(sizes[used].astype(np.int64)),
-            ],
-            names=["side", "chunk", "size"],
-        )
+        return dict(zip(used.tolist(), sizes[used].astype(np.int64).tolist(), strict=True))
 
     sizes: dict[Side, dict[int, int]] = {side: defaultdict(int) for side in SIDES}
-    for side, chunk, size in run_tasks(
-        spark, pieces, weigh, "side string, chunk long, size long"
-    ).collect():
-        sizes[side][chunk] += size
+    for (side, _), weighed in zip(pieces, collect_tasks(spark, pieces, weigh), strict=True):
+        for chunk, size in weighed.items():
+            sizes[side][chunk] += size
     total, cores = sum(sizes["users"].values()), spark.sparkContext.defaultParallelism
     count = _count(total, block_entries, cores)
     return {side: _starts(sizes[side], widths[side], count) for side in SIDES}
@@ -171,20 +163,15 @@ def _split(
     target = str(folder)
     positions = {side: axes[side].position for side in SIDES}
 
-    def split(file: str) -> Iterator[pa.RecordBatch]:
+    def split(file: str) -> dict[Side, str]:
         entries = _read(file, positions)
-        paths = [
-            save_part(target, f"chunks-{side}", _by_block(entries, side, starts[side]))
+        return {
+            side: save_part(target, f"chunks-{side}", _by_block(entries, side, starts[side]))
             for side in SIDES
-        ]
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(SIDES, pa.string()), pa.array(paths)], names=["side", "path"]
-        )
+        }
 
-    chunks: dict[Side, list[str]] = {side: [] for side in SIDES}
-    for side, path in run_tasks(spark, interactions, split, "side string, path string").collect():
-        chunks[side].append(path)
-    return chunks
+    parts = collect_tasks(spark, interactions, split)
+    return {side: [part[side] for part in parts] for side in SIDES}
 
 
 def _read(file: str, positions: Mapping[Side, str]) -> dict[str, Array]:
@@ -233,36 +220,21 @@ def _assemble(
     """Put each block's entries in order and write the block."""
     target = str(folder)
 
-    def assemble(piece: tuple[Side, int]) -> Iterator[pa.RecordBatch]:
+    def assemble(piece: tuple[Side, int]) -> BlockRef:
         side, index = piece
         first, end = (*starts[side], axes[side].rows)[index : index + 2]
         lengths, block = _in_order(_gather(chunks[side], index), first, end - first)
         ids, flags = _labels(axes[side], first, end - first)
         arrays = {**block, "flags": flags, **id_arrays(ids)}
         path = save_part(target, f"{side}-{index:05d}", arrays)
-        yield pa.RecordBatch.from_arrays(
-            [
-                pa.array([side], pa.string()),
-                pa.array([index], pa.int32()),
-                pa.array([first], pa.int32()),
-                pa.array([end - first], pa.int32()),
-                pa.array([lengths.sum()], pa.int64()),
-                pa.array([path], pa.string()),
-                pa.array([np.flatnonzero(lengths > LONG).tolist()], pa.list_(pa.int32())),
-            ],
-            names=["side", "index", "first", "rows", "entries", "path", "long_rows"],
-        )
+        long_rows = tuple(np.flatnonzero(lengths > LONG).tolist())
+        return BlockRef(index, first, end - first, int(lengths.sum()), path, long_rows)
 
     pieces = [(side, index) for side in SIDES if chunks[side] for index in range(len(starts[side]))]
     refs: dict[Side, list[BlockRef]] = {side: [] for side in SIDES}
-    schema = (
-        "side string, index int, first int, rows int, entries long, path string, "
-        "long_rows array<int>"
-    )
-    for row in run_tasks(spark, pieces, assemble, schema).collect():
-        fields = row.asDict()
-        refs[fields.pop("side")].append(BlockRef.of(fields))
-    return {side: sorted(refs[side], key=lambda ref: ref.index) for side in SIDES}
+    for (side, _), ref in zip(pieces, collect_tasks(spark, pieces, assemble), strict=True):
+        refs[side].append(ref)
+    return refs
 
 
 def _gather(chunks: Sequence[str], block: int) -> dict[str, Array]:

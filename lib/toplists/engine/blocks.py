@@ -67,7 +67,7 @@ class BlockRef:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> BlockRef:
-        """The reference that a manifest or a task's row describes."""
+        """The reference that a manifest describes."""
         return cls(**{**fields, "long_rows": tuple(fields["long_rows"])})
 
     def open(self) -> Block:

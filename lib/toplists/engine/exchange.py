@@ -6,7 +6,7 @@ paths pass through the driver.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef, BlockSet
 from toplists.engine.storage import Arrays, is_intact, save_part
-from toplists.engine.tasks import Batches, map_batches, run_tasks
+from toplists.engine.tasks import Batches, collect_tasks, map_batches
 
 T = TypeVar("T")
 
@@ -47,12 +47,11 @@ def write_parts(
     """
     target, numbered = str(folder), list(enumerate(pieces))
 
-    def write(piece: tuple[int, T]) -> Iterable[pa.RecordBatch]:
+    def write(piece: tuple[int, T]) -> str:
         number, content = piece
-        yield _write(target, name, number, compute(content))
+        return _save(target, name, number, compute(content))
 
-    written = _collect(run_tasks(spark, numbered, write, _WRITTEN))
-    return tuple(written[number] for number in range(len(pieces)))
+    return tuple(collect_tasks(spark, numbered, write))
 
 
 def write_parts_here(
@@ -67,14 +66,13 @@ def write_parts_here(
 def damaged_parts(spark: SparkSession, parts: Sequence[str]) -> tuple[str, ...]:
     """Those of the parts that are not as they were written, or gone; looked at in tasks."""
 
-    def look(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        damaged = [path for path in paths if not is_intact(path)]
-        yield pa.RecordBatch.from_arrays([pa.array(damaged, pa.string())], names=["path"])
+    def look(paths: Sequence[str]) -> list[str]:
+        return [path for path in paths if not is_intact(path)]
 
     # A task each would cost more than most parts take to read.
     tasks = spark.sparkContext.defaultParallelism
     pieces = [parts[first::tasks] for first in range(min(tasks, len(parts)))]
-    return tuple(row["path"] for row in run_tasks(spark, pieces, look, "path string").collect())
+    return tuple(path for damaged in collect_tasks(spark, pieces, look) for path in damaged)
 
 
 def write_vectors(
@@ -184,26 +182,18 @@ def _write_placed(
     def write(batches: Batches) -> Batches:
         context = TaskContext.get()
         number = context.partitionId() if context else 0
-        yield _write(target, name, number, place(refs[number], batches))
+        path = _save(target, name, number, place(refs[number], batches))
+        yield pa.RecordBatch.from_arrays(
+            [pa.array([number], pa.int32()), pa.array([path])], names=["part", "path"]
+        )
 
     placed = rows.repartitionById(len(refs), block)
-    written = _collect(map_batches(placed, write, _WRITTEN))
+    written: dict[int, str] = dict(map(tuple, map_batches(placed, write, _WRITTEN).collect()))
     # Spark skips the tasks of a shuffle that turns out to be empty.
     for number in set(range(len(refs))) - set(written):
         written[number] = _save(target, name, number, place(refs[number], ()))
     return tuple(written[number] for number in range(len(refs)))
 
 
-def _write(folder: str, name: str, number: int, arrays: Arrays) -> pa.RecordBatch:
-    path = _save(folder, name, number, arrays)
-    return pa.RecordBatch.from_arrays(
-        [pa.array([number], pa.int32()), pa.array([path])], names=["part", "path"]
-    )
-
-
 def _save(folder: str, name: str, number: int, arrays: Arrays) -> str:
     return save_part(folder, f"{name}-{number:05d}", arrays, sealed=True)
-
-
-def _collect(written: DataFrame) -> dict[int, str]:
-    return dict(map(tuple, written.collect()))

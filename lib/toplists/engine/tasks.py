@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 Batches: TypeAlias = Iterator[pa.RecordBatch]
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,28 @@ def run_tasks(
                     yield from function(shared[number])
 
     return numbers.mapInArrow(work, schema)
+
+
+def collect_tasks(spark: SparkSession, pieces: Sequence[T], function: Callable[[T], R]) -> list[R]:
+    """What `function` makes of each piece, in their order; each is a task as those of `run_tasks`.
+
+    For the few words that the driver is to know: no query is planned, which takes Spark longer than to run
+    a small job.
+
+    Args:
+        spark: The session.
+        pieces: What the tasks work on, one each; small and picklable.
+        function: A picklable function that runs in the executors, of picklable results.
+    """
+    shared = list(pieces)
+
+    def work(numbers: Iterable[int]) -> Iterator[R]:
+        with threadpool_limits(limits=1):
+            for number in numbers:
+                yield function(shared[number])
+
+    numbers = spark.sparkContext.parallelize(range(len(shared)), max(1, len(shared)))
+    return numbers.mapPartitions(work).collect()
 
 
 def map_batches(frame: DataFrame, function: Callable[[Batches], Batches], schema: str) -> DataFrame:

@@ -11,6 +11,8 @@ _REQUIRED = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.python.daemon.module": "toplists.engine.daemon",
+    # Else workers of queries have one variable more than those of other jobs, and a daemon of their own.
+    "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "false",
 }
 
 
