@@ -7,6 +7,7 @@ once, in the node's own scratch space and under a lock; all tasks of the node ma
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -21,10 +22,10 @@ from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.remote_parts import forget_removed
 from toplists.engine.scratch import locked, scratch
 from toplists.engine.shapes import open_vectors
-from toplists.engine.storage import bring_here, create_array, open_array, save_arrays
+from toplists.engine.storage import bring_here, open_array, save_arrays, save_rows
 from toplists.lake.failpoints import written
 
-_ROWS_AT_A_TIME = 65_536
+_ROWS_AT_A_TIME = 4096  # they stay in cache
 
 
 class Features(NamedTuple):
@@ -76,17 +77,19 @@ class FixedSide:
         forget_removed(Path(self.folder))
         bring_here(self.parts, "vectors")
         opened = [open_vectors(part)[0] for part in self.parts]
-        shape = (sum(map(len, opened)), len(self.basis))
-        # Mapped, not held: one side may be larger than a task should be.
-        features = create_array(place, "features", shape)
-        offsets = np.zeros(len(features), dtype=np.float32)
-        first = 0
-        for vectors in opened:
-            for rows in tiles(len(vectors), _ROWS_AT_A_TIME):
-                target = slice(first + rows.start, first + rows.stop)
-                features[target], offsets[target] = self._turned(vectors[rows])
-            first += len(vectors)
-        features.flush()
+        offsets = np.zeros(sum(map(len, opened)), dtype=np.float32)
+
+        def turned() -> Iterator[npt.NDArray[np.float32]]:
+            first = 0
+            for vectors in opened:
+                for rows in tiles(len(vectors), _ROWS_AT_A_TIME):
+                    features, own = self._turned(vectors[rows])
+                    offsets[first : first + len(features)] = own
+                    first += len(features)
+                    yield features
+
+        # Not held: one side may be larger than a task should be.
+        save_rows(place, "features", (len(offsets), len(self.basis)), turned())
         save_arrays(place, {"offsets": offsets})
 
     def _turned(

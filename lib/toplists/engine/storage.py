@@ -10,7 +10,6 @@ knows.
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 
 from toplists.engine.remote_parts import PLACE, find_part, find_remote
 from toplists.engine.seals import holds, seal
@@ -71,21 +70,22 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
         np.save(path / f"{name}.npy", array, allow_pickle=False)
 
 
-def create_array(
-    path: Path, name: str, shape: tuple[int, ...]
-) -> np.memmap[Any, np.dtype[np.float32]]:
-    """An array to be filled in the folder `path`: mapped, not held.
+def save_rows(
+    path: Path, name: str, shape: tuple[int, int], pieces: Iterable[npt.NDArray[np.float32]]
+) -> None:
+    """Write an array as `<name>.npy` in the folder `path`, piece by piece: it is never held as a whole.
 
-    Raises:
-        OSError: there is no space for it. A mapped file that finds that out later kills its process.
+    Args:
+        path: A folder of this node.
+        name: Of the array.
+        shape: What the pieces amount to.
+        pieces: float32[rows, columns], in order.
     """
-    file = path / f"{name}.npy"
-    array: np.memmap[Any, np.dtype[np.float32]] = open_memmap(
-        file, mode="w+", dtype=np.float32, shape=shape
-    )
-    with file.open("rb+") as opened:
-        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
-    return array
+    header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
+    with (path / f"{name}.npy").open("wb") as file:
+        write_array_header_1_0(file, header)
+        for piece in pieces:
+            file.write(np.ascontiguousarray(piece).data)
 
 
 def is_intact(path: str) -> bool:

@@ -32,7 +32,7 @@ class Subtree(NamedTuple):
     total: Doubles
 
 
-def as_chunks(rows: Doubles) -> Doubles:
+def as_chunks(rows: Doubles | npt.NDArray[np.float32]) -> Doubles:
     """Rows as chunks, the last one padded with zeros: float64[n, ...] → [chunks, CHUNK_ROWS, ...]."""
     chunks = -(-len(rows) // CHUNK_ROWS)
     padded = np.zeros((chunks * CHUNK_ROWS, *rows.shape[1:]))

@@ -20,17 +20,21 @@ def multiply_rows(
     rows: npt.NDArray[np.float32], matrix: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """`rows @ matrix`, each row as if it were alone: float32[n, k] by float32[k, m]."""
-    product = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
-    tile = np.zeros((TILE_ROWS, rows.shape[1]), dtype=np.float32)
-    for start in range(0, len(rows), TILE_ROWS):
-        count = min(TILE_ROWS, len(rows) - start)
-        tile[:count] = rows[start : start + count]
-        product[start : start + count] = (tile @ matrix)[:count]
+    k, m = matrix.shape
+    whole, rest = divmod(len(rows), TILE_ROWS)
+    product = np.empty((len(rows), m), dtype=np.float32)
+    within = slice(whole * TILE_ROWS)
+    tiles = np.ascontiguousarray(rows[within]).reshape(whole, TILE_ROWS, k)
+    np.matmul(tiles, matrix, out=product[within].reshape(whole, TILE_ROWS, m))
+    if rest:
+        last = np.zeros((TILE_ROWS, k), dtype=np.float32)
+        last[:rest] = rows[-rest:]
+        product[-rest:] = (last @ matrix)[:rest]
     return product
 
 
 def chunk_grams(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The Gram matrix of each chunk of `CHUNK_ROWS` rows: float64[chunks, k, k]."""
-    chunks = as_chunks(rows.astype(np.float64))
+    chunks = as_chunks(rows)
     grams: npt.NDArray[np.float64] = np.matmul(chunks.transpose(0, 2, 1), chunks)
     return grams
