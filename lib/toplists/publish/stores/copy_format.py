@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toplists.publish.stores.columns import (
+    Column,
+    alike,
     as_bytes,
-    content,
+    by_text,
     fixed,
-    gather,
     join,
-    sizes,
     take_apart,
+    whole,
 )
 
 COLUMNS = ("placement", "item_ids", "scores", "sources", "source_counts", "short_reason")
@@ -47,35 +47,38 @@ def encode_rows(rows: pa.Table, key: str) -> memoryview:
     scores["bytes"], scores["value"] = 8, lists.scores
     counts = np.empty(len(lists.counts), _COUNT)
     counts["bytes"], counts["value"] = 4, lists.counts
-    reasons = _with_size(as_bytes(lists.reasons)).fill_null(_NULL)
-    return content(
-        join(
-            _FIELDS,
-            _with_size(as_bytes(rows[key].combine_chunks())),
-            _with_size(as_bytes(rows["placement"].combine_chunks())),
-            *_array(_with_size(as_bytes(lists.items)), lists.lengths, _TEXT),
-            *_array(fixed(scores), lists.lengths, _FLOAT8),
-            *_array(_with_size(as_bytes(lists.sources)), lists.runs, _TEXT),
-            *_array(fixed(counts), lists.runs, _INT4),
-            reasons,
-        )
+    columns = alike(
+        len(rows),
+        _FIELDS,
+        _texts(whole(rows[key])),
+        by_text(whole(rows["placement"]), _text, _NULL),
+        *_array(_texts(lists.texts).pick(lists.items), lists.lengths, _TEXT),
+        *_array(fixed(scores), lists.lengths, _FLOAT8),
+        *_array(_texts(lists.names).pick(lists.sources), lists.runs, _TEXT),
+        *_array(fixed(counts), lists.runs, _INT4),
+        by_text(lists.reasons, _text, _NULL),
     )
+    return join(*columns).values.data
 
 
-def _with_size(values: pa.Array) -> pa.Array:
-    """Each value behind its length; nulls stay."""
-    lengths = np.empty(len(values), _SIZE)
-    lengths["bytes"] = sizes(values.fill_null(b""))
-    return pc.if_else(pc.is_valid(values), join(fixed(lengths), values.fill_null(b"")), None)
+def _texts(texts: pa.Array) -> Column:
+    """Texts, none null, each behind its length."""
+    content = as_bytes(texts)
+    lengths = np.empty(len(texts), _SIZE)
+    lengths["bytes"] = content.sizes
+    return join(fixed(lengths), content)
 
 
-def _array(
-    elements: pa.Array, lengths: npt.NDArray[np.int64], of_type: int
-) -> tuple[pa.Array, pa.Array]:
+def _text(text: str) -> bytes:
+    content = text.encode()
+    return len(content).to_bytes(4, "big") + content
+
+
+def _array(elements: Column, lengths: npt.NDArray[np.int64], of_type: int) -> tuple[Column, Column]:
     """The head of each array, and its elements."""
-    gathered = gather(elements, lengths)
+    gathered = elements.gather(lengths)
     heads = np.empty(len(lengths), _ARRAY)
-    heads["bytes"] = sizes(gathered) + _ARRAY.itemsize - _INTEGER.itemsize
+    heads["bytes"] = gathered.sizes + _ARRAY.itemsize - _INTEGER.itemsize
     heads["dims"], heads["nulls"], heads["type"] = 1, 0, of_type
     heads["size"], heads["low"] = lengths, 1
     return fixed(heads), gathered

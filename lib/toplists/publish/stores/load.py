@@ -213,7 +213,8 @@ def _write(
     """Write parts, a task each."""
 
     def write(piece: Piece) -> Iterator[pa.RecordBatch]:
-        lists = read_part(piece, tolerance, has_base=release.base is not None)
+        has_base = release.base is not None
+        lists = read_part(piece, tolerance, has_base=has_base, coded=store.takes_coded)
         yield store.write_partition(release, piece.part, lists).to_batch()
 
     return [Written(*row) for row in run_tasks(spark, pieces, write, WRITTEN).collect()]

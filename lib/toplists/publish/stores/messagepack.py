@@ -8,15 +8,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toplists.publish.stores.columns import (
+    Column,
+    alike,
     as_bytes,
+    by_text,
     by_value,
     fixed,
-    gather,
     join,
-    sizes,
     take_apart,
 )
 
@@ -26,35 +26,36 @@ _FLOAT64 = 0xCB
 _SCORE = np.dtype([("type", "u1"), ("value", ">f8")])
 
 
-def pack_lists(rows: pa.Table) -> pa.Array:
-    """The lists of `PartLists.rows`, packed; not too many, see `columns.slices`."""
+def pack_lists(rows: pa.Table) -> list[Column]:
+    """The lists of `PartLists.rows`, packed, as columns that are to be put together; not too many, see `slices`."""
     lists = take_apart(rows)
     scores = np.empty(len(lists.scores), _SCORE)
     scores["type"], scores["value"] = _FLOAT64, lists.scores
-    counts = by_value(lists.counts, _integer)
-    return join(
+    return alike(
+        len(rows),
         _FIELDS,
-        *_array(_texts(lists.items), lists.lengths),
+        *_array(_texts(lists.texts).pick(lists.items), lists.lengths),
         *_array(fixed(scores), lists.lengths),
-        *_array(_texts(lists.sources), lists.runs),
-        *_array(counts, lists.runs),
-        _reasons(lists.reasons),
+        *_array(_texts(lists.names).pick(lists.sources), lists.runs),
+        *_array(by_value(lists.counts, _integer), lists.runs),
+        by_text(lists.reasons, _text, _NIL),
     )
 
 
-def _array(elements: pa.Array, lengths: npt.NDArray[np.int64]) -> tuple[pa.Array, pa.Array]:
+def _array(elements: Column, lengths: npt.NDArray[np.int64]) -> tuple[Column, Column]:
     """The head of each array, and its elements."""
-    return by_value(lengths, _head_of_array), gather(elements, lengths)
+    return by_value(lengths, _head_of_array), elements.gather(lengths)
 
 
-def _texts(texts: pa.Array) -> pa.Array:
+def _texts(texts: pa.Array) -> Column:
     """Texts behind their heads."""
     content = as_bytes(texts)
-    return join(by_value(sizes(content), _head_of_text), content)
+    return join(by_value(content.sizes, _head_of_text), content)
 
 
-def _reasons(reasons: pa.Array) -> pa.Array:
-    return pc.if_else(reasons.is_valid(), _texts(reasons.fill_null("")), _NIL)
+def _text(text: str) -> bytes:
+    content = text.encode()
+    return _head_of_text(len(content)) + content
 
 
 def _head_of_array(length: int) -> bytes:

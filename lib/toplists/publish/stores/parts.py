@@ -19,6 +19,8 @@ from toplists.reader.layouts import LIST_TABLES, ListTable
 
 _SAMPLE = 500
 _COLUMNS = ("items", "short_reason", "schema_version")
+_TEXTS = ["items.list.element.item_id", "items.list.element.source"]
+_TEXT, _CODED = pa.string(), pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,21 @@ def cut_lists(files: Sequence[ListFiles], rows_per_part: int) -> Cut:
     return Cut(tuple(pieces), {table.name: rows.get(table.name, 0) for table in LIST_TABLES})
 
 
-def read_part(piece: Piece, tolerance: float, *, has_base: bool) -> PartLists:
-    """Read the lists of a part, and tell those that changed since the base."""
-    now = _read(piece.now, piece.part)
-    if not has_base:
-        return all_changed(now, piece.part.table.key)
-    return find_changes(now, _read(piece.before, piece.part), piece.part.table.key, tolerance)
+def read_part(piece: Piece, tolerance: float, *, has_base: bool, coded: bool = False) -> PartLists:
+    """Read the lists of a part, and tell those that changed since the base.
+
+    Args:
+        piece: The part.
+        tolerance: See `find_changes`.
+        has_base: Whether there is a base.
+        coded: Whether texts in lists may be dictionaries, one for each chunk of rows, as files hold them.
+    """
+    key = piece.part.table.key
+    if has_base:
+        now, before = _read(piece.now, piece.part), _read(piece.before, piece.part)
+        return find_changes(now, before, key, tolerance)
+    rows = _read_coded(piece.now, piece.part) if coded else None
+    return all_changed(_read(piece.now, piece.part) if rows is None else rows, key)
 
 
 def read_sample(piece: Piece) -> pa.Table:
@@ -92,13 +103,39 @@ def _read(files: Sequence[str], part: Part) -> pa.Table:
     return (rows if _is_sorted(rows[key]) else rows.sort_by(key)).cast(_schema(key))
 
 
+def _read_coded(files: Sequence[str], part: Part) -> pa.Table | None:
+    """The same with texts as files hold them; `None` if one does not hold them so, or they are not in order."""
+    key = part.table.key
+    found = []
+    for file in files:
+        opened = pq.ParquetFile(file, read_dictionary=_TEXTS)
+        for number, group in enumerate(read_row_groups([file], key)):
+            if _overlaps(group, part):
+                some = opened.read_row_group(number, ["placement", key, *_COLUMNS])
+                found.append(some if _is_within(group, part) else _within(some, part))
+    if any(some.schema.types != _schema(key, _CODED).types for some in found):
+        return None
+    rows = pa.concat_tables(found) if found else _schema(key, _CODED).empty_table()
+    return rows if _is_sorted(rows[key]) else None
+
+
+def _within(rows: pa.Table, part: Part) -> pa.Table:
+    keys = pc.field(part.table.key)
+    chosen = pc.scalar(True)
+    if part.low is not None:
+        chosen &= keys >= part.low
+    if part.high is not None:
+        chosen &= keys < part.high
+    return rows.filter(chosen)
+
+
 def _is_sorted(keys: pa.ChunkedArray) -> bool:
     whole = keys.combine_chunks()
     return not pc.any(pc.greater(whole[:-1], whole[1:])).as_py()
 
 
-def _schema(key: str) -> pa.Schema:
-    entry = [("item_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
+def _schema(key: str, text: pa.DataType = _TEXT) -> pa.Schema:
+    entry = [("item_id", text), ("score", pa.float64()), ("source", text)]
     columns = [
         ("placement", pa.string()),
         (key, pa.string()),
@@ -117,3 +154,11 @@ def _overlaps(group: RowGroup, part: Part) -> bool:
     below = part.high is not None and group.low >= part.high
     above = part.low is not None and group.high < part.low
     return not below and not above
+
+
+def _is_within(group: RowGroup, part: Part) -> bool:
+    if group.low is None or group.high is None:
+        return part.low is None and part.high is None
+    return (part.low is None or group.low >= part.low) and (
+        part.high is None or group.high < part.high
+    )

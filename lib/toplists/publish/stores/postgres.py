@@ -56,6 +56,8 @@ _PATIENCE_SECONDS = 60.0
 class PostgresStore(Store):
     """A schema of a database."""
 
+    takes_coded = True
+
     def __init__(self, name: str, address: str, secret: Secret) -> None:
         """A store at `address`, see `docs/stores.md`."""
         super().__init__(name)
@@ -208,7 +210,7 @@ class PostgresStore(Store):
         if release.base is not None and lists.unchanged:
             copied = self._copy_unchanged(cursor, release.base, table, part, lists)
             if copied is not None:
-                size, rows = copied, rows.filter(pa.array(lists.changed))
+                size, rows = copied, lists.sent
         size += self._send(cursor, part.table, table, rows)
         return Written(part.number, len(rows), len(lists.rows) - len(rows), size)
 

@@ -71,6 +71,9 @@ _COPY_SINCE = (6, 2)
 class RedisStore(Store):
     """A server or a cluster, and a namespace of its keys."""
 
+    rows_per_part = 40_000  # of each a command for every hash
+    takes_coded = True
+
     def __init__(self, name: str, address: str, secret: Secret, expire_days: float) -> None:
         """A store at `address`, see `docs/stores.md`; releases live for `expire_days`."""
         super().__init__(name)
@@ -140,7 +143,7 @@ class RedisStore(Store):
     def write_partition(self, release: Release, part: Part, lists: PartLists) -> Written:
         """See `Store`."""
         table, key = part.table, part.table.key
-        rows = lists.rows.filter(pa.array(lists.changed))
+        rows = lists.sent
         replaced, named = fields(lists.replaced, key), fields(rows, key)
         gone = lists.replaced.filter(pc.invert(pc.is_in(replaced, value_set=named)))
         size = 0

@@ -10,12 +10,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from toplists.publish.stores.columns import as_bytes, by_value, content, join, sizes, slices
+from toplists.publish.stores.columns import (
+    Column,
+    alike,
+    as_bytes,
+    by_value,
+    slices,
+    spelled,
+    total,
+    whole,
+)
 from toplists.publish.stores.messagepack import pack_lists
 from toplists.reader.layouts import ListTable, bucket_of
 
-_SENT_BYTES = 16 << 20
+_SENT_BYTES = 24 << 20
 _ENTRY, _SLOTS, _HEADER = 32, 16, 6
 """Bytes of a field beside its name and value: its entry, its places in tables of pointers, heads of texts."""
 
@@ -37,9 +47,9 @@ def set_lists(
         name: The key of a bucket.
 
     Yields:
-        Commands, and how many they are.
+        Commands, and how many they are; what one yields lies where the next will.
     """
-    arguments = [join(_bulk(fields(some, key)), _bulk(pack_lists(some))) for some in slices(rows)]
+    arguments = [_bulk(_fields(some, key)) + _bulk(pack_lists(some)) for some in slices(rows)]
     return _grouped(b"HSET", 2, numbers, arguments, name)
 
 
@@ -47,13 +57,19 @@ def remove_lists(
     numbers: npt.NDArray[np.int64], rows: pa.Table, key: str, name: Callable[[int], str]
 ) -> Iterator[tuple[memoryview, int]]:
     """HDEL of lists, likewise."""
-    return _grouped(b"HDEL", 1, numbers, [_bulk(fields(rows, key))], name)
+    arguments = [_bulk(_fields(some, key)) for some in slices(rows)]
+    return _grouped(b"HDEL", 1, numbers, arguments, name)
 
 
-def fields(rows: pa.Table, key: str) -> pa.Array:
+def fields(rows: pa.Table, key: str) -> pa.ChunkedArray:
     """The field of each list in its bucket, see `layouts.field_of`."""
-    placement, ids = (as_bytes(rows[name].combine_chunks()) for name in ("placement", key))
-    return join(placement, b":", ids)
+    return pc.binary_join_element_wise(rows["placement"], rows[key], ":")
+
+
+def _fields(rows: pa.Table, key: str) -> list[Column]:
+    """The same, as columns that are to be put together."""
+    placement, ids = (as_bytes(whole(rows[name])) for name in ("placement", key))
+    return alike(len(rows), placement, b":", ids)
 
 
 def memory_needed(
@@ -70,8 +86,8 @@ def memory_needed(
     for table in tables:
         some = sample[table.name]
         if len(some):
-            taken = _allocated(sizes(fields(some, table.key)) + _HEADER)
-            taken += _allocated(sizes(pack_lists(some)) + _HEADER)
+            taken = _allocated(total(_fields(some, table.key)) + _HEADER)
+            taken += _allocated(total(pack_lists(some)) + _HEADER)
             needed += rows[table.name] * (float(taken.mean()) + _ENTRY + _SLOTS)
     return int(needed)
 
@@ -84,41 +100,68 @@ def _allocated(wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return allocated
 
 
-def _bulk(values: pa.Array) -> pa.Array:
+def _bulk(columns: Sequence[Column]) -> list[Column]:
     """Arguments of commands: each behind its length."""
-    return join(by_value(sizes(values), lambda size: b"$%d\r\n" % size), values, b"\r\n")
+    sizes = total(columns)
+    heads = by_value(sizes, lambda size: b"$%d\r\n" % size)
+    return alike(len(sizes), heads, *columns, b"\r\n")
 
 
 def _grouped(
     command: bytes,
     per_row: int,
     numbers: npt.NDArray[np.int64],
-    arguments: Sequence[pa.Array],
+    arguments: Sequence[Sequence[Column]],
     name: Callable[[int], str],
 ) -> Iterator[tuple[memoryview, int]]:
-    """A command for each number, with the arguments of its rows; as many at a time as fit into a column."""
+    """A command for each number, with the arguments of its rows, not too many at a time.
+
+    `arguments` are columns of some of the rows, then of the next, and so on. Commands are written where those
+    before them were: fresh memory costs more than what is written into it.
+    """
     if not len(numbers):
         return
-    # Rows are brought in order as bytes, not as lists of structs: these are much slower to move.
-    whole = pa.chunked_array(arguments, pa.binary()).cast(pa.large_binary()).combine_chunks()
+    sizes = np.concatenate([total(some) for some in arguments])
     order = np.argsort(numbers, kind="stable")
-    ends = np.cumsum(sizes(whole)[order])
-    for some in np.split(
-        order, np.searchsorted(ends, np.arange(_SENT_BYTES, ends[-1], _SENT_BYTES))
+    through = np.cumsum(sizes[order])
+    room = np.empty(0, np.uint8)
+    for rows in np.split(
+        order, np.searchsorted(through, np.arange(_SENT_BYTES, through[-1], _SENT_BYTES))
     ):
-        if len(some):
-            rows = whole.take(pa.array(some)).cast(pa.binary())
-            yield _commands(command, per_row, numbers[some], rows, name)
+        if not len(rows):
+            continue
+        heads = _heads(command, per_row, numbers[rows], name)
+        taken = heads.sizes + sizes[rows]
+        filled = np.cumsum(taken)
+        if filled[-1] > len(room):
+            room = np.empty(filled[-1] + filled[-1] // 8, np.uint8)
+        target, begins = room[: filled[-1]], filled - taken
+        heads.put(target, begins, np.arange(len(rows)))
+        _put(target, begins, rows, arguments)
+        yield target.data, int(np.count_nonzero(heads.sizes))
 
 
-def _commands(
-    command: bytes,
-    per_row: int,
-    numbers: npt.NDArray[np.int64],
-    arguments: pa.Array,
-    name: Callable[[int], str],
-) -> tuple[memoryview, int]:
-    """A command for each run of the same number, with the arguments of its rows."""
+def _put(
+    target: npt.NDArray[np.uint8],
+    begins: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    arguments: Sequence[Sequence[Column]],
+) -> None:
+    """Write the arguments of some rows to where those of each begin."""
+    last = 0
+    for columns in arguments:
+        first, last = last, last + len(columns[0])
+        mine = (rows >= first) & (rows < last)
+        places, where = rows[mine] - first, np.empty(last - first, np.int64)
+        where[places] = begins[mine]
+        for column in columns:
+            column.put(target, where, places)
+
+
+def _heads(
+    command: bytes, per_row: int, numbers: npt.NDArray[np.int64], name: Callable[[int], str]
+) -> Column:
+    """The head of a command before the first of the rows that have the same number, and nothing before others."""
     first = np.flatnonzero(np.diff(numbers, prepend=-1))
     counts = np.diff(np.append(first, len(numbers)))
     heads = [
@@ -130,5 +173,4 @@ def _commands(
     ]
     places = np.zeros(len(numbers), np.int64)
     places[first] = np.arange(1, len(first) + 1)
-    before = pa.array([b"", *heads], pa.binary()).take(pa.array(places))
-    return content(join(before, arguments)), len(first)
+    return spelled([b"", *heads]).pick(places)

@@ -79,7 +79,8 @@ class PartLists:
 
     Attributes:
         rows: All its lists: `[placement: string, <key>: string, items: list<struct<item_id: string,
-            score: double, source: string>>, short_reason: string, schema_version: int]`, in order of the key.
+            score: double, source: string>>, short_reason: string, schema_version: int]`, in order of the key;
+            for a store that `takes_coded` texts in `items` may be dictionaries.
         changed: Of each whether it is to be sent; the others are in the base as they are.
         replaced: `[placement: string, <key>: string]`: lists of the base within the part that are not to be
             copied, because they changed or there are none any more.
@@ -93,6 +94,11 @@ class PartLists:
     def unchanged(self) -> int:
         """How many lists the store copies by itself."""
         return len(self.changed) - int(np.count_nonzero(self.changed))
+
+    @property
+    def sent(self) -> pa.Table:
+        """The rows that changed."""
+        return self.rows.filter(pa.array(self.changed)) if self.unchanged else self.rows
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,9 @@ class Store(ABC):
 
     rows_per_part = 20_000
     """About how many lists a task writes."""
+    takes_coded = False
+    """Whether ids and sources in lists may be dictionaries of Arrow, as files hold them: `write_partition` of it
+    knows both, and is spared a copy of each text."""
 
     def __init__(self, name: str) -> None:
         self.name = name
