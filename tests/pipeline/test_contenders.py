@@ -22,7 +22,7 @@ MORE = [f"u{user:02},i{(user * 11 + 5) % 40:02},5,2024-02-01T00:00:{user:02}" fo
 def test_a_night_is_judged_beside_who_is_named(second_day: World) -> None:
     # What is judged anyway is judged once.
     named = ["item_knn", "als[rank=2]", "als", "popularity"]
-    second_day.night(second_day.feed(MORE, "more.csv"), evaluate={"contenders": named})
+    printed = second_day.night(second_day.feed(MORE, "more.csv"), evaluate={"contenders": named})
     run_id = second_day.live()
     figures = {
         (row["subject"], row["versus"]): row
@@ -33,6 +33,14 @@ def test_a_night_is_judged_beside_who_is_named(second_day: World) -> None:
     assert {subject for subject, versus in figures if not versus} == judged
     assert {versus for subject, versus in figures if subject == "als"} == {"", *judged} - {"als"}
     assert len({row["users"] for row in figures.values()}) == 1
+    # The night tells of them, from the best to the worst.
+    lines = printed[printed.index("Judged on the same users, by ndcg@10") :].splitlines()[1:6]
+    assert lines[0].split() == ["model", "beside", "als", "ndcg@10"]
+    own = {subject: row["value"] for (subject, versus), row in figures.items() if not versus}
+    order = sorted(own, key=lambda subject: (-own[subject], subject))
+    assert [line.split()[0] for line in lines[1:]] == order
+    assert [line.split()[-1] for line in lines[1:]] == [f"{own[one]:.4f}" for one in order]
+    assert "made these lists" in lines[1 + order.index("als")]
     fitted = [
         row["model_id"].rpartition(".")[0].removeprefix(f"{run_id}.")
         for row in read_rows(second_day.dataset, MODELS, run_id=run_id)

@@ -8,7 +8,13 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field, field_validator
 
 from toplists.config.gate_rules import DEFAULT_RULES, GateRule
-from toplists.config.metric_names import HELD_OUT_KINDS, JUDGED_KINDS, JudgedMetric, parse_metric
+from toplists.config.metric_names import (
+    DECIDING_KINDS,
+    HELD_OUT_KINDS,
+    JUDGED_KINDS,
+    JudgedMetric,
+    parse_metric,
+)
 from toplists.config.section import Section, Share
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -74,6 +80,12 @@ class EvaluateSettings(Section):
             if names.count(name) > 1:
                 raise ValueError(f"{name} is there twice: leave one out")
         return names
+
+    @property
+    def deciding_metrics(self) -> tuple[str, ...]:
+        """What is measured and can put models in order, the one that does so by default first."""
+        can = [name for name in self.metrics if parse_metric(name).kind in DECIDING_KINDS]
+        return tuple(sorted(can, key=lambda name: name != "ndcg@10"))
 
     def why_not_measured(self, metric: str, slice_: str) -> str | None:
         """Why there is no figure of that metric and slice, as the end of a sentence; `None` if there may be."""

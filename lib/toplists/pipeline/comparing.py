@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from toplists.config.evaluate import EvaluateSettings
-from toplists.config.metric_names import DECIDING_KINDS, parse_metric
 from toplists.config.protocol_names import Protocol
 from toplists.dataset.folds import FoldData, make_folds
 from toplists.errors import ConfigurationError
@@ -134,9 +133,9 @@ def deciding_metric(settings: EvaluateSettings, asked_for: str | None) -> str:
     Raises:
         ConfigurationError: it is not measured, or says not how well held-out items are ranked.
     """
-    can = [name for name in settings.metrics if parse_metric(name).kind in DECIDING_KINDS]
+    can = settings.deciding_metrics
     if asked_for is None and can:
-        return "ndcg@10" if "ndcg@10" in can else can[0]
+        return can[0]
     if asked_for in can:
         return asked_for
     known = f"one of {', '.join(can)}" if can else "a metric that ranks, such as ndcg@10"

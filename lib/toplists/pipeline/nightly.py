@@ -19,6 +19,7 @@ from toplists.lake.schema import Table
 from toplists.lake.tables import INTERACTIONS, LOADS, METRICS, MODELS, RECOMMENDATIONS
 from toplists.pipeline.closing import summarise
 from toplists.pipeline.console import Narrator
+from toplists.pipeline.contest import contest_of
 from toplists.pipeline.identity import default_as_of, identify_run
 from toplists.pipeline.lineage import place_in_line
 from toplists.pipeline.recording import record
@@ -205,6 +206,7 @@ def perform(
             raise
         step.detail(outcome.detail)
     if verb == "evaluate":
+        _tell_contest(place, narrator, run, outcome)
         _tell_verdict(place, narrator, run)
         leave_report(place, narrator, run)
 
@@ -282,6 +284,15 @@ def _refuse(place: Workplace, run: Run, outcome: Outcome) -> GateRefusedError | 
     if verdict is None or verdict["passed"]:
         return None
     return refusal(place, run, tuple(verdict["reasons"]))
+
+
+def _tell_contest(place: Workplace, narrator: Narrator, run: Run, outcome: Outcome) -> None:
+    """Show how the models did that the night was told to be judged beside."""
+    settings, candidate = place.settings.evaluate, outcome.facts.get("candidate")
+    if settings.contenders and settings.deciding_metrics and candidate is not None:
+        table = contest_of(place.dataset, run.run_id, str(candidate), settings.deciding_metrics[0])
+        if table is not None:
+            narrator.table(table)
 
 
 def _tell_verdict(place: Workplace, narrator: Narrator, run: Run) -> None:
