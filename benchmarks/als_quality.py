@@ -32,12 +32,15 @@ class Task:
 
 
 def objective(task: Task, train: sp.csr_array, users: Floats, items: Floats) -> float:
-    """What implicit ALS minimizes, over all cells: those without a rating through the Gram matrices."""
-    grams = [side.T.astype(np.float64) @ side for side in (users, items)]
-    total = float((grams[0] * grams[1]).sum())
+    """What ALS minimizes: implicit over all cells, those without a rating through the Gram matrices."""
     predicted = _predict(train.indptr, train.indices, users, items).astype(np.float64)
-    confidence = 1.0 + task.alpha
-    total += float((confidence * (1.0 - predicted) ** 2 - predicted**2).sum())
+    if task.feedback == "explicit":
+        total = float(np.square(predicted - train.data).sum())
+    else:
+        grams = [side.T.astype(np.float64) @ side for side in (users, items)]
+        total = float((grams[0] * grams[1]).sum())
+        confidence = 1.0 + task.alpha
+        total += float((confidence * (1.0 - predicted) ** 2 - predicted**2).sum())
     for side, counts in (
         (users, np.diff(train.indptr)),
         (items, np.bincount(train.indices, minlength=len(items))),
