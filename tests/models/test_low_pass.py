@@ -96,8 +96,10 @@ def test_few_neighbours_of_the_linear_filter_are_the_strongest(
     assert ((found > 0).sum(axis=0) == 5).all()
 
 
-def test_blocks_change_nothing(fit: Fit) -> None:
-    assert np.array_equal(fit(LIKED, passes=2), fit(LIKED, {"cuts": CUTS}, passes=2))
+@pytest.mark.parametrize("linear", [0.0, 3.3])
+def test_blocks_change_nothing(fit: Fit, linear: float) -> None:
+    given = {"passes": 2, "linear": linear}
+    assert np.array_equal(fit(LIKED, **given), fit(LIKED, {"cuts": CUTS}, **given), equal_nan=True)
 
 
 def test_more_passes_come_closer(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

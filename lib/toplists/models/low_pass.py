@@ -100,6 +100,7 @@ LOW_PASS = Definition(
     space=lambda _: Space(
         {
             "rank": Choices((128, 256, 384, 512, 768, 1_024)),
+            "linear": Range(0.0, 10.0),
             "user_exponent": Range(0.0, 0.6),
             "item_exponent": Range(0.0, 0.6),
         }
