@@ -8,7 +8,7 @@ from toplists.config.model_knn import AssociationSettings, SimilaritySettings
 from toplists.engine.blocks import BlockRef
 from toplists.engine.comparison import Comparison
 from toplists.engine.exchange import write_parts
-from toplists.engine.shapes import ItemWeights, neighbours_part
+from toplists.engine.shapes import ItemWeights, Transitions, neighbours_part
 from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition, whole
 from toplists.models.protocol import Fitted, FromSettings, TrainingData
@@ -68,13 +68,17 @@ class Association(FromSettings[AssociationSettings]):
 ASSOCIATION = Definition(
     name="association",
     summary="What is liked (bought) together with what a user liked, by rules with confidence and lift.",
-    shape=ItemWeights,
+    shape=(ItemWeights, Transitions),
     feedback="likings",
-    memory="16 bytes x items, and all likings once per executor, of sessions twice",
+    memory=(
+        "16 bytes x items, and all likings once per executor, of sessions twice; with several items on the left "
+        "all sets of items that have the support besides"
+    ),
     holds=whole,
     time=(
         "the sum over users, or sessions, of the square of what each liked; with several items on the left "
-        "it grows with the sets of items that have the support"
+        "it grows with the sets of items that have the support, 2^n of n items that min_support users or "
+        "sessions share: cap bounds n of users, and only session_gap_hours that of sessions"
     ),
     reference=(
         "Agrawal et al., Mining association rules between sets of items in large databases, SIGMOD 1993; "
