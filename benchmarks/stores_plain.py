@@ -21,9 +21,9 @@ from stores_data import LENGTH, RUNS
 
 from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.tables import RECOMMENDATIONS
-from toplists.publish.stores.columns import slices
+from toplists.publish.stores.columns import buckets_of, slices
 from toplists.publish.stores.copy_format import COLUMNS, HEADER, TRAILER, encode_rows
-from toplists.publish.stores.redis_commands import buckets_of, set_lists
+from toplists.publish.stores.redis_commands import set_lists
 
 _TABLE = """
     CREATE TABLE {} (user_id text COLLATE "C" NOT NULL, placement text COLLATE "C" NOT NULL,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgpack
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stores.conformance import people
 from stores.runs import Run
 
 from toplists.publish.stores import redis_commands
+from toplists.publish.stores.columns import buckets_of
 from toplists.publish.stores.parts import _CODED, _schema
-from toplists.publish.stores.redis_commands import buckets_of, remove_lists, set_lists
+from toplists.publish.stores.redis_commands import remove_lists, set_lists
 from toplists.reader.layouts import PERSONAL, bucket_of, field_of
 
 TEXT = st.text(max_size=40)  # heads of one byte and of two
@@ -102,6 +104,14 @@ def test_a_command_for_each_bucket_sets_its_lists_in_their_order(
     ]
     removed = sent(remove_lists(numbers, whole, "user_id", "b:{}".format))
     assert removed == [[b"HDEL", key, *arguments[::2]] for _, key, *arguments in commands]
+
+
+@pytest.mark.parametrize("key", ["", "42", "ö", "😀" * 512, "\x7f\x01'\"", "a" * 100_000])
+def test_lists_go_into_the_buckets_that_readers_look_into(key: str) -> None:
+    keys = pa.table({"user_id": ["before", key, "after"]}).slice(1, 1)
+    assert buckets_of(keys, "user_id", 4096).tolist() == [bucket_of(key, 4096)]
+    assert buckets_of(keys, "user_id", 1).tolist() == [0]
+    assert buckets_of(keys.slice(1), "user_id", 4096).tolist() == []
 
 
 def test_many_lists_are_sent_in_pieces(monkeypatch) -> None:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toplists.engine.kernels.byte_pieces import put_picked, put_rows
+from toplists.engine.kernels.checksums import checksums
 
 _SLICE_BYTES = 16 << 20
 
@@ -110,6 +111,12 @@ def slices(rows: pa.Table) -> Iterator[pa.Table]:
     step = max(1, len(rows) * _SLICE_BYTES // max(1, rows.nbytes))
     for batch in rows.to_batches(max_chunksize=step):
         yield pa.Table.from_batches([batch])
+
+
+def buckets_of(rows: pa.Table, key: str, buckets: int) -> npt.NDArray[np.int64]:
+    """Into which of so many buckets each row goes by its key, see `layouts.bucket_of`."""
+    keys = as_bytes(whole(rows[key]))
+    return checksums(keys.values, keys.offsets).astype(np.int64) % buckets
 
 
 def take_apart(rows: pa.Table) -> ListColumns:

@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toplists.publish.stores.columns import slices
+from toplists.publish.stores.columns import buckets_of, slices
 from toplists.publish.stores.json_lines import encode_lines
 from toplists.publish.stores.store import Part, Release
-from toplists.reader.layouts import LAYOUT, LIST_TABLES, ROWS_PER_GROUP, ListTable, shard_of
+from toplists.reader.layouts import LAYOUT, LIST_TABLES, ROWS_PER_GROUP, ListTable
 
 Format = Literal["parquet", "jsonl"]
 
@@ -57,10 +58,9 @@ class FileFormat:
         if self.format == "parquet":
             yield None, rows
             return
-        shards = [shard_of(key, self.shards) for key in rows[table.key].to_pylist()]
-        numbers = pa.array(shards, pa.int32())
-        for shard in sorted(set(shards)):
-            yield shard, rows.filter(pa.compute.equal(numbers, shard))
+        shards = buckets_of(rows, table.key, self.shards)
+        for shard in np.unique(shards).tolist():
+            yield shard, rows.filter(pa.array(shards == shard))
 
     def encode(
         self, release: Release, part: Part, shard: int | None, rows: pa.Table

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from toplists.errors import StoreError
 from toplists.lake.failpoints import written
+from toplists.publish.stores.columns import buckets_of
 from toplists.publish.stores.redis_commands import (
-    buckets_of,
     fields,
     memory_needed,
     remove_lists,

@@ -23,16 +23,11 @@ from toplists.publish.stores.columns import (
     whole,
 )
 from toplists.publish.stores.messagepack import pack_lists
-from toplists.reader.layouts import ListTable, bucket_of
+from toplists.reader.layouts import ListTable
 
 _SENT_BYTES = 24 << 20
 _ENTRY, _SLOTS, _HEADER = 32, 16, 6
 """Bytes of a field beside its name and value: its entry, its places in tables of pointers, heads of texts."""
-
-
-def buckets_of(rows: pa.Table, key: str, buckets: int) -> npt.NDArray[np.int64]:
-    """The bucket of each row, out of so many."""
-    return np.array([bucket_of(one, buckets) for one in rows[key].to_pylist()], np.int64)
 
 
 def set_lists(
