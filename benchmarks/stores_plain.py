@@ -10,12 +10,10 @@ import multiprocessing as mp
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.parquet as pq
 import redis
 from stores_data import LENGTH, RUNS
 
@@ -23,7 +21,11 @@ from toplists.lake.dataset import Dataset, partition_files
 from toplists.lake.tables import RECOMMENDATIONS
 from toplists.publish.stores.columns import buckets_of, slices
 from toplists.publish.stores.copy_format import COLUMNS, HEADER, TRAILER, encode_rows
+from toplists.publish.stores.parts import ListFiles, cut_lists, read_part
+from toplists.publish.stores.postgres import PostgresStore
+from toplists.publish.stores.redis import RedisStore
 from toplists.publish.stores.redis_commands import set_lists
+from toplists.reader.layouts import PERSONAL
 
 _TABLE = """
     CREATE TABLE {} (user_id text COLLATE "C" NOT NULL, placement text COLLATE "C" NOT NULL,
@@ -40,7 +42,8 @@ def copy_to_postgres(dataset: Dataset, uri: str, clients: int, *, ready: bool) -
     with psycopg.connect(uri, autocommit=True) as admin:
         admin.execute("DROP TABLE IF EXISTS plain")
         admin.execute(_TABLE.format("plain"))
-        began, _ = _at_once(dataset, clients, _encoded, _Copying(uri), ready=ready)
+        rows = PostgresStore.rows_per_part
+        began, _ = _at_once(dataset, clients, rows, _encoded, _Copying(uri), ready=ready)
         admin.execute("ALTER TABLE plain ADD PRIMARY KEY (user_id, placement)")
         admin.execute("ANALYZE plain (user_id, placement)")
         admin.execute("SELECT count(*) FROM plain")
@@ -50,7 +53,7 @@ def copy_to_postgres(dataset: Dataset, uri: str, clients: int, *, ready: bool) -
 def insert_into_postgres(dataset: Dataset, uri: str) -> dict[str, float]:
     """Items per second of INSERT: a row per user with arrays, and a row per user and item, one by one."""
     files = partition_files(dataset, RECOMMENDATIONS, run_id=RUNS[0])
-    users = next(_tables(files))
+    users = next(_tables(files, PostgresStore.rows_per_part))
     rates = {}
     with psycopg.connect(uri) as connection:
         connection.execute("DROP TABLE IF EXISTS single, pairs")
@@ -84,7 +87,8 @@ def send_to_redis(dataset: Dataset, uri: str, clients: int, buckets: int, *, rea
     """Seconds of HSET by so many clients at once, likewise."""
     with redis.Redis.from_url(uri, password=os.environ["STORE_PASSWORD"]) as client:
         client.flushall()
-    began, ended = _at_once(dataset, clients, _Commands(buckets), _Sending(uri), ready=ready)
+    rows = RedisStore.rows_per_part
+    began, ended = _at_once(dataset, clients, rows, _Commands(buckets), _Sending(uri), ready=ready)
     return ended - began
 
 
@@ -140,7 +144,13 @@ def _encoded(table: pa.Table) -> list[bytes]:
 
 
 def _at_once(
-    dataset: Dataset, clients: int, make: Callable[[pa.Table], Any], work: Work, *, ready: bool
+    dataset: Dataset,
+    clients: int,
+    rows: int,
+    make: Callable[[pa.Table], Any],
+    work: Work,
+    *,
+    ready: bool,
 ) -> tuple[float, float]:
     """When clients began, and when the last ended."""
     context = mp.get_context("fork")
@@ -148,7 +158,7 @@ def _at_once(
     files = partition_files(dataset, RECOMMENDATIONS, run_id=RUNS[0])
 
     def run(number: int) -> None:
-        parts: Iterable[Any] = (make(table) for table in _tables(files[number::clients]))
+        parts: Iterable[Any] = (make(table) for table in _tables(files[number::clients], rows))
         if ready:
             parts = list(parts)
         all_there.wait()
@@ -165,12 +175,10 @@ def _at_once(
     return began, time.perf_counter()
 
 
-def _tables(files: Sequence[str]) -> Iterator[pa.Table]:
-    """Lists of at most twenty thousand users each, as tasks get them."""
-    for file in files:
-        whole = pq.read_table(Path(file), partitioning=None)
-        for first in range(0, len(whole), 20_000):
-            yield whole.slice(first, 20_000).combine_chunks()
+def _tables(files: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """Lists of about so many users each, read as tasks read them."""
+    for piece in cut_lists([ListFiles(PERSONAL, tuple(files))], rows).pieces:
+        yield read_part(piece, 0.0, has_base=False, coded=True).rows
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
