@@ -30,6 +30,7 @@ from toplists.publish.stores.redis_commands import (
 from toplists.publish.stores.redis_notes import Extra, RedisNotes
 from toplists.publish.stores.redis_session import (
     by_server,
+    memory_limit,
     open_client,
     require_room,
     send,
@@ -244,8 +245,10 @@ class RedisStore(Store):
         sample: Mapping[str, pa.Table],
     ) -> None:
         """Refuse a release for which a server has no room; hashes are about as large as one another."""
-        needed = memory_needed(release.rows, sample, LIST_TABLES)
         hashes = Counter(server_of(client, name) for name in self._names(release.run_id, buckets))
+        if not any(map(memory_limit, hashes)):
+            return
+        needed = memory_needed(release.rows, sample, LIST_TABLES)
         for server, held in hashes.items():
             require_room(server, needed * held // hashes.total())
 

@@ -79,6 +79,11 @@ def server_version(client: Client) -> tuple[int, ...]:
     return tuple(map(int, str(version).split(".")[:2]))
 
 
+def memory_limit(server: Client) -> int:
+    """How many bytes it may hold, its `maxmemory`; 0 = as many as there are."""
+    return int(server.info("memory").get("maxmemory", 0))
+
+
 def require_room(server: Client, needed: int) -> None:
     """Refuse what does not fit into a server beside what is there.
 
