@@ -223,14 +223,14 @@ def parameters(name: str, changed: dict[str, Any] | None = None) -> Parameters:
 
 def _pairs(world: World) -> list[tuple[object, ...]]:
     users, items = np.nonzero(~np.isnan(world.values))
-    times = world.times
+    times, weights = world.times, world.weights
     return [
         (
             int(user),
             int(item),
             float(world.values[user, item]),
             EPOCH + timedelta(microseconds=int(times[user, item])),
-            float(world.weights[user, item]),
+            float(weights[user, item]),
             1.0 if world.with_values else 0.0,
             "holdout" if world.holdout is not None and world.holdout[user, item] else "train",
         )
