@@ -93,6 +93,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("ingest/summary.py", "require_enough"): Allowed(
         2, "a count per reason code, of which there is a fixed list; and a few examples by limit"
     ),
+    ("models/protocol.py", "mean_value"): Allowed(1, "a sum and a count per block of users"),
     ("publish/stores/load.py", "_write"): Allowed(
         1, "counts and file names of each part of some ten thousand lists"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from toplists.dataset.snapshot import SnapshotBlocks
 from toplists.engine.blocks import BlockRef, Part, all_ids, read_ids
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 
 Positions = npt.NDArray[np.int64]
 
@@ -42,9 +42,8 @@ def holds_learnt(
         part: What the earlier run learnt from, if it was not the train part.
     """
 
-    def look(piece: _Piece) -> Iterator[pa.RecordBatch]:
-        found = any(_shares(piece.block, other, now, earlier, part) for other in piece.earlier)
-        yield pa.RecordBatch.from_arrays([pa.array([found])], names=["found"])
+    def look(piece: _Piece) -> bool:
+        return any(_shares(piece.block, other, now, earlier, part) for other in piece.earlier)
 
     reach = _bounds(spark, (*now.users.blocks, *earlier.users.blocks))
     pieces = []
@@ -56,7 +55,7 @@ def holds_learnt(
             if reach[other][0] <= last and first <= reach[other][1]
         )
         pieces.append(_Piece(block, tuple(overlapping)))
-    return any(row["found"] for row in run_tasks(spark, pieces, look, "found boolean").collect())
+    return any(collect_tasks(spark, pieces, look))
 
 
 def _bounds(
@@ -64,17 +63,11 @@ def _bounds(
 ) -> Mapping[BlockRef, tuple[bytes, bytes]]:
     """The first and the last id of each block, in which ids ascend bytewise."""
 
-    def ends(numbered: tuple[int, BlockRef]) -> Iterator[pa.RecordBatch]:
-        number, block = numbered
+    def ends(block: BlockRef) -> tuple[bytes, bytes]:
         ids = read_ids(block.path)
-        first, last = (ids[place].as_py().encode() for place in (0, len(ids) - 1))
-        yield pa.RecordBatch.from_pydict(
-            {"number": pa.array([number], pa.int32()), "first": [first], "last": [last]}
-        )
+        return ids[0].as_py().encode(), ids[len(ids) - 1].as_py().encode()
 
-    schema = "number int, first binary, last binary"
-    rows = run_tasks(spark, list(enumerate(blocks)), ends, schema).collect()
-    return {blocks[row["number"]]: (bytes(row["first"]), bytes(row["last"])) for row in rows}
+    return dict(zip(blocks, collect_tasks(spark, blocks, ends), strict=True))
 
 
 def _shares(

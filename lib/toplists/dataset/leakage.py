@@ -8,12 +8,10 @@ came to, not how that was made, so that a mistake made anywhere before is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -23,7 +21,7 @@ from toplists.dataset.partings import HOLDOUT, TRAIN
 from toplists.dataset.snapshot import SnapshotBlocks
 from toplists.engine.blocks import BlockRef, Part
 from toplists.engine.shapes import EVERYBODY, Ranking, ranking_scores
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 from toplists.errors import LeakageError
 
 
@@ -118,14 +116,13 @@ def check_popularity(fold: FoldData, held_out: SnapshotBlocks, counted: Ranking)
     """
     columns, segment = held_out.items.columns, counted.segments.index(EVERYBODY)
 
-    def compare(ref: BlockRef) -> Iterator[pa.RecordBatch]:
+    def compare(ref: BlockRef) -> int:
         likings = np.diff(ref.open().trained("train", columns).indptr)
         scores = ranking_scores(counted)[segment, ref.first : ref.first + ref.rows]
         wrong = np.flatnonzero(np.where(likings > 0, likings.astype(np.float32), -np.inf) != scores)
-        yield pa.RecordBatch.from_pydict({"wrong": pa.array([len(wrong)], pa.int64())})
+        return len(wrong)
 
-    rows = run_tasks(fold.snapshot.spark, held_out.items.blocks, compare, "wrong long").collect()
-    wrong = sum(row["wrong"] for row in rows)
+    wrong = sum(collect_tasks(fold.snapshot.spark, held_out.items.blocks, compare))
     if wrong:
         raise LeakageError(
             f"Popularity counts other likings of {wrong:,} items than the training part of "

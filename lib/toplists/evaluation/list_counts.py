@@ -7,7 +7,7 @@ repetition of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from toplists.engine.flags import Flags, flags_of
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 from toplists.evaluation.list_checks import ListCounts
 from toplists.evaluation.user_ranges import UserRange, read_columns
 from toplists.ranking.reasons import SEEN_EVERYTHING_ELSE
@@ -67,9 +67,9 @@ def count_lists(
             not believed.
     """
 
-    def count(within: UserRange) -> Iterator[pa.RecordBatch]:
+    def count(within: UserRange) -> ListCounts:
         hidden = read_columns(files.items, ["item_id", "recommendable"])
-        counts = count_tables(
+        return count_tables(
             read_columns(files.lists, ["user_id", "items", "short_reason"], within),
             read_columns(files.users, ["user_id", "interactions", "trained", "eligible"], within),
             read_columns(files.interactions, ["user_id", "item_id"], within),
@@ -77,12 +77,10 @@ def count_lists(
             n=n,
             catalogue=catalogue,
         )
-        yield pa.RecordBatch.from_pylist([asdict(counts)])
 
-    schema = ", ".join(f"{name} long" for name in _NAMES)
     totals: Counter[str] = Counter(dict.fromkeys(_NAMES, 0))
-    for row in run_tasks(spark, ranges, count, schema).collect():
-        totals.update(row.asDict())
+    for counts in collect_tasks(spark, ranges, count):
+        totals.update(asdict(counts))
     return ListCounts(**totals)
 
 

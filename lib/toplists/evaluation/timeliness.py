@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import nan
 
@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 from toplists.evaluation.comparison import LISTS, LIVE, Figure
 
 _HOUR = timedelta(hours=1)
 _MICROSECONDS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SCHEMA = "events long, seconds long, newest long"
 
 
 def measure_timeliness(
@@ -38,7 +37,7 @@ def measure_timeliness(
     """
     begin = _as_microseconds(since)
 
-    def count(file: str) -> Iterator[pa.RecordBatch]:
+    def count(file: str) -> tuple[int, int, int]:
         events, seconds, newest = 0, 0, begin
         with pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(columns=["event_time"]):
@@ -49,17 +48,14 @@ def measure_timeliness(
                     after = pc.divide(pc.subtract(new, begin), _MICROSECONDS)
                     seconds += pc.sum(after).as_py()
                     newest = max(newest, pc.max(new).as_py())
-        counts = ([events], [seconds], [newest])
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(one, pa.int64()) for one in counts], names=["events", "seconds", "newest"]
-        )
+        return events, seconds, newest
 
-    rows = run_tasks(spark, files, count, _SCHEMA).collect()
-    events = sum(row["events"] for row in rows)
+    counts = collect_tasks(spark, files, count)
+    events = sum(one for one, _, _ in counts)
     if not events:
         return []
-    mean = since + timedelta(seconds=sum(row["seconds"] for row in rows) / events)
-    newest = _EPOCH + timedelta(microseconds=max(row["newest"] for row in rows))
+    mean = since + timedelta(seconds=sum(seconds for _, seconds, _ in counts) / events)
+    newest = _EPOCH + timedelta(microseconds=max(one for _, _, one in counts))
     hours = {"responsiveness": (at - mean) / _HOUR, "freshness": (at - newest) / _HOUR}
     return [Figure(LISTS, name, LIVE, value, nan, nan, events) for name, value in hours.items()]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -18,7 +17,7 @@ from toplists.engine.alternation import Start
 from toplists.engine.baselines import Rated
 from toplists.engine.blocks import BlockRef, BlockSet, Part
 from toplists.engine.shapes import Factors, Shape
-from toplists.engine.tasks import run_tasks
+from toplists.engine.tasks import collect_tasks
 from toplists.errors import InputRefusedError
 
 _VALUE_UNIT = 2.0**-20
@@ -110,16 +109,14 @@ class TrainingData:
         """
         part, columns = self.part, self.users.columns
 
-        def add_up(ref: BlockRef) -> Iterator[pa.RecordBatch]:
+        def add_up(ref: BlockRef) -> tuple[int, int]:
             values = ref.open().rated(part, columns).data.astype(np.float64)
             units = int(np.rint(values / _VALUE_UNIT).astype(np.int64).sum())
-            yield pa.RecordBatch.from_arrays(
-                [pa.array([units]), pa.array([len(values)])], names=["units", "count"]
-            )
+            return units, len(values)
 
-        sums = run_tasks(self.spark, self.users.blocks, add_up, "units long, count long")
-        row = sums.agg(F.sum("units"), F.sum("count")).first()
-        return row[0] * _VALUE_UNIT / row[1] if row is not None and row[1] else None
+        sums = collect_tasks(self.spark, self.users.blocks, add_up)
+        units, count = (sum(of) for of in zip((0, 0), *sums, strict=True))
+        return units * _VALUE_UNIT / count if count else None
 
 
 @dataclass(frozen=True)
