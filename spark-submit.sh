@@ -205,11 +205,11 @@ ensure_java
 ensure_spark runtime
 if [[ -n "$here" ]]; then
     # What the caller has set comes last, and wins.
-    megabytes=0
+    compiler=quick
     if few_cores; then # nowhere else does it matter
-        megabytes="$(megabytes_to_read "$env" ${job_arguments[@]+"${job_arguments[@]}"})"
+        compiler="$(compiler_for "$env" ${job_arguments[@]+"${job_arguments[@]}"})"
     fi
-    SPARK_SUBMIT_OPTS="$(local_jvm_options "$megabytes") ${SPARK_SUBMIT_OPTS:-}"
+    SPARK_SUBMIT_OPTS="$(local_jvm_options "$compiler") ${SPARK_SUBMIT_OPTS:-}"
     export SPARK_SUBMIT_OPTS
 fi
 

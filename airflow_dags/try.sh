@@ -94,7 +94,7 @@ set_environment() {
     export TOPLISTS_CONF="$home/conf"
     export TOPLISTS_LOGS="$home/logs/jobs"
     export PATH="$VENV/spark/bin:$AIRFLOW_VENV/bin:$PATH"
-    SPARK_SUBMIT_OPTS="$(local_jvm_options 0) ${SPARK_SUBMIT_OPTS:-}"
+    SPARK_SUBMIT_OPTS="$(local_jvm_options quick) ${SPARK_SUBMIT_OPTS:-}"
     export SPARK_SUBMIT_OPTS
 }
 

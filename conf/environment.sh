@@ -193,15 +193,13 @@ few_cores() {
     (($(getconf _NPROCESSORS_ONLN) <= 2))
 }
 
-# local_jvm_options MEGABYTES: how the one JVM of a local run is started that has about so much to read.
+# local_jvm_options quick|optimizing: how the one JVM of a local run is started, by what `compiler_for` says.
 local_jvm_options() {
     printf '%s' "-XX:SharedArchiveFile=\"$(class_archive)\" -Xlog:disable -Xlog:all=error:stderr"
-    # On two cores a concurrent collector and the optimizing compiler take the core that the work
-    # needs. A night on 100,000 ratings takes a quarter less without them, one on a million as long; one on
-    # ten million takes a third less with that compiler.
+    # On two cores a concurrent collector takes the core that the work needs, and so does that compiler.
     if few_cores; then
         printf '%s' " -XX:+UseSerialGC"
-        if (($1 < MUCH_MEGABYTES)); then
+        if [[ "$1" == quick ]]; then
             printf '%s' " -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
         fi
     fi
@@ -211,6 +209,31 @@ local_jvm_options() {
 MUCH_MEGABYTES=150
 # How many times the size of its source the events of a lake take.
 GROWTH=3
+
+# compiler_for ENV ARGUMENTS…: whether a job is worth the optimizing compiler of the JVM on few cores. A night on
+# 100,000 ratings takes a quarter less without, one on a million as long; one on ten million takes a third less
+# with it.
+compiler_for() {
+    if computes_in_jvm "$@" || (($(megabytes_to_read "$@") >= MUCH_MEGABYTES)); then
+        printf optimizing
+    else
+        printf quick
+    fi
+}
+
+# computes_in_jvm ENV ARGUMENTS…: whether a model is named, in an argument or a file of settings, whose arithmetic is
+# Spark's own: without that compiler Word2Vec takes eight times as long. A guess, as what is read.
+computes_in_jvm() {
+    local word models='(item2vec|mllib)' files=("$ROOT/conf/base.yaml" "$ROOT/conf/$1.yaml")
+    shift
+    for word in "$@"; do
+        [[ ! "$word" =~ $models ]] || return 0
+        word="${word#--overlay=}"
+        [[ ! -f "$word" ]] || files+=("$word")
+    done
+    # As a value: what stands before a colon is where its settings are.
+    grep --quiet --no-messages --extended-regexp "^[^#]*[-,:[] *\"?$models[^:]*\$" "${files[@]}"
+}
 
 # megabytes_to_read ENV ARGUMENTS…: about how much a job has to read, as a lake keeps it: the events under
 # its lake.root, and its sources. A guess, on which nothing but speed depends.

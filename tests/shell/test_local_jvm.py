@@ -1,4 +1,4 @@
-"""How the JVM of a local run is started: by what there is to read. None of these starts one."""
+"""How the JVM of a local run is started: by what there is to do. None of these starts one."""
 
 from __future__ import annotations
 
@@ -62,12 +62,36 @@ def test_the_folder_of_a_lake_may_have_a_space(checkout: Path, world: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("cores", "megabytes", "quick"),
-    [(2, 0, True), (1, 149, True), (2, 150, False), (4, 0, False)],
+    ("cores", "compiler", "quick"),
+    [(2, "quick", True), (1, "quick", True), (2, "optimizing", False), (4, "quick", False)],
 )
-def test_only_much_data_on_few_cores_pays_for_the_optimizing_compiler(
-    checkout: Path, cores: int, megabytes: int, quick: bool
+def test_only_on_few_cores_the_optimizing_compiler_has_to_pay(
+    checkout: Path, cores: int, compiler: str, quick: bool
 ) -> None:
-    options = shell(checkout, f"getconf() {{ echo {cores}; }}; local_jvm_options {megabytes}")
+    options = shell(checkout, f"getconf() {{ echo {cores}; }}; local_jvm_options {compiler}")
     assert ("TieredStopAtLevel=1" in options) is quick
     assert ("UseSerialGC" in options) is (cores <= 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--dataset films", "quick"),
+        ("--source csv:much", "optimizing"),
+        # Models whose arithmetic is in the JVM.
+        ("--models als,item2vec", "optimizing"),
+        ("--set model.als.engine=mllib", "optimizing"),
+        ("--set model.hybrid.members=[item2vec,slim]", "optimizing"),
+        ("--overlay words.yaml", "optimizing"),
+        ("--overlay=words.yaml", "optimizing"),
+        # Only where such a model is told what it is set to.
+        ("--overlay other.yaml", "quick"),
+    ],
+)
+def test_what_pays_for_the_optimizing_compiler(
+    checkout: Path, arguments: str, expected: str
+) -> None:
+    (checkout / "words.yaml").write_text("model:\n  hybrid:\n    members: [slim, item2vec] # two\n")
+    (checkout / "other.yaml").write_text("model:\n  item2vec:\n    rank: 32 # not mllib\n")
+    (checkout / "much").write_bytes(bytes(50 * MEBIBYTE))
+    assert shell(checkout, 'compiler_for "$@"', "local", *arguments.split()) == expected
