@@ -27,7 +27,7 @@ A model is chosen by one word: `--set model.name=NAME`, or `compare --models NAM
 `model.NAME`; `./toplists models NAME` shows them as they are set, and `tune --model NAME` looks for better ones.
 Whatever it is called, a model is fitted into one of a few shapes, and what scores, masks, explains, evaluates and
 publishes knows only these ([how to add one](adding-a-model.md)). How well they do:
-[lists of most](../benchmarks/results/bake-off.md), [values of those that predict them](../benchmarks/results/rating-predictors.md).
+[lists](../benchmarks/results/bake-off.md), [values of those that predict them](../benchmarks/results/rating-predictors.md).
 """
 
 LEARNS_FROM = {
