@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from operator import and_
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +24,15 @@ class UserRange:
 
     low: str | None = None
     high: str | None = None
+
+    def holds(self, key: str) -> pc.Expression | None:
+        """Whether what `key` names is of the range; `None` where everything is."""
+        ends = []
+        if self.low is not None:
+            ends.append(pc.field(key) >= self.low)
+        if self.high is not None:
+            ends.append(pc.field(key) < self.high)
+        return reduce(and_, ends) if ends else None
 
 
 EVERYBODY = UserRange()
@@ -57,6 +68,4 @@ def read_columns(
     key: str = "user_id",
 ) -> pa.Table:
     """The columns of all files, of the users (or what else `key` names) of a range."""
-    chosen = [(key, ">=", within.low)] if within.low is not None else []
-    chosen += [(key, "<", within.high)] if within.high is not None else []
-    return pq.read_table(list(files), columns=columns, filters=chosen or None, partitioning=None)
+    return pq.read_table(list(files), columns=columns, filters=within.holds(key), partitioning=None)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toplists.publish.stores.columns import list_lengths
 from toplists.publish.stores.store import PartLists
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -61,7 +62,7 @@ def _taken(rows: pa.Table, places: npt.NDArray[np.integer]) -> pa.Table:
 def _same_lists(now: pa.Table, before: pa.Table, tolerance: float) -> Flags:
     """Whether lists are the same, row by row."""
     left, right = now["items"].combine_chunks(), before["items"].combine_chunks()
-    lengths, others = (_lengths(lists) for lists in (left, right))
+    lengths, others = (list_lengths(lists) for lists in (left, right))
     reasons = [rows["short_reason"].fill_null("").combine_chunks() for rows in (now, before)]
     same: Flags = lengths == others
     same &= pc.equal(*reasons).to_numpy(zero_copy_only=False)
@@ -83,8 +84,3 @@ def _same_lists(now: pa.Table, before: pa.Table, tolerance: float) -> Flags:
     wrong = np.bincount(owners[~equal], minlength=len(compared))
     same[compared] = wrong == 0
     return same
-
-
-def _lengths(lists: pa.ListArray) -> npt.NDArray[np.int64]:
-    lengths: npt.NDArray[np.int64] = pc.list_value_length(lists).to_numpy().astype(np.int64)
-    return lengths

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from toplists.evaluation.user_ranges import UserRange, read_columns
 from toplists.lake.row_groups import RowGroup, cut_row_groups, read_row_groups
 from toplists.publish.stores.changes import all_changed, find_changes
+from toplists.publish.stores.columns import whole
 from toplists.publish.stores.store import Part, PartLists
 from toplists.reader.layouts import LIST_TABLES, ListTable
 
@@ -98,7 +99,7 @@ def _read(files: Sequence[str], part: Part) -> pa.Table:
     columns = ["placement", key, *_COLUMNS]
     if not files:
         return _schema(key).empty_table()
-    rows = read_columns(files, columns, UserRange(part.low, part.high), key=key)
+    rows = read_columns(files, columns, _range(part), key=key)
     # Files are in order as they are written; a compaction of the lake puts them together as they come.
     return (rows if _is_sorted(rows[key]) else rows.sort_by(key)).cast(_schema(key))
 
@@ -120,18 +121,17 @@ def _read_coded(files: Sequence[str], part: Part) -> pa.Table | None:
 
 
 def _within(rows: pa.Table, part: Part) -> pa.Table:
-    keys = pc.field(part.table.key)
-    chosen = pc.scalar(True)
-    if part.low is not None:
-        chosen &= keys >= part.low
-    if part.high is not None:
-        chosen &= keys < part.high
-    return rows.filter(chosen)
+    chosen = _range(part).holds(part.table.key)
+    return rows if chosen is None else rows.filter(chosen)
 
 
-def _is_sorted(keys: pa.ChunkedArray) -> bool:
-    whole = keys.combine_chunks()
-    return not pc.any(pc.greater(whole[:-1], whole[1:])).as_py()
+def _range(part: Part) -> UserRange:
+    return UserRange(part.low, part.high)
+
+
+def _is_sorted(column: pa.ChunkedArray) -> bool:
+    keys = whole(column)
+    return not pc.any(pc.greater(keys[:-1], keys[1:])).as_py()
 
 
 def _schema(key: str, text: pa.DataType = _TEXT) -> pa.Schema:

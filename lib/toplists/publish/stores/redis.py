@@ -30,7 +30,7 @@ from toplists.publish.stores.redis_commands import (
 from toplists.publish.stores.redis_notes import Extra, RedisNotes
 from toplists.publish.stores.redis_session import (
     by_server,
-    memory_limit,
+    memory_of,
     open_client,
     require_room,
     send,
@@ -246,11 +246,12 @@ class RedisStore(Store):
     ) -> None:
         """Refuse a release for which a server has no room; hashes are about as large as one another."""
         hashes = Counter(server_of(client, name) for name in self._names(release.run_id, buckets))
-        if not any(map(memory_limit, hashes)):
+        memories = {server: memory_of(server) for server in hashes}
+        if not any(memory.limit for memory in memories.values()):
             return
         needed = memory_needed(release.rows, sample, LIST_TABLES)
         for server, held in hashes.items():
-            require_room(server, needed * held // hashes.total())
+            require_room(memories[server], needed * held // hashes.total())
 
     def _copy(self, client: Client, base: str, release: str, buckets: Mapping[str, int]) -> None:
         pairs = zip(self._names(base, buckets), self._names(release, buckets), strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,19 +80,26 @@ def server_version(client: Client) -> tuple[int, ...]:
     return tuple(map(int, str(version).split(".")[:2]))
 
 
-def memory_limit(server: Client) -> int:
-    """How many bytes it may hold, its `maxmemory`; 0 = as many as there are."""
-    return int(server.info("memory").get("maxmemory", 0))
+class Memory(NamedTuple):
+    """Bytes that a server holds, and that it may hold, its `maxmemory`; 0 = as many as there are."""
+
+    used: int
+    limit: int
 
 
-def require_room(server: Client, needed: int) -> None:
+def memory_of(server: Client) -> Memory:
+    """What a server has of memory."""
+    memory = server.info("memory")
+    return Memory(int(memory["used_memory"]), int(memory.get("maxmemory", 0)))
+
+
+def require_room(memory: Memory, needed: int) -> None:
     """Refuse what does not fit into a server beside what is there.
 
     Raises:
         StoreError: it does not.
     """
-    memory = server.info("memory")
-    limit, used = int(memory.get("maxmemory", 0)), int(memory["used_memory"])
+    used, limit = memory
     if limit and used + needed > limit:
         raise StoreError(
             f"this release needs about {_gib(needed)} of memory beside the {_gib(used)} in use, and maxmemory is "
