@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.text import Text
@@ -87,7 +87,7 @@ def _made(source: Source, live: Publication, now: datetime) -> tuple[datetime, s
     if any(move.action == "publish" for move in moves):
         return since, f"published {age_text(since, now)} ({time_text(since)})"
     # A store knows the last move only. The day that the lists know all before is earlier than they are.
-    since = min(since, datetime.combine(live.as_of, time.min, UTC))
+    since = min(since, live.known_until)
     return since, (
         f"rolled back to what knows nothing since {live.as_of} 00:00 UTC, {age_text(since, now)} (when that "
         "was published the lake knows: name its --dataset)"

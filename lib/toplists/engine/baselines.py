@@ -165,7 +165,7 @@ def fit_baselines(rated: Rated, method: Method, folder: Path) -> Factors:
 
 def known_vectors(vectors: npt.NDArray[np.float32], rows: Rows) -> Arrays:
     """Vectors of a block as a part of factors; whoever has no value gets none."""
-    known = np.diff(rows.indptr) > 0
+    known = rows.known
     return {"vectors": np.where(known[:, np.newaxis], vectors, np.float32(0)), "known": known}
 
 

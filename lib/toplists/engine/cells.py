@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from toplists.engine.baselines import known_vectors
 from toplists.engine.blocks import BlockRef, BlockSet, Lesson, Part, Rows, Side, all_ids
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.kernels.entries import Entries
@@ -186,9 +187,7 @@ class Cells:
         ordered = self.gradient.in_order and side == "users"
         newest = block.sequence(self.gradient.part).newest if ordered else None
         ended = Ended(state, rows, newest, lambda: self._all_items(parts))
-        vectors = self.gradient.vectors(side, ended)
-        vectors[~rows.known] = 0
-        return {"vectors": vectors, "known": rows.known}
+        return known_vectors(self.gradient.vectors(side, ended), rows)
 
     def _users(self, paths: Sequence[str], parts: Sequence[int], wanted: slice) -> Floats:
         """The state of a range of users, from the parts that lie at the paths."""

@@ -95,7 +95,7 @@ def _levels(leveling: Leveling, side: Side, ref: BlockRef, rows: Rows) -> tuple[
     otherwise = np.nan
     if side == "items" and leveling.unrated:
         otherwise = leveling.rated.mean - leveling.otherwise
-    return np.where(np.diff(rows.indptr) > 0, level, otherwise), spread
+    return np.where(rows.known, level, otherwise), spread
 
 
 def _baselines(leveling: Leveling, side: Side, ref: BlockRef) -> Doubles:

@@ -59,7 +59,7 @@ def _user_part(rated: Rated, ref: BlockRef) -> Arrays:
     """Differences are weights here, and what they are times is 1."""
     rows = rated.rows_of(ref)
     return {
-        "level": np.where(np.diff(rows.indptr) > 0, row_means(rows), np.nan),
+        "level": np.where(rows.known, row_means(rows), np.nan),
         "spread": np.ones(ref.rows),
         "indptr": rows.indptr,
         "rated": rows.indices,
