@@ -22,8 +22,7 @@ import scipy.linalg  # noqa: F401  (its BLAS must be there before threads are li
 from threadpoolctl import threadpool_limits
 
 from toplists.config.model_als import PenaltyScaling
-from toplists.engine.alternation import Alternation
-from toplists.engine.alternation import _alternate as alternate_by  # the loop, whoever works
+from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.blocks import BlockSet, open_blocks
 from toplists.engine.daemon import load_kernels
 from toplists.engine.storage import Arrays, save_part

@@ -26,8 +26,9 @@ from machine import describe_machine
 from result_files import write_results
 from snapshots import write_blocks
 
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import open_vectors
-from toplists.engine.strata import Descent, descend_here
+from toplists.engine.strata import Descent, descend_by
 from toplists.models.bpr import PairGradient
 
 HERE = Path(__file__).resolve().parent
@@ -86,7 +87,7 @@ def fit_ours(learnt: Matrix, folder: Path, seed: int) -> npt.NDArray[np.float32]
     )
     sides = dict(zip(("users", "items"), blocks, strict=True))
     fit = Descent(sides, gradient, int(SETTINGS["epochs"]), seed, cell_entries=1 << 24)
-    factors = descend_here(fit, folder / f"model-{seed}").factors
+    factors = descend_by(fit, folder / f"model-{seed}", write_parts_here).factors
     users, items = (
         np.concatenate([open_vectors(part)[0] for part in parts])
         for parts in (factors.users, factors.items)

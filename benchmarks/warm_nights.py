@@ -31,8 +31,9 @@ from machine import ROOT, describe_machine
 from result_files import write_results
 
 from toplists.config.model_als import AlsSettings
-from toplists.engine.alternation import Alternation, Start, alternate_here
+from toplists.engine.alternation import Alternation, Start, alternate_by
 from toplists.engine.blocks import BlockRef, BlockSet, id_arrays
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import open_vectors
 from toplists.engine.storage import save_part
 from toplists.models.als import Confidence, Implicit, Penalty
@@ -121,7 +122,7 @@ def fit(
     objective = Implicit(s.rank, confidence, s.unobserved_weight, penalty, seed, "all")
     blocks = {"users": users, "items": items}
     plan = Alternation(blocks, objective, "exact", iterations, start)
-    result = alternate_here(plan, folder / "model")
+    result = alternate_by(plan, folder / "model", write_parts_here)
     (own,), (others,) = result.factors.users, result.factors.items
     return Fitted(
         np.array(open_vectors(own)[0]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from snapshots import write_blocks
 
+from toplists.engine.alone import Work
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors, ItemWeights, Mixture, Shape, item_weights, open_vectors
 from toplists.engine.storage import attempt_folder
@@ -86,9 +86,9 @@ def _write_parts(_: object, *work: Any) -> tuple[str, ...]:
     return write_parts_here(*work)
 
 
-def _run_alone(_: object, work: Callable[[Path], object], folder: Path) -> Path:
+def _run_alone(_: object, work: Work, folder: Path) -> Path:
     path = attempt_folder(str(folder), "fit")
-    work(path)
+    work(path, write_parts_here)
     return path
 
 

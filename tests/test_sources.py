@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 LIB = Path(__file__).resolve().parents[1] / "lib" / "toplists"
-COLLECTING = frozenset({"collect", "toPandas", "toLocalIterator", "collect_tasks"})
+COLLECTING = frozenset({"collect", "toPandas", "toLocalIterator", "collect_tasks", "in_one_task"})
 SQL_WINDOW = re.compile(r"\bover\s*\((?!\s*partition\s+by\b)", re.IGNORECASE)
 
 
@@ -55,10 +55,14 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ("engine/block_builder.py", "_assemble"): Allowed(
         1, "one description per block: its path, its sizes, and its rows longer than `LONG`"
     ),
+    ("engine/block_builder.py", "_build"): Allowed(3, "handed to the three above"),
+    ("engine/block_builder.py", "build_blocks"): Allowed(2, "handed to `_build`, or done by it"),
     ("engine/tasks.py", "collect_tasks"): Allowed(1, "what each of its callers gives a reason for"),
+    ("engine/tasks.py", "in_one_task"): Allowed(1, "what each of its callers gives a reason for"),
+    ("engine/alone.py", "run_alone"): Allowed(2, "the path of one folder, and `write_parts_by`"),
     ("engine/exchange.py", "damaged_parts"): Allowed(1, "the path of each damaged part"),
-    ("engine/alone.py", "run_alone"): Allowed(1, "the path of one folder"),
-    ("engine/exchange.py", "write_parts"): Allowed(1, "one path per part that a task wrote"),
+    ("engine/exchange.py", "write_parts_by"): Allowed(1, "one path per part that a task wrote"),
+    ("engine/exchange.py", "write_parts"): Allowed(1, "handed to `write_parts_by`"),
     ("engine/exchange.py", "_write_placed"): Allowed(1, "one path per part that a task wrote"),
     ("engine/table_files.py", "replace_part_by_tasks"): Allowed(
         1, "name, size and statistics of each file written"

@@ -66,6 +66,9 @@ def test_blocks_hold_what_the_protocol_said(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_builder, "CHUNK_ROWS", 1)  # else all rows were in one block
+    monkeypatch.setattr(
+        block_builder, "_SINGLE_TASK_ENTRIES", 0
+    )  # and what is patched is not there
     fold = only_fold(snapshot, "days(3)")
     blocks = fold.blocks(2)
     assert len(blocks.users.blocks) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ PAIRS = [
 def blocks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Builds blocks of two entries from one file of pairs per user."""
     monkeypatch.setattr(block_builder, "CHUNK_ROWS", 1)  # else all rows were in one block
+    monkeypatch.setattr(block_builder, "_SINGLE_TASK_ENTRIES", 0)
 
     def build(pairs: list[tuple]) -> tuple[BlockSet, BlockSet]:
         names = ("user_pos", "item_pos", "weight", "value", "rating_weight", "split", "event_time")
@@ -56,7 +58,13 @@ def blocks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             columns = {position: np.arange(3, dtype=np.int32), "id": list("abc"), "size": sizes}
             pq.write_table(pa.table(columns), path)
             axes[side] = Axis((path,), position, "id", "size", None, 3)
-        return build_blocks(spark, files, axes, block_entries=2, folder=tmp_path / "blocks")
+        return build_blocks(
+            spark,
+            files,
+            axes,
+            block_entries=2,
+            folder=tmp_path / "blocks",
+        )
 
     return build
 
@@ -87,6 +95,17 @@ def test_what_is_liked_and_what_is_rated_are_apart(blocks) -> None:
     assert dense(users, "train", "rated") == [[5, 0, 1], [0, 0, 0], [0, 0, 0]]
     for what in ("liked", "rated"):
         assert np.array_equal(dense(items, "all", what), np.transpose(dense(users, "all", what)))
+
+
+def test_few_pairs_are_put_in_order_in_one_task(
+    blocks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whats = ("liked", "rated", "weights")
+    apart = [dense(side, "all", what) for side in blocks(PAIRS) for what in whats]
+    shutil.rmtree(tmp_path / "blocks")
+    monkeypatch.setattr(block_builder, "_SINGLE_TASK_ENTRIES", len(PAIRS))
+    together = blocks(PAIRS)
+    assert [dense(side, "all", what) for side in together for what in whats] == apart
 
 
 def test_weights_of_values_are_kept_where_they_differ(blocks) -> None:

@@ -15,9 +15,10 @@ from snapshots import write_blocks
 
 from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine import alternation, remote_parts, scratch, storage
-from toplists.engine.alternation import Alternation, alternate_here
+from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.blocks import id_arrays, read_ids
-from toplists.engine.gibbs import Chain, sample_here
+from toplists.engine.exchange import write_parts_here
+from toplists.engine.gibbs import Chain, sample_by
 from toplists.engine.remote_parts import keep_parts_in
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.storage import is_intact, open_array, save_part
@@ -74,14 +75,14 @@ def fit(folder: Path, iterations: int = 3) -> Factors:
         4, Confidence(5.0, "linear"), 1.0, Penalty(0.1, "plain", 1.0, 1.0), 42, "all"
     )
     plan = Alternation({"users": users, "items": items}, objective, "cg", iterations)
-    return alternate_here(plan, folder / "model").factors
+    return alternate_by(plan, folder / "model", write_parts_here).factors
 
 
 def sampled(folder: Path) -> Factors:
     users, items = write_blocks(folder / "blocks", likings(), cuts=([64], [64, 128]))
     settings = BayesianMfSettings(rank=2, burn_in=1, rounds=2, keep_every=1)
     chain = Chain({"users": users, "items": items}, "all", 1.0, **settings.model_dump(), seed=42)
-    return sample_here(chain, folder / "model")
+    return sample_by(chain, folder / "model", write_parts_here)
 
 
 def vectors(factors: Factors) -> np.ndarray:

@@ -18,9 +18,10 @@ from snapshots import write_blocks
 
 from toplists.config.model_als import AlsSettings
 from toplists.engine import alternation, half
-from toplists.engine.alternation import Alternation, AlternationResult, Start, alternate_here
+from toplists.engine.alternation import Alternation, AlternationResult, Start, alternate_by
 from toplists.engine.blocks import BlockRef, Part
 from toplists.engine.daemon import load_kernels
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.kernels import conjugate_gradients, least_squares, long_rows
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
@@ -95,7 +96,7 @@ def fit(tmp_path: Path, results: dict[str, AlternationResult]) -> Callable[..., 
             settings.tolerance,
             settings.over_relaxation,
         )
-        result = alternate_here(plan, tmp_path / name / "model")
+        result = alternate_by(plan, tmp_path / name / "model", write_parts_here)
         results[name] = result
         return stacked(result.factors)
 

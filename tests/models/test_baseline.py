@@ -14,6 +14,7 @@ from snapshots import write_blocks
 
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.baselines import Rated, deviation_of_values, fit_baselines
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.baseline import Baseline, baseline_method
@@ -30,13 +31,13 @@ Fit = Callable[[Rated, Path], Factors]
 
 FITS: dict[str, Fit] = {
     "als": lambda rated, folder: fit_baselines(
-        rated, baseline_method(BaselineSettings(epochs=2)), folder
+        rated, baseline_method(BaselineSettings(epochs=2)), folder, write_parts_here
     ),
     "sgd": lambda rated, folder: fit_baselines(
-        rated, baseline_method(BaselineSettings(method="sgd", epochs=2)), folder
+        rated, baseline_method(BaselineSettings(method="sgd", epochs=2)), folder, write_parts_here
     ),
-    "constant": lambda rated, folder: fit_constant(rated, 3.25, folder),
-    "normal": lambda rated, folder: fit_normal(rated, 7, folder),
+    "constant": lambda rated, folder: fit_constant(rated, 3.25, folder, write_parts_here),
+    "normal": lambda rated, folder: fit_normal(rated, 7, folder, write_parts_here),
 }
 
 
@@ -75,7 +76,10 @@ def test_biases_by_als_are_shrunk_means_of_what_the_others_leave(tmp_path: Path)
         users = np.nansum(values - mean - items, axis=1) / (2 + there.sum(axis=1))
     settings = BaselineSettings(epochs=3, user_penalty=2, item_penalty=4)
     found = fit_baselines(
-        rated(values, tmp_path / "b"), baseline_method(settings), tmp_path / "model"
+        rated(values, tmp_path / "b"),
+        baseline_method(settings),
+        tmp_path / "model",
+        write_parts_here,
     )
     expected = mean + users[:, None] + items
     expected[3], expected[:, 5] = 0, 0
@@ -92,7 +96,10 @@ def test_biases_by_sgd_take_one_rating_after_the_other(tmp_path: Path) -> None:
             items[item] += 0.05 * (error - 0.3 * items[item])
     settings = BaselineSettings(method="sgd", epochs=2, learning_rate=0.05, regularization=0.3)
     found = fit_baselines(
-        rated(values, tmp_path / "b"), baseline_method(settings), tmp_path / "model"
+        rated(values, tmp_path / "b"),
+        baseline_method(settings),
+        tmp_path / "model",
+        write_parts_here,
     )
     expected = mean + users[:, None] + items
     expected[3], expected[:, 5] = 0, 0
@@ -103,7 +110,7 @@ def test_a_descent_that_goes_up_is_refused(tmp_path: Path) -> None:
     settings = BaselineSettings(method="sgd", epochs=200, learning_rate=1.0, regularization=3.0)
     values = rated(ratings(), tmp_path / "blocks")
     with pytest.raises(ConfigurationError, match=r"diverged.*learning_rate"):
-        fit_baselines(values, baseline_method(settings), tmp_path / "model")
+        fit_baselines(values, baseline_method(settings), tmp_path / "model", write_parts_here)
 
 
 def test_a_rating_of_weight_two_is_two_ratings(tmp_path: Path) -> None:
@@ -117,7 +124,7 @@ def test_a_rating_of_weight_two_is_two_ratings(tmp_path: Path) -> None:
     )
     method = baseline_method(BaselineSettings(epochs=1, user_penalty=0, item_penalty=0))
     # Item 0 is (2 + 2 - 2) / 3 above the mean, item 1 not; user 0 (4/3 + 4/3 + 0) / 3 above both.
-    found = predictions(fit_baselines(twice, method, tmp_path / "m"))
+    found = predictions(fit_baselines(twice, method, tmp_path / "m", write_parts_here))
     assert found[0] == pytest.approx([3 + 2 / 3 + 8 / 9, 3 + 8 / 9])
 
 
@@ -125,17 +132,19 @@ def test_draws_are_distributed_as_the_values(tmp_path: Path) -> None:
     values = np.random.default_rng(2).normal(3.5, 1.1, (200, 300))
     given = rated(values, tmp_path / "b")
     assert deviation_of_values(given) == pytest.approx(np.std(values), rel=1e-5)
-    drawn = predictions(fit_normal(given, 7, tmp_path / "m"))
+    drawn = predictions(fit_normal(given, 7, tmp_path / "m", write_parts_here))
     assert (drawn.mean(), drawn.std()) == pytest.approx((3.5, 1.1), abs=0.05)
     standard = (drawn - drawn.mean()) / drawn.std()
     assert np.mean(standard**4) == pytest.approx(3, abs=0.2)  # of a normal distribution
     assert abs(np.corrcoef(drawn.ravel(), values.ravel())[0, 1]) < 0.02
-    other = predictions(fit_normal(given, 8, tmp_path / "other"))
+    other = predictions(fit_normal(given, 8, tmp_path / "other", write_parts_here))
     assert abs(np.corrcoef(drawn.ravel(), other.ravel())[0, 1]) < 0.05
 
 
 def test_a_constant_is_the_same_for_everything(tmp_path: Path) -> None:
-    found = predictions(fit_constant(rated(ratings(), tmp_path / "b"), 3.25, tmp_path / "m"))
+    found = predictions(
+        fit_constant(rated(ratings(), tmp_path / "b"), 3.25, tmp_path / "m", write_parts_here)
+    )
     assert set(found.ravel()) == {0.0, 3.25}  # 0: has no vector
 
 
@@ -198,7 +207,10 @@ def test_on_spark(spark: SparkSession, tmp_path: Path) -> None:
     data = training(np.round(ratings() * 2) / 2, "rated", cuts=CUTS)
     settings = BaselineSettings(epochs=2)
     expected = fit_baselines(
-        data.rated_values("baseline"), baseline_method(settings), tmp_path / "here"
+        data.rated_values("baseline"),
+        baseline_method(settings),
+        tmp_path / "here",
+        write_parts_here,
     )
     found = Baseline(settings).fit(data).shape
     assert isinstance(found, Factors)

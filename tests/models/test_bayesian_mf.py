@@ -15,7 +15,8 @@ from snapshots import write_blocks
 from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine import gibbs
 from toplists.engine.blocks import Part
-from toplists.engine.gibbs import Chain, sample_here
+from toplists.engine.exchange import write_parts_here
+from toplists.engine.gibbs import Chain, sample_by
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.errors import InputRefusedError
 from toplists.models.bayesian_mf import BayesianMf
@@ -55,7 +56,7 @@ def fit(tmp_path: Path) -> Callable[..., Vectors]:
     ) -> Vectors:
         users, items = write_blocks(tmp_path / name / "blocks", values, **how)
         chain = Chain({"users": users, "items": items}, part, 3.0, **settings.model_dump(), seed=42)
-        return stacked(sample_here(chain, tmp_path / name / "model"))
+        return stacked(sample_by(chain, tmp_path / name / "model", write_parts_here))
 
     return fit
 
@@ -246,7 +247,7 @@ def test_spark_changes_nothing(
     settings = BayesianMfSettings(rank=3, burn_in=1, rounds=1, keep_every=1)
     training = data(rated, cuts=CUTS)
     mean = training.mean_value()
-    here = sample_here(
+    here = sample_by(
         Chain(
             {"users": training.users, "items": training.items},
             "all",
@@ -255,6 +256,7 @@ def test_spark_changes_nothing(
             seed=42,
         ),
         training.folder.parent / "here",
+        write_parts_here,
     )
     assert same(
         stacked(here), stacked(BayesianMf(settings, single_task_entries).fit(training).shape)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from snapshots import write_blocks
 
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.kernels.entries import Entries
 from toplists.engine.kernels.pair_steps import PairStep, descend_pairs
 from toplists.engine.shapes import open_vectors
-from toplists.engine.strata import Descent, descend_here
+from toplists.engine.strata import Descent, descend_by
 from toplists.models.bpr import PairGradient
 
 N_USERS, N_ITEMS = 70, 66
@@ -40,7 +41,7 @@ def fit(
     users, items = write_blocks(folder / "blocks", liked, **how)
     gradient = PairGradient(4, 0.1, 0.01, by_popularity, 0.1, 42, "all")
     descent = Descent({"users": users, "items": items}, gradient, epochs, 42, cell_entries)
-    factors = descend_here(descent, folder / "model").factors
+    factors = descend_by(descent, folder / "model", write_parts_here).factors
     users_vectors, items_vectors = (
         np.concatenate([open_vectors(part)[0] for part in parts])
         for parts in (factors.users, factors.items)

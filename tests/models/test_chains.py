@@ -18,12 +18,13 @@ from pyspark.sql import functions as F
 from snapshots import write_blocks
 
 from toplists.engine.blocks import BlockSet
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.kernels.chain_steps import ChainStep, descend_chains, descend_translations
 from toplists.engine.kernels.entries import Entries
 from toplists.engine.kernels.sequences import in_sequence
 from toplists.engine.shapes import open_vectors
 from toplists.engine.storage import open_array
-from toplists.engine.strata import Descent, descend_here
+from toplists.engine.strata import Descent, descend_by
 from toplists.engine.times import NEVER
 from toplists.errors import InputRefusedError
 from toplists.models.fpmc import ChainGradient
@@ -67,7 +68,7 @@ def fit(
     users, items = write_blocks(folder / "blocks", liked, times=times, **how)
     own = gradient(6, rate, 0.005, 0.2, 42, "all")
     descent = Descent({"users": users, "items": items}, own, epochs, 42, cell_entries)
-    factors = descend_here(descent, folder / "model").factors
+    factors = descend_by(descent, folder / "model", write_parts_here).factors
     vectors = [
         np.concatenate([open_vectors(part)[0] for part in parts])
         for parts in (factors.users, factors.items)

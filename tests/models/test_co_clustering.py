@@ -11,6 +11,7 @@ from snapshots import write_blocks
 
 from toplists.engine.baselines import Rated
 from toplists.engine.co_clusters import CoClustering, fit_co_clusters
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_bits
 from toplists.engine.shapes import open_vectors
 
@@ -32,7 +33,9 @@ def fitted(values: np.ndarray, folder: Path, clusters: tuple[int, int], epochs: 
     users, items = write_blocks(folder / "blocks", values, **how)
     rated = Rated(users, items, "train", float(np.nanmean(values)))
     wanted = {"users": clusters[0], "items": clusters[1]}
-    shape = fit_co_clusters(CoClustering(rated, wanted, epochs, 42), folder / "model")
+    shape = fit_co_clusters(
+        CoClustering(rated, wanted, epochs, 42), folder / "model", write_parts_here
+    )
     sides = (map(open_vectors, parts) for parts in (shape.users, shape.items))
     (users_, known), (items_, has) = (
         [np.concatenate(arrays) for arrays in zip(*side, strict=True)] for side in sides

@@ -258,7 +258,7 @@ class Rating:
         self.users, self.items = write_blocks(folder / "blocks", RATINGS)
         self.rated = Rated(self.users, self.items, "all", float(np.nanmean(RATINGS)))
         self.baselines = fit_baselines(
-            self.rated, baseline_method(BaselineSettings()), folder / "baselines"
+            self.rated, baseline_method(BaselineSettings()), folder / "baselines", write_parts_here
         )
         files = write_catalogue(folder / "catalogue", ENTRIES)
         aspects = (Aspect("genres", "", 1.0), Aspect("year", "", 0.5))

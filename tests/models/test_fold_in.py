@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from snapshots import write_blocks
 
-from toplists.engine.alternation import Alternation, alternate_here
+from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.blocks import BlockSet, Part
 from toplists.engine.exchange import write_parts_here
-from toplists.engine.fold_in import FoldIn, fold_in_here, fold_side
+from toplists.engine.fold_in import FoldIn, fold_in_by, fold_side
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.models.als import Confidence, Explicit, Implicit, Penalty
@@ -48,7 +48,7 @@ def fitted(
 ) -> Factors:
     users, items = blocks
     plan = Alternation({"users": users, "items": items}, objective, "exact", iterations)
-    return alternate_here(plan, folder).factors
+    return alternate_by(plan, folder, write_parts_here).factors
 
 
 def stacked(parts: tuple[str, ...]) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_newest_events_count_without_a_fit(tmp_path: Path, feedback: str) -> Non
 
     users, items = blocks
     fold = FoldIn({"users": users, "items": items}, objective_of(feedback), earlier)
-    folded = fold_in_here(fold, tmp_path / "folded")
+    folded = fold_in_by(fold, tmp_path / "folded", write_parts_here)
     assert known(folded.users).all()
     assert known(folded.items).all()
     assert np.array_equal(stacked(folded.items)[:135], stacked(earlier.items)[:135])
@@ -131,5 +131,7 @@ def test_blocks_change_nothing(tmp_path: Path) -> None:
         objective = objective_of("implicit")
         fit = fitted(blocks, objective, 2, tmp_path / f"{name}-fit")
         fold = FoldIn(dict(zip(("users", "items"), blocks, strict=True)), objective, fit)
-        folded.append(stacked(fold_in_here(fold, tmp_path / f"{name}-folded").users))
+        folded.append(
+            stacked(fold_in_by(fold, tmp_path / f"{name}-folded", write_parts_here).users)
+        )
     assert np.array_equal(*folded)

@@ -15,15 +15,15 @@ from holdout import Holdout, described_movies
 from toplists.config.model_content import ContentRatingsSettings
 from toplists.config.model_knn import RatingKnnSettings
 from toplists.config.model_ratings import BaselineSettings, BayesianMfSettings, SlopeOneSettings
-from toplists.engine.alternation import Alternation, alternate_here
+from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.baselines import fit_baselines
 from toplists.engine.co_clusters import CoClustering, fit_co_clusters
 from toplists.engine.content import Aspect, Content, describe
 from toplists.engine.exchange import write_parts_here
-from toplists.engine.gibbs import Chain, sample_here
+from toplists.engine.gibbs import Chain, sample_by
 from toplists.engine.rating_levels import Leveling
 from toplists.engine.singular_vectors import Truncation, fit_singular_vectors
-from toplists.engine.strata import Descent, descend_here
+from toplists.engine.strata import Descent, descend_by
 from toplists.models.als import Explicit, Penalty
 from toplists.models.baseline import baseline_method
 from toplists.models.content_ratings import fit_similar_content
@@ -38,14 +38,16 @@ def test_explicit_als_with_biases(ratings_data: Path, tmp_path: Path) -> None:
     held_out = Holdout.load(ratings_data, tmp_path / "blocks")
     objective = Explicit(32, held_out.mean, Penalty(0.15, "by_count", 1.0, 1.0), 42, "train")
     fit = Alternation({"users": held_out.users, "items": held_out.items}, objective, "exact", 10)
-    assert held_out.rmse(alternate_here(fit, tmp_path / "model").factors) <= 0.885
+    assert held_out.rmse(alternate_by(fit, tmp_path / "model", write_parts_here).factors) <= 0.885
 
 
 @pytest.mark.parametrize(("method", "within"), [("als", 0.0003), ("sgd", 0.01)])
 def test_baselines(method: str, within: float, ratings_data: Path, tmp_path: Path) -> None:
     held_out = Holdout.load(ratings_data, tmp_path / "blocks")
     settings = BaselineSettings.model_validate({"method": method})
-    found = fit_baselines(held_out.rated, baseline_method(settings), tmp_path / "model")
+    found = fit_baselines(
+        held_out.rated, baseline_method(settings), tmp_path / "model", write_parts_here
+    )
     assert held_out.rmse(found) == pytest.approx(0.8992, abs=within)
 
 
@@ -83,7 +85,7 @@ def plain(by: str, measure: str, center: str) -> RatingKnnSettings:
 
 def rmse_of_neighbours(settings: RatingKnnSettings, held_out: Holdout, folder: Path) -> float:
     baselines = fit_baselines(
-        held_out.rated, baseline_method(BaselineSettings()), folder / "baselines"
+        held_out.rated, baseline_method(BaselineSettings()), folder / "baselines", write_parts_here
     )
     leveling = Leveling(held_out.rated, settings.center, settings.by, baselines)
     shape = fit_neighbours(leveling, settings, folder / "model", write_parts_here)
@@ -127,7 +129,7 @@ def rmse_by_content(settings: ContentRatingsSettings, data: Path, folder: Path) 
     content = Content(held_out.items, files, aspects, False, settings.year_scale, 1.0)
     path, _ = describe(content, folder / "content", write_parts_here)
     baselines = fit_baselines(
-        held_out.rated, baseline_method(BaselineSettings()), folder / "baselines"
+        held_out.rated, baseline_method(BaselineSettings()), folder / "baselines", write_parts_here
     )
     leveling = Leveling(held_out.rated, settings.center, "items", baselines, unrated=True)
     shape = fit_similar_content(leveling, settings, path, folder / "model", write_parts_here)
@@ -151,14 +153,17 @@ def test_co_clustering(ratings_data: Path, tmp_path: Path) -> None:
     """scikit-surprise has 0.9707, and cuts half stars off where it adds up."""
     held_out = Holdout.load(ratings_data, tmp_path / "blocks")
     clustering = CoClustering(held_out.rated, {"users": 3, "items": 3}, epochs=20, seed=42)
-    assert held_out.rmse(fit_co_clusters(clustering, tmp_path / "model")) <= 0.942
+    assert held_out.rmse(fit_co_clusters(clustering, tmp_path / "model", write_parts_here)) <= 0.942
 
 
 def test_truncated_svd(ratings_data: Path, tmp_path: Path) -> None:
     held_out = Holdout.load(ratings_data, tmp_path / "blocks")
     method = baseline_method(BaselineSettings())
     truncation = Truncation(held_out.rated, method, rank=16, passes=4, seed=42)
-    assert held_out.rmse(fit_singular_vectors(truncation, tmp_path / "model")) <= 0.893
+    assert (
+        held_out.rmse(fit_singular_vectors(truncation, tmp_path / "model", write_parts_here))
+        <= 0.893
+    )
 
 
 @pytest.mark.long
@@ -186,7 +191,7 @@ def test_bayesian_matrix_factorization(
         **BayesianMfSettings.model_validate(settings).model_dump(),
         seed=42,
     )
-    assert held_out.rmse(sample_here(chain, tmp_path / "model")) <= most
+    assert held_out.rmse(sample_by(chain, tmp_path / "model", write_parts_here)) <= most
 
 
 @pytest.mark.parametrize(
@@ -204,7 +209,7 @@ def test_stochastic_gradients(
     held_out = Holdout.load(ratings_data, tmp_path / "blocks")
     descended = gradient(rank, held_out.mean, rate, 0.02, 0.1, 42, "train")
     fit = Descent({"users": held_out.users, "items": held_out.items}, descended, 20, 42)
-    assert held_out.rmse(descend_here(fit, tmp_path / "model").factors) <= most
+    assert held_out.rmse(descend_by(fit, tmp_path / "model", write_parts_here).factors) <= most
 
 
 def test_non_negative_matrix_factorization(ratings_data: Path, tmp_path: Path) -> None:
@@ -212,4 +217,4 @@ def test_non_negative_matrix_factorization(ratings_data: Path, tmp_path: Path) -
     objective = NonNegative(15, 0.1, 42, "train")
     blocks = {"users": held_out.users, "items": held_out.items}
     fit = Alternation(blocks, objective, "multiplicative", 50, over_relaxation=False)
-    assert held_out.rmse(alternate_here(fit, tmp_path / "model").factors) <= 0.925
+    assert held_out.rmse(alternate_by(fit, tmp_path / "model", write_parts_here).factors) <= 0.925

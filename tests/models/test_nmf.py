@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from snapshots import write_blocks
 
-from toplists.engine.alternation import Alternation, AlternationResult, alternate_here
+from toplists.engine.alternation import Alternation, AlternationResult, alternate_by
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.kernels.multiplicative import multiply
 from toplists.engine.shapes import Factors, open_vectors
@@ -30,7 +31,7 @@ def fit(values: np.ndarray, folder: Path, iterations: int = 5, **how: object) ->
     objective = NonNegative(2, 1e-4, 42, "all")
     blocks = {"users": users, "items": items}
     fit = Alternation(blocks, objective, "multiplicative", iterations, over_relaxation=False)
-    return alternate_here(fit, folder / "model")
+    return alternate_by(fit, folder / "model", write_parts_here)
 
 
 def stacked(shape: Factors) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,10 @@ class World:
     def fit(self, **settings: Any) -> RatedNeighbours:
         own = RatingKnnSettings(**settings)
         baselines = fit_baselines(
-            self.rated, baseline_method(BaselineSettings()), self.folder / "baselines"
+            self.rated,
+            baseline_method(BaselineSettings()),
+            self.folder / "baselines",
+            write_parts_here,
         )
         leveling = Leveling(self.rated, own.center, own.by, baselines)
         return fit_neighbours(leveling, own, self.folder / "model", write_parts_here)
@@ -74,7 +77,10 @@ class World:
 
     def baselines(self) -> np.ndarray:
         found = fit_baselines(
-            self.rated, baseline_method(BaselineSettings()), self.folder / "expected"
+            self.rated,
+            baseline_method(BaselineSettings()),
+            self.folder / "expected",
+            write_parts_here,
         )
         users, items = (
             np.concatenate([open_vectors(part)[0] for part in parts])

@@ -10,10 +10,11 @@ from fitted import NO_SPARK, fit_here, without_spark
 from snapshots import write_blocks
 
 from toplists.config.model_ratings import BaselineSettings, ResidualAlsSettings
-from toplists.engine.alternation import Alternation, alternate_here
+from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.baselines import Rated, fit_baselines
 from toplists.engine.blocks import BlockRef, Side
 from toplists.engine.derived_blocks import derive_blocks
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors, Shape, open_vectors
 from toplists.engine.storage import Arrays
 from toplists.models.als import Explicit, Penalty
@@ -47,11 +48,11 @@ def test_it_is_the_baseline_and_als_on_the_rest(
     users, items = write_blocks(tmp_path / "blocks", VALUES)
     rated = Rated(users, items, "all", float(np.nanmean(VALUES.astype(np.float32))))
     method = baseline_method(BaselineSettings())
-    baseline = predicted(fit_baselines(rated, method, tmp_path / "baseline"))
+    baseline = predicted(fit_baselines(rated, method, tmp_path / "baseline", write_parts_here))
     users, items = write_blocks(tmp_path / "left", VALUES - baseline)
     objective = Explicit(3, None, Penalty(0.2, "by_count", 1.0, 1.0), 42, "all")
     fit = Alternation({"users": users, "items": items}, objective, "exact", 4)
-    rest = predicted(alternate_here(fit, tmp_path / "rest").factors)
+    rest = predicted(alternate_by(fit, tmp_path / "rest", write_parts_here).factors)
     np.testing.assert_allclose(found, baseline + rest, atol=1e-4)
 
 

@@ -14,8 +14,9 @@ from snapshots import write_blocks
 from toplists.config.model_sgd import SvdSettings
 from toplists.engine import strata
 from toplists.engine.blocks import Part
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import Factors, open_vectors
-from toplists.engine.strata import Descent, descend_here
+from toplists.engine.strata import Descent, descend_by
 from toplists.errors import ConfigurationError, InputRefusedError
 from toplists.models.protocol import TrainingData
 from toplists.models.svd import RatingGradient, Svd
@@ -78,7 +79,7 @@ def fit(tmp_path: Path) -> Callable[..., Vectors]:
             42,
             cell_entries,
         )
-        return stacked(descend_here(fit, tmp_path / name / "model").factors)
+        return stacked(descend_by(fit, tmp_path / name / "model", write_parts_here).factors)
 
     return fit
 
@@ -192,7 +193,9 @@ def test_spark_changes_nothing(data: Callable[..., TrainingData], single_task_en
     training = data(rated, cuts=CUTS)
     gradient = RatingGradient(3, training.mean_value() or 0.0, 0.005, 0.02, 0.1, 42, "all")
     blocks = {"users": training.users, "items": training.items}
-    here = descend_here(Descent(blocks, gradient, 2, 42), training.folder.parent / "here")
+    here = descend_by(
+        Descent(blocks, gradient, 2, 42), training.folder.parent / "here", write_parts_here
+    )
     fitted = Svd(settings, single_task_entries).fit(training)
     assert same(stacked(here.factors), stacked(fitted.shape))
     assert fitted.report["losses"] == list(here.losses)

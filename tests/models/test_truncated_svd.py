@@ -11,6 +11,7 @@ from snapshots import write_blocks
 
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.baselines import Rated
+from toplists.engine.exchange import write_parts_here
 from toplists.engine.shapes import open_vectors
 from toplists.engine.singular_vectors import Truncation, fit_singular_vectors
 from toplists.models.baseline import baseline_method
@@ -32,7 +33,9 @@ def fitted(values: np.ndarray, folder: Path, rank: int, passes: int = 8, **how: 
     users, items = write_blocks(folder / "blocks", values, **how)
     rated = Rated(users, items, "train", float(np.nanmean(values)))
     method = baseline_method(BaselineSettings())
-    shape = fit_singular_vectors(Truncation(rated, method, rank, passes, 42), folder / "model")
+    shape = fit_singular_vectors(
+        Truncation(rated, method, rank, passes, 42), folder / "model", write_parts_here
+    )
     own, others = (
         np.concatenate([open_vectors(part)[0] for part in parts])
         for parts in (shape.users, shape.items)

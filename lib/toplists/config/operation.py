@@ -57,7 +57,7 @@ class EngineSettings(Section):
         1_000_000, ge=1, description="Interactions in one block of users or items."
     )
     single_task_entries: int = Field(
-        400_000,
+        1_000_000,
         ge=0,
         description="A fit to at most so many interactions is one task, instead of a job per half.",
     )

@@ -23,8 +23,8 @@ from pyspark.sql import SparkSession
 
 from toplists.engine.alone import run_alone
 from toplists.engine.blocks import SIDES, BlockRef, BlockSet, Side, all_ids, other_side
-from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts, remove_rests, solve_side
+from toplists.engine.exchange import WriteParts, write_parts, write_parts_here
+from toplists.engine.half import remove_rests, solve_side
 from toplists.engine.objective import Objective
 from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors, open_vectors
@@ -152,16 +152,12 @@ def alternate(
     the blocks nor on where they are solved; with at most `single_task_entries` that is one task.
     """
     if fit.blocks["users"].entries > single_task_entries:
-        return _alternate(fit, folder, partial(write_parts, spark))
-    return alternate_here(fit, run_alone(spark, partial(alternate_here, fit), folder))
+        return alternate_by(fit, folder, partial(write_parts, spark))
+    return alternate_by(fit, run_alone(spark, partial(alternate_by, fit), folder), write_parts_here)
 
 
-def alternate_here(fit: Alternation, folder: Path) -> AlternationResult:
-    """The same in this process."""
-    return _alternate(fit, folder, write_parts_here)
-
-
-def _alternate(fit: Alternation, folder: Path, write: WriteParts) -> AlternationResult:
+def alternate_by(fit: Alternation, folder: Path, write: WriteParts) -> AlternationResult:
+    """The same with parts written by `write`."""
     progress = Progress(folder, fit.fingerprint, _State.from_json)
     state = progress.resume()
     if state is None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Rows, Side
-from toplists.engine.exchange import write_parts_here
+from toplists.engine.exchange import WriteParts
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
 from toplists.errors import ConfigurationError
@@ -138,7 +138,7 @@ def _no_biases(rated: Rated) -> dict[Side, Doubles]:
     return {"users": np.zeros(rated.users.rows), "items": np.zeros(rated.items.rows)}
 
 
-def fit_baselines(rated: Rated, method: Method, folder: Path) -> Factors:
+def fit_baselines(rated: Rated, method: Method, folder: Path, write: WriteParts) -> Factors:
     """Baselines as factors: (bias, 1) of users, (1, mean + bias) of items.
 
     Whoever rated nothing, and what nobody rated, has none.
@@ -158,7 +158,7 @@ def fit_baselines(rated: Rated, method: Method, folder: Path) -> Factors:
             vectors = Biases(0, rated.mean).store(own.astype(np.float32), side)
             return known_vectors(vectors, rated.rows_of(ref))
 
-        return write_parts_here(rated.side(side).blocks, store, folder, side)
+        return write(rated.side(side).blocks, store, folder, side)
 
     return Factors(parts("users"), parts("items"))
 

@@ -1,7 +1,8 @@
 """Building a snapshot's blocks from its Parquet files, in Python tasks from end to end.
 
 Nothing crosses from the JVM: a task per file reads the columns it needs and writes them by block, once
-for each side; then a task per block takes its share of every file and puts it in order.
+for each side; then a task per block takes its share of every file and puts it in order. Of few
+interactions all of it is one task.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -40,12 +42,13 @@ from toplists.engine.storage import (
     remove_parts,
     save_part,
 )
-from toplists.engine.tasks import collect_tasks
+from toplists.engine.tasks import Collect, collect_tasks, in_one_task
 from toplists.engine.times import NO_SECOND, join_times, pack_times, times_of
 from toplists.lake.failpoints import written
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
 _LEAST_ENTRIES = 100_000  # smaller blocks cost more as tasks of their own than they gain
+_SINGLE_TASK_ENTRIES = 1_000_000  # of no more, three jobs cost more than they gain
 
 _TIME = "event_time"
 _USUAL = {"rating_weights": np.float32(1), "times": NO_SECOND}
@@ -92,21 +95,50 @@ def build_blocks(
     known = [open_blocks(folder, side) for side in SIDES]
     if known[0] is not None and known[1] is not None:
         return known[0], known[1]
-    starts = _cut(spark, axes, block_entries)
-    chunks = _split(spark, interactions, axes, starts, folder)
-    refs = _assemble(spark, axes, starts, chunks, folder)
+    cores = spark.sparkContext.defaultParallelism
+    build = partial(_build, interactions, axes, block_entries, cores, folder)
+    refs, chunks = (
+        in_one_task(spark, build)
+        if _are_few(interactions)
+        else build(partial(collect_tasks, spark))
+    )
     users, items = (
         BlockSet(tuple(refs[side]), axes[side].rows, axes[other_side(side)].rows) for side in SIDES
     )
     commit_blocks(folder, "users", users)
     commit_blocks(folder, "items", items)
     with written("removal of what blocks were made of"):
-        remove_parts((*chunks["users"], *chunks["items"]))
+        remove_parts(chunks)
     return users, items
 
 
+def _are_few(interactions: Sequence[str]) -> bool:
+    """Whether one task is enough for files; of many, no more are looked at than it takes to know."""
+    rows = 0
+    for file in interactions:
+        rows += pq.read_metadata(file).num_rows
+        if rows > _SINGLE_TASK_ENTRIES:
+            return False
+    return True
+
+
+def _build(
+    interactions: Sequence[str],
+    axes: Mapping[Side, Axis],
+    block_entries: int,
+    cores: int,
+    folder: Path,
+    collect: Collect,
+) -> tuple[dict[Side, list[BlockRef]], list[str]]:
+    """The blocks of both sides, and the parts that they were made of."""
+    starts = _cut(collect, axes, block_entries, cores)
+    chunks = _split(collect, interactions, axes, starts, folder)
+    refs = _assemble(collect, axes, starts, chunks, folder)
+    return refs, [*chunks["users"], *chunks["items"]]
+
+
 def _cut(
-    spark: SparkSession, axes: Mapping[Side, Axis], block_entries: int
+    collect: Collect, axes: Mapping[Side, Axis], block_entries: int, cores: int
 ) -> dict[Side, list[int]]:
     """First positions of each side's blocks of about `block_entries` entries."""
     widths = {
@@ -126,11 +158,10 @@ def _cut(
         return dict(zip(used.tolist(), sizes[used].astype(np.int64).tolist(), strict=True))
 
     sizes: dict[Side, dict[int, int]] = {side: defaultdict(int) for side in SIDES}
-    for (side, _), weighed in zip(pieces, collect_tasks(spark, pieces, weigh), strict=True):
+    for (side, _), weighed in zip(pieces, collect(pieces, weigh), strict=True):
         for chunk, size in weighed.items():
             sizes[side][chunk] += size
-    total, cores = sum(sizes["users"].values()), spark.sparkContext.defaultParallelism
-    count = _count(total, block_entries, cores)
+    count = _count(sum(sizes["users"].values()), block_entries, cores)
     return {side: _starts(sizes[side], widths[side], count) for side in SIDES}
 
 
@@ -153,7 +184,7 @@ def _starts(sizes: Mapping[int, int], width: int, count: int) -> list[int]:
 
 
 def _split(
-    spark: SparkSession,
+    collect: Collect,
     interactions: Sequence[str],
     axes: Mapping[Side, Axis],
     starts: Mapping[Side, list[int]],
@@ -170,7 +201,7 @@ def _split(
             for side in SIDES
         }
 
-    parts = collect_tasks(spark, interactions, split)
+    parts = collect(interactions, split)
     return {side: [part[side] for part in parts] for side in SIDES}
 
 
@@ -211,7 +242,7 @@ def _by_block(entries: Mapping[str, Array], side: Side, starts: Sequence[int]) -
 
 
 def _assemble(
-    spark: SparkSession,
+    collect: Collect,
     axes: Mapping[Side, Axis],
     starts: Mapping[Side, list[int]],
     chunks: Mapping[Side, Sequence[str]],
@@ -232,7 +263,7 @@ def _assemble(
 
     pieces = [(side, index) for side in SIDES if chunks[side] for index in range(len(starts[side]))]
     refs: dict[Side, list[BlockRef]] = {side: [] for side in SIDES}
-    for (side, _), ref in zip(pieces, collect_tasks(spark, pieces, assemble), strict=True):
+    for (side, _), ref in zip(pieces, collect(pieces, assemble), strict=True):
         refs[side].append(ref)
     return refs
 

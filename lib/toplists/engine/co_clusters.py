@@ -19,7 +19,7 @@ import numpy.typing as npt
 from toplists.engine.baselines import Doubles, Rated, known_vectors, row_means, sum_of_rows
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import SIDES, BlockRef, Rows, Side, other_side
-from toplists.engine.exchange import write_parts_here
+from toplists.engine.exchange import WriteParts
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_bits
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
@@ -49,7 +49,7 @@ class _Averages(NamedTuple):
         return self if side == "users" else _Averages(self.together.T, self.items, self.users)
 
 
-def fit_co_clusters(clustering: CoClustering, folder: Path) -> Factors:
+def fit_co_clusters(clustering: CoClustering, folder: Path, write: WriteParts) -> Factors:
     """The clusters as factors: one of the user's cluster, mean values of the item's with all of them."""
     rated = clustering.rated
     own = {side: _first(clustering, side) for side in SIDES}
@@ -75,7 +75,7 @@ def fit_co_clusters(clustering: CoClustering, folder: Path) -> Factors:
             solved = np.column_stack((vectors, bias)).astype(np.float32)
             return known_vectors(Biases(width, 0.0).store(solved, side), rated.rows_of(ref))
 
-        return write_parts_here(rated.side(side).blocks, store, folder, side)
+        return write(rated.side(side).blocks, store, folder, side)
 
     return Factors(parts("users"), parts("items"))
 

@@ -23,7 +23,7 @@ from toplists.engine.content_features import (
     side_by_side,
     unit_rows,
 )
-from toplists.engine.half import WriteParts
+from toplists.engine.exchange import WriteParts
 from toplists.engine.kernels.content_similarity import Described, Nearness, alike
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import NEIGHBOURS, neighbours_part, open_rows

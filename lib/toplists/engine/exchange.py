@@ -7,8 +7,9 @@ paths pass through the driver.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +19,44 @@ from pyspark.sql import functions as F
 
 from toplists.engine.blocks import BlockRef, BlockSet
 from toplists.engine.storage import Arrays, is_intact, save_part
-from toplists.engine.tasks import Batches, collect_tasks, map_batches
+from toplists.engine.tasks import Batches, Collect, collect_here, collect_tasks, map_batches
 
 T = TypeVar("T")
+WriteParts: TypeAlias = Callable[
+    [Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]
+]
+"""`write_parts` of a session, or `write_parts_here`."""
 
 _WRITTEN = "part int, path string"
 _PAIR = ("pos", "other", "weight")
+
+
+def write_parts_by(
+    collect: Collect,
+    pieces: Sequence[T],
+    compute: Callable[[T], Arrays],
+    folder: Path,
+    name: str,
+) -> tuple[str, ...]:
+    """Compute arrays for every piece, and write them.
+
+    Args:
+        collect: Who works on the pieces.
+        pieces: What they are; small and picklable.
+        compute: A picklable function that runs where the work is done.
+        folder: Where the parts go; every executor sees it.
+        name: Prefix of the parts' names.
+
+    Returns:
+        The part of each piece, in their order.
+    """
+    target = str(folder)
+
+    def write(piece: tuple[int, T]) -> str:
+        number, content = piece
+        return _save(target, name, number, compute(content))
+
+    return tuple(collect(list(enumerate(pieces)), write))
 
 
 def write_parts(
@@ -33,34 +66,15 @@ def write_parts(
     folder: Path,
     name: str,
 ) -> tuple[str, ...]:
-    """Compute arrays for every piece, one task each, and write them.
-
-    Args:
-        spark: The session.
-        pieces: What the tasks work on; small and picklable.
-        compute: A picklable function that runs in the executors.
-        folder: Where the parts go; every executor sees it.
-        name: Prefix of the parts' names.
-
-    Returns:
-        The part of each piece, in their order.
-    """
-    target, numbered = str(folder), list(enumerate(pieces))
-
-    def write(piece: tuple[int, T]) -> str:
-        number, content = piece
-        return _save(target, name, number, compute(content))
-
-    return tuple(collect_tasks(spark, numbered, write))
+    """The same by Spark, a task for each piece."""
+    return write_parts_by(partial(collect_tasks, spark), pieces, compute, folder, name)
 
 
 def write_parts_here(
     pieces: Sequence[T], compute: Callable[[T], Arrays], folder: Path, name: str
 ) -> tuple[str, ...]:
-    """The same in this process, piece by piece, for a task that does all the work by itself."""
-    return tuple(
-        _save(str(folder), name, number, compute(piece)) for number, piece in enumerate(pieces)
-    )
+    """The same in this process, piece by piece."""
+    return write_parts_by(collect_here, pieces, compute, folder, name)
 
 
 def damaged_parts(spark: SparkSession, parts: Sequence[str]) -> tuple[str, ...]:

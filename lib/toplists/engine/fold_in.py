@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import Block, BlockRef, BlockSet, Lesson, Part, Rows, Side, other_side
-from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts, remove_rests, solve_side
+from toplists.engine.exchange import WriteParts, write_parts
+from toplists.engine.half import remove_rests, solve_side
 from toplists.engine.kernels.equations import Equations
 from toplists.engine.objective import Objective
 from toplists.engine.shapes import Factors, open_vectors
@@ -48,16 +48,12 @@ def fold_in(spark: SparkSession, fold: FoldIn, folder: Path, single_task_entries
     `single_task_entries` that is one task.
     """
     if fold.blocks["users"].entries > single_task_entries:
-        return _fold_in(fold, folder, partial(write_parts, spark))
-    return fit_alone(spark, partial(fold_in_here, fold), folder)
+        return fold_in_by(fold, folder, partial(write_parts, spark))
+    return fit_alone(spark, partial(fold_in_by, fold), folder)
 
 
-def fold_in_here(fold: FoldIn, folder: Path) -> Factors:
-    """The same in this process."""
-    return _fold_in(fold, folder, write_parts_here)
-
-
-def _fold_in(fold: FoldIn, folder: Path, write: WriteParts) -> Factors:
+def fold_in_by(fold: FoldIn, folder: Path, write: WriteParts) -> Factors:
+    """The same with parts written by `write`."""
     blocks, objective, factors = fold.blocks, fold.objective, fold.factors
     items = factors.items
     if not all(open_vectors(part)[1].all() for part in items):

@@ -31,9 +31,8 @@ from threadpoolctl import threadpool_limits
 from toplists.engine.alone import fit_alone
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, BlockSet, Part, Side, other_side, tiles
-from toplists.engine.exchange import write_parts, write_parts_here
+from toplists.engine.exchange import WriteParts, write_parts
 from toplists.engine.fixed_side import FixedSide
-from toplists.engine.half import WriteParts
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
 from toplists.engine.kernels.normal_wishart import (
     Moments,
@@ -108,13 +107,8 @@ def sample(spark: SparkSession, chain: Chain, folder: Path, single_task_entries:
     `single_task_entries` all is done in one task.
     """
     if chain.blocks["users"].entries > single_task_entries:
-        return _sample(chain, folder, partial(write_parts, spark))
-    return fit_alone(spark, partial(sample_here, chain), folder)
-
-
-def sample_here(chain: Chain, folder: Path) -> Factors:
-    """The same in this process."""
-    return _sample(chain, folder, write_parts_here)
+        return sample_by(chain, folder, partial(write_parts, spark))
+    return fit_alone(spark, partial(sample_by, chain), folder)
 
 
 @dataclass(frozen=True)
@@ -142,7 +136,8 @@ class _State:
         return {*self.users, *self.items, *(part for both in self.kept for part in sum(both, ()))}
 
 
-def _sample(chain: Chain, folder: Path, write: WriteParts) -> Factors:
+def sample_by(chain: Chain, folder: Path, write: WriteParts) -> Factors:
+    """The same with parts written by `write`."""
     progress = Progress(folder, chain.fingerprint, _State.from_json)
     state = progress.resume()
     if state is None:

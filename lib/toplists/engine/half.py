@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from toplists.engine.blocks import BlockRef, BlockSet, Side
 from toplists.engine.eigen import eigen
+from toplists.engine.exchange import WriteParts
 from toplists.engine.fixed_side import FixedSide
 from toplists.engine.kernels.equations import LONG, SPAN, Equations, Solved
 from toplists.engine.kernels.products import multiply_rows
@@ -22,8 +22,6 @@ from toplists.engine.side_sums import read_sums, sum_block
 from toplists.engine.solvers import CG_STEPS, Solver
 from toplists.engine.storage import Arrays, find_parts, open_array, remove_parts
 from toplists.lake.failpoints import written
-
-WriteParts = Callable[[Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from toplists.engine.baselines import Doubles, Rated, deviation_of_values, mean_of_rows, row_means
 from toplists.engine.blocks import BlockRef, Rows, Side
-from toplists.engine.half import WriteParts
+from toplists.engine.exchange import WriteParts
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.storage import Arrays, open_whole
 

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from toplists.engine.baselines import Doubles, Method, Rated, known_vectors
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, Rows, Side, other_side
-from toplists.engine.exchange import write_parts_here
+from toplists.engine.exchange import WriteParts
 from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
@@ -39,7 +39,7 @@ class Truncation:
     seed: int
 
 
-def fit_singular_vectors(truncation: Truncation, folder: Path) -> Factors:
+def fit_singular_vectors(truncation: Truncation, folder: Path, write: WriteParts) -> Factors:
     """Baseline and directions as factors: each user's values along the directions, and the directions."""
     rated = truncation.rated
     biases = truncation.baseline.biases(rated)
@@ -73,7 +73,7 @@ def fit_singular_vectors(truncation: Truncation, folder: Path) -> Factors:
             stored = Biases(own.shape[1] - 1, rated.mean).store(own, side)
             return known_vectors(stored, rated.rows_of(ref))
 
-        return write_parts_here(rated.side(side).blocks, store, folder, side)
+        return write(rated.side(side).blocks, store, folder, side)
 
     return Factors(parts("users"), parts("items"))
 

@@ -20,8 +20,8 @@ from pyspark.sql import SparkSession
 from toplists.engine.alone import fit_alone
 from toplists.engine.blocks import BlockRef, BlockSet, Part
 from toplists.engine.eigen import eigen
-from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts, remove_rests
+from toplists.engine.exchange import WriteParts, write_parts
+from toplists.engine.half import remove_rests
 from toplists.engine.kernels.draws import hash_ids, random_normals
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.kernels.sparse_products import Floats, multiply_sparse
@@ -67,16 +67,12 @@ def find_vectors(
     With at most `single_task_entries` likings that is one task.
     """
     if spectrum.users.entries > single_task_entries:
-        return _find(spectrum, folder, partial(write_parts, spark))
-    return fit_alone(spark, partial(find_vectors_here, spectrum), folder)
+        return find_vectors_by(spectrum, folder, partial(write_parts, spark))
+    return fit_alone(spark, partial(find_vectors_by, spectrum), folder)
 
 
-def find_vectors_here(spectrum: Spectrum, folder: Path) -> Factors:
-    """The same in this process."""
-    return _find(spectrum, folder, write_parts_here)
-
-
-def _find(spectrum: Spectrum, folder: Path, write: WriteParts) -> Factors:
+def find_vectors_by(spectrum: Spectrum, folder: Path, write: WriteParts) -> Factors:
+    """The same with parts written by `write`."""
     items, users = spectrum.items.blocks, spectrum.users.blocks
     width = min(spectrum.rank + _SPARE, spectrum.items.rows)
     drawn = write(items, partial(_draw, spectrum, width), folder, "items-drawn")

@@ -22,8 +22,7 @@ from pyspark.sql import SparkSession
 from toplists.engine.alone import run_alone
 from toplists.engine.blocks import BlockSet, Side
 from toplists.engine.cells import Cells, Gradient, Grid, Work
-from toplists.engine.exchange import write_parts, write_parts_here
-from toplists.engine.half import WriteParts
+from toplists.engine.exchange import WriteParts, write_parts, write_parts_here
 from toplists.engine.kernels.draws import derive_seed
 from toplists.engine.progress import Progress, fingerprint_of
 from toplists.engine.shapes import Factors
@@ -77,20 +76,17 @@ def descend(
         ConfigurationError: steps were so long that the descent went up, beyond all numbers.
     """
     if fit.blocks["users"].entries > single_task_entries:
-        result = _descend(fit, folder, partial(write_parts, spark))
+        result = descend_by(fit, folder, partial(write_parts, spark))
     else:
-        result = descend_here(fit, run_alone(spark, partial(descend_here, fit), folder))
+        result = descend_by(
+            fit, run_alone(spark, partial(descend_by, fit), folder), write_parts_here
+        )
     if not isfinite(result.losses[-1]):
         raise ConfigurationError(
             f"The fit diverged in epoch {len(result.losses)}: its steps are too long. Lower the model's "
             "learning_rate."
         )
     return result
-
-
-def descend_here(fit: Descent, folder: Path) -> DescentResult:
-    """The same in this process; a loss that is no number says that it diverged."""
-    return _descend(fit, folder, write_parts_here)
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,8 @@ class _State:
         return cls(content["halves"], **lists)
 
 
-def _descend(fit: Descent, folder: Path, write: WriteParts) -> DescentResult:
+def descend_by(fit: Descent, folder: Path, write: WriteParts) -> DescentResult:
+    """The same with parts written by `write`; a loss that is no number says that it diverged."""
     cells = fit.cells
     strata = fit.epochs * cells.grid.size
     progress = Progress(folder, fit.fingerprint, _State.from_json)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -14,6 +15,14 @@ from threadpoolctl import threadpool_limits
 Batches: TypeAlias = Iterator[pa.RecordBatch]
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Collect(Protocol):
+    """`collect_tasks` of a session, or `collect_here`."""
+
+    def __call__(self, pieces: Sequence[T], function: Callable[[T], R], /) -> list[R]:
+        """What the function makes of each piece, in their order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,38 @@ def collect_tasks(spark: SparkSession, pieces: Sequence[T], function: Callable[[
 
     numbers = spark.sparkContext.parallelize(range(len(shared)), max(1, len(shared)))
     return numbers.mapPartitions(work).collect()
+
+
+def collect_here(pieces: Sequence[T], function: Callable[[T], R], *, threads: int = 1) -> list[R]:
+    """The same in this process, so many pieces at a time.
+
+    What takes time there, kernels and products of matrices, lets other threads go on.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, pieces))
+
+
+def in_one_task(spark: SparkSession, work: Callable[[Collect], R]) -> R:
+    """What `work` makes of all in a single task; for data so small that jobs would cost more.
+
+    Nothing else runs meanwhile: it is given a way to use all cores of its executor.
+
+    Args:
+        spark: The session.
+        work: A picklable function that runs in an executor, of a picklable result.
+    """
+    here = partial(collect_here, threads=cores_of_executor(spark) or 1)
+    (result,) = collect_tasks(spark, [None], lambda _: work(here))
+    return result
+
+
+def cores_of_executor(spark: SparkSession) -> int | None:
+    """How many cores an executor has, if that is known."""
+    context = spark.sparkContext
+    if (context.master or "").startswith("local"):
+        return context.defaultParallelism
+    configured = context.getConf().get("spark.executor.cores")
+    return int(configured) if configured else None
 
 
 def map_batches(frame: DataFrame, function: Callable[[Batches], Batches], schema: str) -> DataFrame:

@@ -11,7 +11,7 @@ from toplists.config.model_ratings import ConstantSettings
 from toplists.engine.alone import fit_alone
 from toplists.engine.baselines import Rated, known_vectors
 from toplists.engine.blocks import BlockRef, Side
-from toplists.engine.exchange import write_parts_here
+from toplists.engine.exchange import WriteParts
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
 from toplists.models.definition import Definition
@@ -35,7 +35,7 @@ class Constant(FromSettings[ConstantSettings]):
         return Fitted(fit_alone(data.spark, partial(fit_constant, rated, value), data.folder))
 
 
-def fit_constant(rated: Rated, value: float, folder: Path) -> Factors:
+def fit_constant(rated: Rated, value: float, folder: Path, write: WriteParts) -> Factors:
     """The value as factors: 1 of users, the value of items."""
 
     def parts(side: Side, number: float) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def fit_constant(rated: Rated, value: float, folder: Path) -> Factors:
             vectors = np.full((ref.rows, 1), number, dtype=np.float32)
             return known_vectors(vectors, rated.rows_of(ref))
 
-        return write_parts_here(rated.side(side).blocks, fill, folder, side)
+        return write(rated.side(side).blocks, fill, folder, side)
 
     return Factors(parts("users", 1.0), parts("items", value))
 

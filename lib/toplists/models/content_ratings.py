@@ -10,8 +10,7 @@ from typing import Any
 from toplists.config.model_content import ContentRatingsSettings
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.content import Candidates, similar_content
-from toplists.engine.exchange import write_parts
-from toplists.engine.half import WriteParts
+from toplists.engine.exchange import WriteParts, write_parts
 from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import fit_center

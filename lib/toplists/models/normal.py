@@ -13,7 +13,7 @@ from toplists.engine.alone import fit_alone
 from toplists.engine.baselines import Rated, deviation_of_values, known_vectors
 from toplists.engine.biases import Biases
 from toplists.engine.blocks import BlockRef, Side
-from toplists.engine.exchange import write_parts_here
+from toplists.engine.exchange import WriteParts
 from toplists.engine.kernels.draws import derive_seed, hash_ids, random_normals
 from toplists.engine.shapes import Factors
 from toplists.engine.storage import Arrays
@@ -44,7 +44,7 @@ class Normal:
         return Fitted(fit_alone(data.spark, fit, data.folder))
 
 
-def fit_normal(rated: Rated, seed: int, folder: Path) -> Factors:
+def fit_normal(rated: Rated, seed: int, folder: Path, write: WriteParts) -> Factors:
     """The draws as factors, by the hashes of the ids: a unit vector per user, normal draws per item.
 
     The product of a unit vector with normal draws is a normal draw.
@@ -60,7 +60,7 @@ def fit_normal(rated: Rated, seed: int, folder: Path) -> Factors:
             solved = np.column_stack((draws, np.zeros(len(draws)))).astype(np.float32)
             return known_vectors(Biases(_RANK, rated.mean).store(solved, side), rated.rows_of(ref))
 
-        return write_parts_here(rated.side(side).blocks, draw, folder, side)
+        return write(rated.side(side).blocks, draw, folder, side)
 
     return Factors(parts("users"), parts("items"))
 

@@ -11,8 +11,7 @@ from toplists.config.model_knn import RatingKnnSettings
 from toplists.config.model_ratings import BaselineSettings
 from toplists.engine.baselines import Rated
 from toplists.engine.comparison import Comparison
-from toplists.engine.exchange import write_parts
-from toplists.engine.half import WriteParts
+from toplists.engine.exchange import WriteParts, write_parts
 from toplists.engine.rating_levels import Leveling, write_levels
 from toplists.engine.shapes import RatedNeighbours
 from toplists.models.baseline import fit_center

@@ -10,8 +10,7 @@ import numpy as np
 from toplists.config.model_ratings import SlopeOneSettings
 from toplists.engine.baselines import Rated, row_means
 from toplists.engine.blocks import BlockRef, Rows
-from toplists.engine.exchange import write_parts
-from toplists.engine.half import WriteParts
+from toplists.engine.exchange import WriteParts, write_parts
 from toplists.engine.kernels.weight_sums import Sparse
 from toplists.engine.shapes import RatedNeighbours, neighbours_part
 from toplists.engine.storage import Arrays

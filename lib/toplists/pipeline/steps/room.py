@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from toplists.config.operation import EngineSettings
 from toplists.dataset.snapshot import SnapshotFacts
 from toplists.engine.plan import GIB, Cluster, Fit, plan_fit
+from toplists.engine.tasks import cores_of_executor
 from toplists.errors import ConfigurationError
 from toplists.models.protocol import Model
 from toplists.models.registry import held_bytes
@@ -94,8 +95,7 @@ def describe_cluster(spark: SparkSession, engine: EngineSettings) -> Cluster:
     hosts = [info.host() for info in context._jsc.sc().statusTracker().getExecutorInfos()]
     if (driver := context.getConf().get("spark.driver.host")) in hosts:
         hosts.remove(driver)  # it is listed as one of them
-    cores = context.getConf().get("spark.executor.cores")
-    return share_out(hosts, int(cores) if cores else None, context.defaultParallelism, memory)
+    return share_out(hosts, cores_of_executor(spark), context.defaultParallelism, memory)
 
 
 def share_out(hosts: Sequence[str], cores: int | None, parallelism: int, memory: int) -> Cluster:
