@@ -140,33 +140,57 @@ class HeldOut(NamedTuple):
 class Block:
     """An open block: `rows` rows of sorted column positions with weight and holdout flag.
 
-    `indptr` int64[rows + 1], `indices` int32[entries], `weights` float32[entries], `values`
-    float32[entries] (NaN = no value to be learnt), `rating_weights` float32[entries] (of the values;
-    `None` where all are 1), `holdout` bool[entries], `times` int64[entries] (see
-    `toplists.engine.times`; `None` where there are none), `ids` string[rows], `flags` bool[rows] (a
-    user: gets a list; an item: may be in one).
+    An array is mapped when it is first asked for.
     """
 
     def __init__(self, ref: BlockRef) -> None:
         """Open the block at `ref`."""
         self.ref = ref
-        self.indptr: npt.NDArray[np.int64] = open_array(ref.path, "indptr")
-        self.indices: npt.NDArray[np.int32] = open_array(ref.path, "indices")
-        self.weights: npt.NDArray[np.float32] = open_array(ref.path, "weights")
-        self.values: npt.NDArray[np.float32] = open_array(ref.path, "values")
-        self.rating_weights: npt.NDArray[np.float32] | None = find_array(ref.path, "rating_weights")
-        self.holdout: npt.NDArray[np.bool_] = open_array(ref.path, "holdout")
-        self.flags: npt.NDArray[np.bool_] = open_array(ref.path, "flags")
+
+    @cached_property
+    def indptr(self) -> npt.NDArray[np.int64]:
+        """Where the entries of each row begin: int64[rows + 1]."""
+        return open_array(self.ref.path, "indptr")
+
+    @cached_property
+    def indices(self) -> npt.NDArray[np.int32]:
+        """The column of each entry: int32[entries]."""
+        return open_array(self.ref.path, "indices")
+
+    @cached_property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """What each entry's liking counts: float32[entries], 0 = it is none."""
+        return open_array(self.ref.path, "weights")
+
+    @cached_property
+    def values(self) -> npt.NDArray[np.float32]:
+        """The value of each entry: float32[entries], NaN = none to be learnt."""
+        return open_array(self.ref.path, "values")
+
+    @cached_property
+    def rating_weights(self) -> npt.NDArray[np.float32] | None:
+        """What each value counts: float32[entries]; `None` where all count 1."""
+        return find_array(self.ref.path, "rating_weights")
+
+    @cached_property
+    def holdout(self) -> npt.NDArray[np.bool_]:
+        """Which entries are held out: bool[entries]."""
+        return open_array(self.ref.path, "holdout")
+
+    @cached_property
+    def flags(self) -> npt.NDArray[np.bool_]:
+        """Which users get a list, or which items may be in one: bool[rows]."""
+        return open_array(self.ref.path, "flags")
 
     @cached_property
     def times(self) -> Times | None:
-        """When each entry came about."""
+        """When each entry came about: int64[entries] as `toplists.engine.times` has it, or `None`."""
         stored = find_array(self.ref.path, "times")
         return None if stored is None else unpack_times(stored)
 
     @cached_property
     def ids(self) -> pa.StringArray:
-        """External ids of the rows."""
+        """External ids: string[rows]."""
         return read_ids(self.ref.path)
 
     def seen(self, part: Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
