@@ -12,6 +12,7 @@ from als_data import generated
 from als_implicit_race import PLAIN
 from als_quality import Task
 from als_report import write
+from environment import limited_to
 from machine import ROOT
 from standalone import cluster
 
@@ -72,15 +73,14 @@ def cores(bench: Bench, name: str) -> None:
         for again in range(_REPEATS)
         for n in (_SHORT, _LONG)
     ]
-    content = {
-        "1 core": bench.engine("engine-1", own, spark_master="local[1]"),
-        "2 cores": bench.engine("engine-2", own, spark_master="local[2]"),
-    }
-    # What the arithmetic by itself gains: as far as that, two cores share one memory.
-    alone = {
-        number: bench.kernels(f"kernels-{number}", "engine-2", fit("cg", task, "cg", _LONG), number)
-        for number in (1, 2)
-    }
+    content, alone = {}, {}
+    for number, label in ((1, "1 core"), (2, "2 cores")):
+        with limited_to(number):
+            engine = f"engine-{number}"
+            content[label] = bench.engine(engine, own, spark_master=f"local[{number}]")
+            # What the arithmetic by itself gains: as far as that, two cores share one memory.
+            bare = fit("cg", task, "cg", _LONG)
+            alone[number] = bench.kernels(f"kernels-{number}", engine, bare, number)
     with cluster(bench.work / "cluster", workers=2, memory="2g") as url:
         content["cluster of 2 × 1 core"] = bench.engine(
             "engine-cluster",
@@ -90,7 +90,8 @@ def cores(bench: Bench, name: str) -> None:
             spark_executorEnv_PYTHONPATH=str(ROOT / "lib"),
         )
     for threads in (1, 2):
-        content[f"implicit, {threads} threads"] = bench.rival("implicit", own, threads)
+        with limited_to(threads):
+            content[f"implicit, {threads} threads"] = bench.rival("implicit", own, threads)
     rows, seconds = [], {}
     for who, done in content.items():
         short, long = (
@@ -116,7 +117,8 @@ def cores(bench: Bench, name: str) -> None:
     said = [
         (
             f"{bench.snapshot.ratings:,} ratings, rank 64, conjugate gradients; the least of {_REPEATS} fits of "
-            f"{_SHORT} and of {_LONG} iterations each."
+            f"{_SHORT} and of {_LONG} iterations each. On one core everything is on one: the driver, the JVM, and "
+            "all threads of `implicit`."
         ),
         "",
         f"| where | blocks, s | fit of {_LONG} iterations, s | s per iteration | peak memory, GB |",

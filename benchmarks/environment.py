@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from machine import ROOT
@@ -82,6 +84,17 @@ def run_among_rivals(script: Path, *arguments: str, **variables: str) -> None:
         installed.write_bytes(_LOCK.read_bytes())
     command = [str(_VENV / "bin/python"), str(script), *arguments]
     subprocess.run(command, cwd=ROOT, env=_environment() | variables, check=True)
+
+
+@contextmanager
+def limited_to(cores: int) -> Iterator[None]:
+    """Whatever is started meanwhile has so many cores of the machine, with all its processes and threads."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _environment() -> dict[str, str]:
