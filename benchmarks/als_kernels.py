@@ -25,6 +25,7 @@ from toplists.config.model_als import PenaltyScaling
 from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.blocks import BlockSet, open_blocks
 from toplists.engine.daemon import load_kernels
+from toplists.engine.scratch import scratch
 from toplists.engine.storage import Arrays, save_part
 from toplists.models.als import Confidence, Implicit, Penalty
 
@@ -68,6 +69,7 @@ def main() -> None:
     blocks, out = Path(sys.argv[1]), Path(sys.argv[2])
     fit, processes = json.loads(sys.argv[3]), int(sys.argv[4])
     load_kernels()
+    scratch()  # shared by all processes, as by the tasks of a node
     with (
         threadpool_limits(limits=1),
         ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool,

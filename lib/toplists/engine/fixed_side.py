@@ -1,13 +1,13 @@
 """The side that half an iteration holds fixed, as the tasks that solve the other side read it.
 
-It lies in many parts, in a basis that suits nobody. The first task of a node that needs it lays it out
-once, in the node's own scratch space and under a lock; all tasks of the node map that copy.
+It lies in many parts, in a basis that suits nobody. The first tasks of a node that need it lay it out
+together, in the node's own scratch space, a share at a time under a lock; all tasks of the node map that copy.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -21,11 +21,12 @@ from toplists.engine.blocks import Side, tiles
 from toplists.engine.kernels.products import multiply_rows
 from toplists.engine.remote_parts import forget_removed
 from toplists.engine.scratch import locked, scratch
-from toplists.engine.shapes import open_vectors
-from toplists.engine.storage import bring_here, open_array, save_arrays, save_rows
+from toplists.engine.storage import allocate_rows, bring_here, open_array, write_rows
 from toplists.lake.failpoints import written
 
 _ROWS_AT_A_TIME = 4096  # they stay in cache
+_SHARES = 32  # of the work: enough for the cores of a node
+_BEGUN, _READY = "begun", "ready"
 
 
 class Features(NamedTuple):
@@ -53,16 +54,12 @@ class FixedSide:
     basis: npt.NDArray[np.float32]
 
     def open(self) -> Features:
-        """The features on this node, laid out by whoever is first."""
+        """The features on this node; whoever comes before they are laid out helps to do it."""
         place = self._place()
-        ready = place / "ready"
-        if not ready.exists():
+        if not (place / _READY).exists():
             place.mkdir(parents=True, exist_ok=True)
-            with locked(place / "lock"):
-                if not ready.exists():
-                    with written(f"features of half {self.number}"):
-                        self._lay_out(place)
-                        ready.touch()
+            with written(f"features of half {self.number}"):
+                self._lay_out(place)
         return Features(open_array(place, "features"), open_array(place, "offsets"))
 
     def _place(self) -> Path:
@@ -71,26 +68,53 @@ class FixedSide:
         return scratch() / f"fit-{_digest(self.folder)}" / name
 
     def _lay_out(self, place: Path) -> None:
+        bring_here(self.parts, "vectors")
+        rows = [len(open_array(part, "vectors")) for part in self.parts]
+        firsts = np.concatenate(([0], np.cumsum(rows))).tolist()
+        with locked(place / "lock"):
+            if not (place / _BEGUN).exists():
+                self._begin(place, firsts[-1])
+                (place / _BEGUN).touch()
+        pieces = list(zip(self.parts, firsts[:-1], strict=True))
+        # First what nobody else is at, then what somebody did not end.
+        for wait in (False, True):
+            for share in range(_SHARES):
+                self._lay_out_share(place, share, pieces[share::_SHARES], wait=wait)
+        (place / _READY).touch()
+
+    def _begin(self, place: Path, rows: int) -> None:
         for other in place.parent.glob("fixed-*"):
             if int(other.name.split("-")[1]) <= self.number and other != place:
                 rmtree(other, ignore_errors=True)
         forget_removed(Path(self.folder))
-        bring_here(self.parts, "vectors")
-        opened = [open_vectors(part)[0] for part in self.parts]
-        offsets = np.zeros(sum(map(len, opened)), dtype=np.float32)
+        allocate_rows(place, "features", (rows, len(self.basis)))
+        allocate_rows(place, "offsets", (rows,))
+
+    def _lay_out_share(
+        self, place: Path, number: int, pieces: Sequence[tuple[str, int]], *, wait: bool
+    ) -> None:
+        """Lay out parts from the rows where they begin, unless somebody did, or does and is not waited for."""
+        done = place / f"done-{number}"
+        if not pieces or done.exists():
+            return
+        with locked(place / f"lock-{number}", wait=wait) as mine:
+            if mine and not done.exists():
+                for part, first in pieces:
+                    self._lay_out_part(place, part, first)
+                done.touch()
+
+    def _lay_out_part(self, place: Path, part: str, first: int) -> None:
+        vectors: npt.NDArray[np.float32] = open_array(part, "vectors")
+        offsets: list[npt.NDArray[np.float32]] = []
 
         def turned() -> Iterator[npt.NDArray[np.float32]]:
-            first = 0
-            for vectors in opened:
-                for rows in tiles(len(vectors), _ROWS_AT_A_TIME):
-                    features, own = self._turned(vectors[rows])
-                    offsets[first : first + len(features)] = own
-                    first += len(features)
-                    yield features
+            for rows in tiles(len(vectors), _ROWS_AT_A_TIME):
+                features, own = self._turned(vectors[rows])
+                offsets.append(np.full(len(features), own, np.float32))
+                yield features
 
-        # Not held: one side may be larger than a task should be.
-        save_rows(place, "features", (len(offsets), len(self.basis)), turned())
-        save_arrays(place, {"offsets": offsets})
+        write_rows(place, "features", first, turned())
+        write_rows(place, "offsets", first, offsets)
 
     def _turned(
         self, vectors: npt.NDArray[np.float32]

@@ -49,8 +49,12 @@ def _of_this_process() -> tuple[TemporaryDirectory[str], IO[str]]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel frees when its holder dies."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock that the kernel frees when its holder dies; whether it is held, if not waited for."""
     with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from math import prod
+from os import SEEK_CUR
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeAlias
@@ -21,7 +23,7 @@ from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import write_array_header_1_0
+from numpy.lib.format import read_array_header_1_0, read_magic, write_array_header_1_0
 
 from toplists.engine.remote_parts import PLACE, find_part, find_remote
 from toplists.engine.seals import holds, seal
@@ -70,20 +72,31 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
         np.save(path / f"{name}.npy", array, allow_pickle=False)
 
 
-def save_rows(
-    path: Path, name: str, shape: tuple[int, int], pieces: Iterable[npt.NDArray[np.float32]]
-) -> None:
-    """Write an array as `<name>.npy` in the folder `path`, piece by piece: it is never held as a whole.
+def allocate_rows(path: Path, name: str, shape: tuple[int, ...]) -> None:
+    """Make room for an array as `<name>.npy` in the folder `path`, for `write_rows` to fill.
 
     Args:
         path: A folder of this node.
-        name: Of the array.
-        shape: What the pieces amount to.
-        pieces: float32[rows, columns], in order.
+        name: Of the array, which is float32.
+        shape: Its own.
     """
     header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
     with (path / f"{name}.npy").open("wb") as file:
         write_array_header_1_0(file, header)
+        file.truncate(file.tell() + prod(shape) * np.dtype(np.float32).itemsize)
+
+
+def write_rows(
+    path: Path, name: str, first: int, pieces: Iterable[npt.NDArray[np.float32]]
+) -> None:
+    """Write rows of such an array from `first` on, piece by piece: they are never held as a whole.
+
+    A full disk is an error here; through a map it would end the process.
+    """
+    with (path / f"{name}.npy").open("r+b") as file:
+        read_magic(file)
+        shape, _, kind = read_array_header_1_0(file)
+        file.seek(first * prod(shape[1:]) * kind.itemsize, SEEK_CUR)
         for piece in pieces:
             file.write(np.ascontiguousarray(piece).data)
 
