@@ -25,15 +25,15 @@ def read_lock(lock: Path) -> Iterator[tuple[str, str]]:
             yield digest, path
 
 
-def fetch_jar(digest: str, path: str, folder: Path) -> None:
-    """Put one jar into `folder` unless it is there; complete or not at all."""
+def fetch_jar(digest: str, path: str, folder: Path, lock: Path) -> None:
+    """Put one jar that `lock` names into `folder` unless it is there; complete or not at all."""
     jar = folder / Path(path).name
     if jar.exists():
         return
     content = _read_from_maven_cache(digest, path) or _download(path)
     if hashlib.sha256(content).hexdigest() != digest:
         sys.exit(
-            f"{jar.name} is not the file that conf/delta-jars.lock names (its hash differs), so it "
+            f"{jar.name} is not the file that {lock.parent.name}/{lock.name} names (its hash differs), so it "
             "was not kept. Check the repository that DEFAULT_ARTIFACT_REPOSITORY points to."
         )
     # A name of our own, then a rename: two at once and a kill leave no half file.
@@ -70,7 +70,7 @@ def main() -> None:
     lock, folder = map(Path, sys.argv[1:])
     folder.mkdir(exist_ok=True)
     for digest, path in read_lock(lock):
-        fetch_jar(digest, path, folder)
+        fetch_jar(digest, path, folder, lock)
 
 
 if __name__ == "__main__":
