@@ -20,6 +20,7 @@ from toplists.lake.dataset import Dataset
 from toplists.lake.upgrade import upgrade
 
 if TYPE_CHECKING:
+    from hdfs_server import Hdfs
     from pyspark.sql import SparkSession
     from store_servers import Server
 
@@ -36,6 +37,7 @@ MARKED_BY = {
     "upgraded": "lake",
     "checkout": "process",
     "object_store": "long",
+    "hdfs": "long",
     "postgres_server": "process",
     "redis_server": "process",
     "redis_cluster": "process",
@@ -151,6 +153,23 @@ def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
     files, path = FileSystem.from_uri(f"s3://{name}?{options}&allow_bucket_creation=true")
     files.create_dir(path)
     return f"s3://{name}/exchange?{options}"
+
+
+@pytest.fixture(scope="session")
+def hdfs() -> Iterator[Hdfs]:
+    """A name node and a data node."""
+    from hdfs_server import run_hdfs  # only here: no other test pays for it
+
+    with run_hdfs() as running:
+        yield running
+
+
+@pytest.fixture
+def hdfs_folder(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty folder of HDFS, as a URI; what libhdfs needs is in the environment."""
+    for name, value in hdfs.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{hdfs.uri}/{uuid4().hex}/exchange"
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hdfs_server import Hdfs
 from operators import ROOT, Operator
 from worlds import assert_identical
 
@@ -136,6 +137,22 @@ def through_a_storage(folder: Path) -> list[str]:
 def test_a_cluster_publishes_the_lists_of_one_machine(
     cluster: Cluster, on_one_machine: Operator, tmp_path: Path, executors
 ) -> None:
+    assert_published_alike(cluster, on_one_machine, tmp_path, executors(tmp_path / "dist"))
+
+
+def test_workers_exchange_through_hdfs(
+    cluster: Cluster, on_one_machine: Operator, tmp_path: Path, hdfs: Hdfs, hdfs_folder: str
+) -> None:
+    given = ["--set", f"engine.exchange={hdfs_folder}"]
+    # The workers started without them.
+    for name, value in hdfs.environment.items():
+        given += ["--conf", f"spark.executorEnv.{name}={value}"]
+    assert_published_alike(cluster, on_one_machine, tmp_path, given)
+
+
+def assert_published_alike(
+    cluster: Cluster, on_one_machine: Operator, tmp_path: Path, given: list[str]
+) -> None:
     before = [set(cluster.executors(worker)) for worker in range(2)]
     operator = Operator(tmp_path / "lake")
     night = operator.submit(
@@ -144,7 +161,7 @@ def test_a_cluster_publishes_the_lists_of_one_machine(
         *("--result-file", str(tmp_path / "result.json")),
         # In tasks of both workers, which hand vectors to one another.
         *("--set", "engine.single_task_entries=0", "--set", "engine.block_entries=200"),
-        *executors(tmp_path / "dist"),
+        *given,
     )
     assert night.returncode == 0, night.stdout + night.stderr
     assert night.stderr == ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow.fs import FileSelector, FileSystem, FileType
 from snapshots import write_blocks
+from storages import damage, files_in
 
 from toplists.config.model_ratings import BayesianMfSettings
 from toplists.engine import alternation, remote_parts, scratch, storage
@@ -19,6 +19,7 @@ from toplists.engine.alternation import Alternation, alternate_by
 from toplists.engine.blocks import id_arrays, read_ids
 from toplists.engine.exchange import write_parts_here
 from toplists.engine.gibbs import Chain, sample_by
+from toplists.engine.remote_folder import open_storage
 from toplists.engine.remote_parts import keep_parts_in
 from toplists.engine.shapes import Factors, open_vectors
 from toplists.engine.storage import is_intact, open_array, save_part
@@ -44,23 +45,19 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 @pytest.fixture
 def uri(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """A storage that is there: a folder, or a bucket of the server that a test asks for."""
+    """A storage: a folder, unless a test asks for a fixture."""
     named = getattr(request, "param", "file")
-    if named == "s3":
-        address: str = request.getfixturevalue("bucket")
+    if named != "file":
+        address: str = request.getfixturevalue(named)
         return address
     return (tmp_path / "elsewhere").as_uri()
 
 
 through_all = pytest.mark.parametrize(
-    "uri", ["file", pytest.param("s3", marks=pytest.mark.long)], indirect=True
+    "uri",
+    ["file", *(pytest.param(far, marks=pytest.mark.long) for far in ("bucket", "hdfs_folder"))],
+    indirect=True,
 )
-
-
-def files_in(uri: str) -> list[str]:
-    files, path = FileSystem.from_uri(uri)
-    found = files.get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
-    return [info.path for info in found if info.type is FileType.File]
 
 
 def likings() -> np.ndarray:
@@ -106,6 +103,7 @@ def test_a_fit_is_the_same_wherever_its_parts_lie(
     assert files_in(uri) == []
 
 
+@through_all
 def test_a_fit_goes_on_on_another_node(
     uri: str, tmp_path: Path, node: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,14 +126,7 @@ def test_a_fit_goes_on_on_another_node(
     assert halves[4:8] == [3, 4, 5, 6]
 
 
-def damage(uri: str, pattern: str) -> None:
-    """Truncate the files of a storage that is a folder."""
-    found = list(Path(uri.removeprefix("file://")).glob(pattern))
-    assert found
-    for file in found:
-        file.write_bytes(file.read_bytes()[:-8])
-
-
+@through_all
 def test_damage_in_the_storage_costs_one_half(
     uri: str, tmp_path: Path, node: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +149,7 @@ def test_damage_in_the_storage_costs_one_half(
     assert np.array_equal(vectors(again), vectors(fit(tmp_path / "here")))
 
 
+@through_all
 @pytest.mark.parametrize("broken", ["array.npy", "seal.json"])
 def test_a_damaged_download_is_named_and_never_used(
     broken: str, uri: str, tmp_path: Path, node: Callable[[str], Path]
@@ -201,6 +193,7 @@ def test_what_is_gone_is_named(uri: str, tmp_path: Path, node: Callable[[str], P
         open_array(part, "array")
 
 
+@through_all
 def test_a_node_forgets_what_is_gone(uri: str, tmp_path: Path, node: Callable[[str], Path]) -> None:
     keep_parts_in(tmp_path / "run", uri)
     copies = node("one") / "parts"
@@ -226,6 +219,7 @@ def test_only_a_run_s_own_folder_says_where_its_parts_lie(tmp_path: Path) -> Non
     assert list((tmp_path / "work").rglob("array.npy"))
 
 
+@through_all
 def test_an_emptied_folder_keeps_its_place(uri: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
     keep_parts_in(run, uri)
@@ -259,6 +253,10 @@ def test_a_storage_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
         ConfigurationError, match=r"engine\.exchange = gopher://somewhere cannot be"
     ):
         save_part(str(tmp_path), "users", {"array": ONES})
+
+
+def test_the_root_of_a_storage_is_its_root() -> None:
+    assert open_storage("file:///").inner(PurePosixPath("run")).path == "/run"
 
 
 def test_a_storage_that_cannot_be_written_says_so(tmp_path: Path) -> None:

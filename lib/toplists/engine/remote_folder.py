@@ -20,6 +20,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from toplists.engine.seals import BYTES_AT_A_TIME
 from toplists.errors import ConfigurationError, ToplistsError
+from toplists.reader.file_systems import open_file_system, open_stream
 
 if TYPE_CHECKING:
     from pyarrow import NativeFile
@@ -49,10 +50,7 @@ class RemoteFolder:
             FileNotFoundError: there is none.
             ToplistsError: the storage cannot be read.
         """
-        with (
-            self._reaching("read"),
-            self.files.open_input_stream(f"{self.path}/{name}") as content,
-        ):
+        with self._reaching("read"), open_stream(self.files, f"{self.path}/{name}") as content:
             yield content
 
     def write(self, name: str, content: IO[bytes]) -> None:
@@ -119,13 +117,13 @@ def open_storage(uri: str) -> RemoteFolder:
         ConfigurationError: it names none that could be opened.
     """
     try:
-        files, path = FileSystem.from_uri(_in_one_request(uri))
+        files, path = open_file_system(_in_one_request(uri))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigurationError(
             f"engine.exchange = {uri} cannot be opened: {_first_line(error)}. Name a folder as s3://BUCKET/PREFIX, "
             "hdfs://HOST:PORT/PATH or file:///PATH."
         ) from error
-    return RemoteFolder(uri, files, path.rstrip("/"))
+    return RemoteFolder(uri, files, path.rstrip("/") or "/")
 
 
 def _in_one_request(uri: str) -> str:

@@ -111,7 +111,7 @@ class FileLists(Lists, KeepsReleases):
     def _look_anew(self) -> bytes | None:
         self._looked = monotonic()
         try:
-            self._record = self._folder.read(CURRENT)
+            self._record = self._folder.read_replaced(CURRENT)
         except FileNotFoundError:
             self._record = None
         except (OSError, pa.ArrowException) as error:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from toplists.lake.failpoints import written
+from toplists.reader.file_systems import delete_file, is_hdfs, open_stream
 from toplists.reader.folders import locate
 
 _DRAFT = ".tmp"
+_BYTES_AT_A_TIME = 1 << 24
+# In HDFS a file is moved onto another one by deleting that first, where others may come in between.
+_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,15 @@ class Folder:
     files: FileSystem
     path: str
 
+    @property
+    def _has_drafts(self) -> bool:
+        """Whether a file is seen before it is whole: an object is there when its last byte has arrived."""
+        return isinstance(self.files, LocalFileSystem) or is_hdfs(self.files)
+
     def read(self, name: str) -> bytes | None:
         """The content of a file; `None` where there is none."""
         try:
-            with self.files.open_input_stream(f"{self.path}/{name}", compression=None) as stream:
+            with open_stream(self.files, f"{self.path}/{name}") as stream:
                 content: bytes = stream.read()
                 return content
         except FileNotFoundError:
@@ -37,22 +45,33 @@ class Folder:
             written("content of a store"),
             self.files.open_output_stream(f"{self.path}/{name}", compression=None) as stream,
         ):
-            stream.write(content)
+            # libhdfs copies what it is given at once into the memory of its JVM.
+            for start in range(0, len(content), _BYTES_AT_A_TIME):
+                stream.write(content[start : start + _BYTES_AT_A_TIME])
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write a file so that others see the former content or this one, and nothing between."""
-        if not isinstance(self.files, LocalFileSystem):
-            # An object is there when its last byte has arrived.
+        """Write a file so that others see the former content or this one; in HDFS, for a moment, neither."""
+        if not self._has_drafts:
             self.write(name, content)
             return
         draft = f"{name}.{uuid4().hex[:12]}{_DRAFT}"
         self.write(draft, content)
         with written("pointer of a store"):
-            Path(self.path, draft).replace(Path(self.path, name))
+            self._move(f"{self.path}/{draft}", f"{self.path}/{name}")
+
+    def _move(self, draft: str, path: str) -> None:
+        for left in reversed(range(_TRIES)):
+            try:
+                self.files.move(draft, path)
+            except OSError:
+                if not (left and is_hdfs(self.files)):
+                    raise
+            else:
+                return
 
     def remove_drafts(self, name: str) -> None:
         """Remove what a `replace` in a folder within left when it was killed. None may be under way there."""
-        if not isinstance(self.files, LocalFileSystem):
+        if not self._has_drafts:
             return
         for one in self.names(name):
             if one.endswith(_DRAFT):
@@ -82,7 +101,7 @@ class Folder:
         """Remove a file, if it is there."""
         with written("file of a store"):
             try:
-                self.files.delete_file(f"{self.path}/{name}")
+                delete_file(self.files, f"{self.path}/{name}")
             except FileNotFoundError:
                 return
 
