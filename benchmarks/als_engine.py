@@ -22,6 +22,7 @@ from als_data import Snapshot
 from pyspark.sql import SparkSession
 
 from toplists.config.model_als import AlsSettings
+from toplists.config.operation import EngineSettings
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet, Side
 from toplists.engine.shapes import Factors, Shape, open_vectors
@@ -96,7 +97,9 @@ def main() -> None:
         users, items = build(spark, snapshot, out / "blocks")
         result[name] = perf_counter() - started
     warm = training_data(spark, users, items, _SEED, out / "warm-fit")
-    Als(settings_of({**fits[0], "iterations": 1}), 0).fit(warm)
+    limit = EngineSettings().single_task_entries
+    result["in_one_task"] = warm.size <= limit
+    Als(settings_of({**fits[0], "iterations": 1}), limit).fit(warm)
     for fit in fits:
         folder = out / f"{fit['name']}-fit"
         data = training_data(spark, users, items, fit.get("seed", _SEED), folder)
@@ -104,7 +107,7 @@ def main() -> None:
         for kept in (out / "blocks").glob("*/train-*"):
             shutil.rmtree(kept)
         started = perf_counter()
-        fitted = Als(settings_of(fit), 0).fit(data)
+        fitted = Als(settings_of(fit), limit).fit(data)
         seconds = perf_counter() - started
         save(fitted.shape, out / fit["name"])
         result["fits"][fit["name"]] = {"seconds": seconds, "report": dict(fitted.report)}
