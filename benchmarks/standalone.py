@@ -58,7 +58,7 @@ def _alive(web: int) -> int:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{web}/json/", timeout=5) as answer:
             return int(json.load(answer)["aliveworkers"])
-    except OSError:  # not up yet
+    except (OSError, ValueError):  # not up yet, or its pages are not
         return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 from typing import Protocol
 
 import numpy as np
@@ -75,6 +76,24 @@ class Worker(Protocol):
         ...
 
 
+def keeping_modules(work: Worker) -> Worker:
+    """A worker whose modules are not looked at for garbage.
+
+    PySpark collects garbage after every task. What tasks import is for good, as is what was loaded before the
+    fork; to look at all of it takes longer than to start a task.
+    """
+
+    def worker(sock: socket.socket, authenticated: bool) -> int:
+        before = len(sys.modules)
+        code = work(sock, authenticated)
+        if len(sys.modules) > before:
+            gc.collect()
+            gc.freeze()
+        return code
+
+    return worker
+
+
 def without_complaint(work: Worker) -> Worker:
     """A worker that leaves in silence where nobody wants the rest of its output.
 
@@ -93,7 +112,6 @@ def without_complaint(work: Worker) -> Worker:
 
 if __name__ == "__main__":
     load_kernels()
-    # PySpark collects garbage after every task; what is loaded for good need not be looked at.
-    gc.freeze()
-    daemon.worker = without_complaint(daemon.worker)
+    gc.freeze()  # see `keeping_modules`
+    daemon.worker = keeping_modules(without_complaint(daemon.worker))
     daemon.manager()
