@@ -57,6 +57,7 @@ ALLOWED: dict[tuple[str, str], Allowed] = {
     ),
     ("engine/block_builder.py", "_build"): Allowed(3, "handed to the three above"),
     ("engine/block_builder.py", "build_blocks"): Allowed(2, "handed to `_build`, or done by it"),
+    ("engine/daemon.py", "keeping_modules"): Allowed(1, "garbage, no rows"),
     ("engine/tasks.py", "collect_tasks"): Allowed(1, "what each of its callers gives a reason for"),
     ("engine/tasks.py", "in_one_task"): Allowed(1, "what each of its callers gives a reason for"),
     ("engine/alone.py", "run_alone"): Allowed(2, "the path of one folder, and `write_parts_by`"),
