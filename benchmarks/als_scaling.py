@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from als_contenders import Bench, fit
@@ -18,7 +21,8 @@ from standalone import cluster
 
 _REPEATS = 3
 _SHORT, _LONG = 2, 12
-_JVM_APART = "1 core, and one for the JVM"
+_ONE, _TWO, _CLUSTER = "1 core", "2 cores", "cluster of 2 × 1 core"
+_BARE, _RIVAL = "kernels without Spark, processes", "`implicit`, threads"
 
 
 def growth(root: Path, name: str, sizes: Sequence[float]) -> None:
@@ -68,59 +72,34 @@ def growth(root: Path, name: str, sizes: Sequence[float]) -> None:
 
 def cores(bench: Bench, name: str) -> None:
     """One and two cores of one machine, and two machines of one core."""
-    task = Task("implicit", 64, PLAIN, by_count=False)
-    own = [
-        {**fit(f"cg-{n}", task, "cg", n), "name": f"cg-{n}-{again}"}
-        for again in range(_REPEATS)
-        for n in (_SHORT, _LONG)
-    ]
-    content, alone = {}, {}
-    for number, label in ((1, "1 core"), (2, "2 cores")):
-        with limited_to(number):
-            engine = f"engine-{number}"
-            content[label] = bench.engine(engine, own, spark_master=f"local[{number}]")
-            # What the arithmetic by itself gains: as far as that, two cores share one memory.
-            long_fit = fit("cg", task, "cg", _LONG)
-            alone[number] = bench.kernels(f"kernels-{number}", engine, long_fit, number)
-    content[_JVM_APART] = bench.engine("engine-apart", own, spark_master="local[1]")
-    with cluster(bench.work / "cluster", workers=2, memory="2g") as url:
-        content["cluster of 2 × 1 core"] = bench.engine(
-            "engine-cluster",
-            own,
-            spark_master=url,
-            spark_executor_memory="1g",
-            spark_executorEnv_PYTHONPATH=str(ROOT / "lib"),
-        )
-    for threads in (1, 2):
-        with limited_to(threads):
-            content[f"implicit, {threads} threads"] = bench.rival("implicit", own, threads)
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for _ in range(_REPEATS):
+        # In turn, since a machine is not as quick at all times.
+        for who, run in _contenders(bench).items():
+            runs[who].append(run())
     rows, seconds = [], {}
-    for who, done in content.items():
-        short, long = (
-            min(done["fits"][f"cg-{n}-{again}"]["seconds"] for again in range(_REPEATS))
-            for n in (_SHORT, _LONG)
-        )
+    for who, done in runs.items():
+        short, long = (min(_seconds(run, n) for run in done) for n in (_SHORT, _LONG))
         # What is done once per process or fit cancels out; the least is what nobody disturbed.
         seconds[who] = (long - short) / (_LONG - _SHORT)
-        blocks = f"{done['blocks']:.1f}" if "blocks" in done else "–"
-        rows.append(
-            f"| {who} | {blocks} | {long:.1f} | {seconds[who]:.2f} | {done['peak_gb']:.1f} |"
+        built = min((run["blocks"] for run in done if "blocks" in run), default=None)
+        blocks = "–" if built is None else f"{built:.1f}"
+        peak = max(run["peak_gb"] for run in done)
+        rows.append(f"| {who} | {blocks} | {long:.1f} | {seconds[who]:.2f} | {peak:.1f} |")
+    own, bare, theirs = (
+        seconds[one] / seconds[two]
+        for one, two in (
+            (_ONE, _TWO),
+            (f"{_BARE}, 1", f"{_BARE}, 2"),
+            (f"{_RIVAL}, 1", f"{_RIVAL}, 2"),
         )
-    for number, done in alone.items():
-        each = done["seconds"] / _LONG
-        rows.append(
-            f"| kernels without Spark, {number} processes | – | {done['seconds']:.1f} | {each:.2f} | "
-            f"{done['peak_gb']:.1f} |"
-        )
-    bare = alone[1]["seconds"] / alone[2]["seconds"]
-    ours, apart_ours = (seconds[one] / seconds["2 cores"] for one in ("1 core", _JVM_APART))
-    theirs = seconds["implicit, 1 threads"] / seconds["implicit, 2 threads"]
-    apart = seconds["cluster of 2 × 1 core"] / seconds["2 cores"]
+    )
+    apart = seconds[_CLUSTER] / seconds[_TWO]
     said = [
         (
-            f"{bench.snapshot.ratings:,} ratings, rank 64, conjugate gradients; the least of {_REPEATS} fits of "
-            f"{_SHORT} and of {_LONG} iterations each. On one core everything is on one: the driver, the JVM, and "
-            "all threads of `implicit`."
+            f"{bench.snapshot.ratings:,} ratings, rank 64, conjugate gradients; all contenders {_REPEATS} times in turn, "
+            f"each with a fit of {_SHORT} and one of {_LONG} iterations, of which the least count. On one core everything is "
+            "on one: the driver, the JVM, and all threads of `implicit`."
         ),
         "",
         f"| where | blocks, s | fit of {_LONG} iterations, s | s per iteration | peak memory, GB |",
@@ -128,10 +107,55 @@ def cores(bench: Bench, name: str) -> None:
         *rows,
         "",
         (
-            f"Speed-up by the second core: {ours:.2f}, and {apart_ours:.2f} where the JVM and the driver had it before; "
-            f"that of the kernels without Spark {bare:.2f}, that of "
+            f"Speed-up by the second core: {own:.2f}, that of the kernels without Spark {bare:.2f}, that of "
             f"`implicit` {theirs:.2f} (goal: no worse). "
             f"The cluster takes {apart:.2f} times as long as two cores of one machine (goal ≤ 1.2)."
         ),
     ]
-    write(name, "ALS on one and two cores", said, {**content, "kernels": alone})
+    write(name, "ALS on one and two cores", said, dict(runs))
+
+
+def _contenders(bench: Bench) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Who is measured, and where."""
+    task = Task("implicit", 64, PLAIN, by_count=False)
+    fits = [fit(f"cg-{n}", task, "cg", n) for n in (_SHORT, _LONG)]
+
+    def engine(cores: int) -> dict[str, Any]:
+        return bench.engine(f"engine-{cores}", fits, spark_master=f"local[{cores}]")
+
+    def apart() -> dict[str, Any]:
+        with cluster(bench.work / "cluster", workers=2, memory="2g") as url:
+            return bench.engine(
+                "engine-cluster",
+                fits,
+                spark_master=url,
+                spark_executor_memory="1g",
+                spark_executorEnv_PYTHONPATH=str(ROOT / "lib"),
+            )
+
+    def kernels(cores: int) -> dict[str, Any]:
+        # On what `engine` left: what the arithmetic by itself gains, as far as two cores share one memory.
+        done = [bench.kernels("kernels", f"engine-{cores}", one, cores) for one in fits]
+        return {
+            "fits": {one["name"]: run for one, run in zip(fits, done, strict=True)},
+            "peak_gb": max(run["peak_gb"] for run in done),
+        }
+
+    def on(cores: int, run: Callable[[int], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+        def limited() -> dict[str, Any]:
+            with limited_to(cores):
+                return run(cores)
+
+        return limited
+
+    return {
+        _ONE: on(1, engine),
+        _TWO: on(2, engine),
+        _CLUSTER: on(2, lambda _: apart()),
+        **{f"{_BARE}, {n}": on(n, kernels) for n in (1, 2)},
+        **{f"{_RIVAL}, {n}": on(n, partial(bench.rival, "implicit", fits)) for n in (1, 2)},
+    }
+
+
+def _seconds(run: dict[str, Any], iterations: int) -> float:
+    return float(run["fits"][f"cg-{iterations}"]["seconds"])
