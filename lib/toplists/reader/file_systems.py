@@ -43,7 +43,7 @@ def open_file_system(uri: str) -> tuple[FileSystem, str]:
 
 def _open_hdfs(uri: str) -> tuple[FileSystem, str]:
     given = os.environ.get(_JVM_OPTIONS, "")
-    if "-Xrs" not in given.split():  # of two sizes of the heap the last one counts
+    if not given.startswith(_KEEPING_TO_ITSELF):  # of two sizes of the heap the last one counts
         os.environ[_JVM_OPTIONS] = f"{_KEEPING_TO_ITSELF} {given}".strip()
     options = "&".join(f"{name}={value}" for name, value in _CLOSING.items() if name not in uri)
     try:

@@ -64,10 +64,14 @@ class Folder:
             try:
                 self.files.move(draft, path)
             except OSError:
-                if not (left and is_hdfs(self.files)):
+                met = is_hdfs(self.files) and self._are_files(draft, path)
+                if not (left and met):
                     raise
             else:
                 return
+
+    def _are_files(self, *paths: str) -> bool:
+        return all(found.type is FileType.File for found in self.files.get_file_info(list(paths)))
 
     def remove_drafts(self, name: str) -> None:
         """Remove what a `replace` in a folder within left when it was killed. None may be under way there."""
