@@ -65,7 +65,14 @@ def build(spark: SparkSession, snapshot: Snapshot, folder: Path) -> tuple[BlockS
         for name, rows in (("user", snapshot.users), ("item", snapshot.items))
     )
     axes: dict[Side, Axis] = {"users": users, "items": items}
-    return build_blocks(spark, snapshot.files, axes, block_entries=_BLOCK_ENTRIES, folder=folder)
+    return build_blocks(
+        spark,
+        snapshot.files,
+        axes,
+        block_entries=_BLOCK_ENTRIES,
+        single_task_entries=EngineSettings().single_task_entries,
+        folder=folder,
+    )
 
 
 def training_data(

@@ -106,7 +106,9 @@ def make_blocks(spark: SparkSession, pairs: pa.Table, folder: Path) -> tuple[Blo
         file = (str(folder / f"{side}.parquet"),)
         axes[side] = Axis(file, position=position, id="id", size="size", flag=None, rows=int(rows))
     entries = EngineSettings().block_entries
-    return build_blocks(spark, files, axes, block_entries=entries, folder=folder / "blocks")
+    return build_blocks(
+        spark, files, axes, block_entries=entries, single_task_entries=0, folder=folder / "blocks"
+    )
 
 
 def make_model(people: People, users: BlockSet, folder: Path) -> Factors:

@@ -91,6 +91,7 @@ class Split:
             [str(folder / "interactions.parquet")],
             axes,
             block_entries=EngineSettings().block_entries,
+            single_task_entries=EngineSettings().single_task_entries,
             folder=folder / "blocks",
         )
         asked = np.flatnonzero(holdout)

@@ -11,6 +11,7 @@ import pytest
 from events import END, days_ago
 from stored import Pair, store_snapshot
 
+from toplists.config.operation import EngineSettings
 from toplists.config.protocol_names import parse_protocol
 from toplists.dataset.folds import FoldData, FoldSizes, make_folds, make_validation_folds
 from toplists.dataset.sampling import allowed_items
@@ -66,11 +67,8 @@ def test_blocks_hold_what_the_protocol_said(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_builder, "CHUNK_ROWS", 1)  # else all rows were in one block
-    monkeypatch.setattr(
-        block_builder, "_SINGLE_TASK_ENTRIES", 0
-    )  # and what is patched is not there
     fold = only_fold(snapshot, "days(3)")
-    blocks = fold.blocks(2)
+    blocks = fold.blocks(EngineSettings(block_entries=2, single_task_entries=0))
     assert len(blocks.users.blocks) > 1
     assert (blocks.users.rows, blocks.items.rows) == (5, 6)  # those of the snapshot
     assert pairs_in(blocks, "truth") == {"ann-c", "bob-e", "cat-b"}
@@ -83,7 +81,9 @@ def test_blocks_hold_what_the_protocol_said(
 
 
 def test_users_and_items_without_a_row_are_in_the_blocks_all_the_same(snapshot: Snapshot) -> None:
-    blocks = only_fold(snapshot, "days(4,gap=4), known users only").blocks(100)
+    blocks = only_fold(snapshot, "days(4,gap=4), known users only").blocks(
+        EngineSettings(block_entries=100)
+    )
     # Left are ann-a, which is learnt from, eve-f without a time, and ann-c and ann-d, which are held out.
     (users,), (items,) = blocks.users.blocks, blocks.items.blocks
     assert np.diff(users.open().indptr).tolist() == [3, 0, 0, 0, 1]
@@ -102,8 +102,12 @@ def test_what_a_night_held_out_is_held_out_under_the_same_name(
     name = "last(1), known users only"
     night = store_snapshot(spark, no_rows, folder, pairs, name, held_out)
     for text in (name, "last(1), value>=5"):
-        assert pairs_in(only_fold(night, text).blocks(100), "truth") == {"ann-b"}
-    assert pairs_in(only_fold(night, "loo").blocks(100), "truth") == {"ann-a"}
+        assert pairs_in(
+            only_fold(night, text).blocks(EngineSettings(block_entries=100)), "truth"
+        ) == {"ann-b"}
+    assert pairs_in(only_fold(night, "loo").blocks(EngineSettings(block_entries=100)), "truth") == {
+        "ann-a"
+    }
 
 
 def test_a_fold_that_is_there_is_not_made_again(snapshot: Snapshot) -> None:
@@ -146,10 +150,10 @@ def test_validation_leaves_the_test_part_out_entirely(snapshot: Snapshot) -> Non
     outer = only_fold(snapshot, "days(3)")
     (inner,) = make_validation_folds(outer, parse_protocol("last(1)"))
     assert inner.folder != outer.folder
-    blocks = inner.blocks(100)
+    blocks = inner.blocks(EngineSettings(block_entries=100))
     assert pairs_in(blocks, "truth") == {"ann-b", "bob-b"}
     everything = pairs_in(blocks, "held_out") | pairs_in(blocks, "rated")
-    assert everything == pairs_in(outer.blocks(100), "rated")
+    assert everything == pairs_in(outer.blocks(EngineSettings(block_entries=100)), "rated")
 
 
 def test_days_on_which_nobody_is_judged_are_left_out_of_a_replay(snapshot: Snapshot) -> None:
@@ -211,7 +215,7 @@ def test_given_parts_of_which_one_is_empty_are_refused(
 def allowed(fold: FoldData, block_entries: int = 100) -> dict[str, set[str]]:
     """What each user may be given."""
     assert fold.negatives is not None
-    blocks = fold.blocks(block_entries)
+    blocks = fold.blocks(EngineSettings(block_entries=block_entries))
     items = [one for ref in blocks.items.blocks for one in ref.open().ids.to_pylist()]
     found = {}
     for ref in blocks.users.blocks:

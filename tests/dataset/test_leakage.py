@@ -12,6 +12,7 @@ from events import days_ago
 from pyspark.sql import functions as F
 from stored import Pair, store_snapshot
 
+from toplists.config.operation import EngineSettings
 from toplists.config.protocol_names import parse_protocol
 from toplists.dataset.folds import FoldData, make_folds
 from toplists.dataset.leakage import check_popularity, check_size
@@ -46,7 +47,7 @@ def fold(spark: SparkSession, no_rows: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def blocks(fold: FoldData) -> SnapshotBlocks:
-    return fold.blocks(100)
+    return fold.blocks(EngineSettings(block_entries=100))
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_held_out_pair_in_the_blocks_is_found(
     fold: FoldData, blocks: SnapshotBlocks, data: TrainingData
 ) -> None:
     # The snapshot's blocks hold out nothing: all of it is their training part.
-    whole = fold.snapshot.blocks(100)
+    whole = fold.snapshot.blocks(EngineSettings(block_entries=100))
     planted = replace(data, users=whole.users, items=whole.items)
     with pytest.raises(LeakageError, match="Pairs that days"):
         check_training(fold, blocks, planted, values=False)

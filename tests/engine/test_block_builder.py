@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from toplists.engine import block_builder
+from toplists.engine import block_builder, tasks
 from toplists.engine.block_builder import Axis, build_blocks
 from toplists.engine.blocks import BlockSet
 from toplists.engine.times import NEVER
@@ -35,9 +35,8 @@ PAIRS = [
 def blocks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Builds blocks of two entries from one file of pairs per user."""
     monkeypatch.setattr(block_builder, "CHUNK_ROWS", 1)  # else all rows were in one block
-    monkeypatch.setattr(block_builder, "_SINGLE_TASK_ENTRIES", 0)
 
-    def build(pairs: list[tuple]) -> tuple[BlockSet, BlockSet]:
+    def build(pairs: list[tuple], single_task_entries: int = 0) -> tuple[BlockSet, BlockSet]:
         names = ("user_pos", "item_pos", "weight", "value", "rating_weight", "split", "event_time")
         schema = pa.schema(
             dict.fromkeys(names[:2], pa.int32())
@@ -63,6 +62,7 @@ def blocks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             files,
             axes,
             block_entries=2,
+            single_task_entries=single_task_entries,
             folder=tmp_path / "blocks",
         )
 
@@ -103,8 +103,17 @@ def test_few_pairs_are_put_in_order_in_one_task(
     whats = ("liked", "rated", "weights")
     apart = [dense(side, "all", what) for side in blocks(PAIRS) for what in whats]
     shutil.rmtree(tmp_path / "blocks")
-    monkeypatch.setattr(block_builder, "_SINGLE_TASK_ENTRIES", len(PAIRS))
-    together = blocks(PAIRS)
+    jobs: list[int] = []
+    collect = tasks.collect_tasks
+
+    def noted(spark: SparkSession, pieces: list, function) -> list:
+        jobs.append(len(pieces))
+        return collect(spark, pieces, function)
+
+    monkeypatch.setattr(tasks, "collect_tasks", noted)
+    monkeypatch.setattr(block_builder, "collect_tasks", noted)
+    together = blocks(PAIRS, single_task_entries=len(PAIRS))
+    assert jobs == [1]
     assert [dense(side, "all", what) for side in together for what in whats] == apart
 
 

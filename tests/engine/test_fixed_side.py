@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,17 @@ def fixed(tmp_path: Path, parts: list[np.ndarray]) -> FixedSide:
     return FixedSide(str(tmp_path), 1, tuple(paths), "users", None, np.zeros(4), basis)
 
 
-def test_all_who_come_lay_it_out_together(fixed: FixedSide, parts: Sequence[np.ndarray]) -> None:
+def test_all_who_come_lay_it_out_together(
+    fixed: FixedSide, parts: Sequence[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, both, calls = FixedSide._lay_out_part, threading.Barrier(2), count()
+
+    def meets(self: FixedSide, place: Path, part: str, first: int) -> None:
+        if next(calls) < 2:
+            both.wait(timeout=60)  # is broken if one lays out all parts
+        write(self, place, part, first)
+
+    monkeypatch.setattr(FixedSide, "_lay_out_part", meets)
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(lambda _: fixed.open(), range(8)))
     for features in opened:

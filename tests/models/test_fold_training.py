@@ -11,6 +11,7 @@ from events import days_ago
 from stored import Pair, store_snapshot
 
 from toplists.config.model import ModelSettings
+from toplists.config.operation import EngineSettings
 from toplists.config.protocol_names import parse_protocol
 from toplists.dataset.folds import FoldData, make_folds
 from toplists.engine.kernels.candidates import Candidates, no_sets
@@ -65,7 +66,7 @@ def fold(spark: SparkSession, no_rows: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_that_are_not_there_break_nothing(fold: FoldData, tmp_path: Path, name: str) -> None:
-    blocks = fold.blocks(100)
+    blocks = fold.blocks(EngineSettings(block_entries=100))
     data = training_data(fold, blocks, values=False, seed=1, folder=tmp_path / "fit")
     shape = MODELS[name].fit(data).shape
     (ref,) = blocks.users.blocks

@@ -16,6 +16,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from toplists.config.operation import EngineSettings
 from toplists.config.protocol_names import Drawn, GivenNegatives, Protocol, parse_protocol
 from toplists.config.protocol_ways import Days, Given, KFold, KFoldUsers, Last, LeaveOneOut
 from toplists.dataset.given_pairs import GivenPairs, read_pairs
@@ -76,14 +77,15 @@ class FoldData:
         """
         return self.snapshot.spark.read.parquet(str(_rows_of(self.folder)))
 
-    def blocks(self, block_entries: int) -> SnapshotBlocks:
+    def blocks(self, engine: EngineSettings) -> SnapshotBlocks:
         """The same by user and by item, with a row for all users and items; built on first use."""
         return SnapshotBlocks(
             *build_blocks(
                 self.snapshot.spark,
                 _parquet_files(_rows_of(self.folder)),
                 self.snapshot.axes(),
-                block_entries=block_entries,
+                block_entries=engine.block_entries,
+                single_task_entries=engine.single_task_entries,
                 folder=self.folder / "blocks",
             )
         )

@@ -13,6 +13,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from toplists.config.operation import EngineSettings
 from toplists.config.prepare import PrepareSettings
 from toplists.config.protocol_names import Protocol
 from toplists.config.recommend import RecommendSettings
@@ -153,7 +154,7 @@ class Snapshot:
         )
         return {"users": users, "items": items}
 
-    def blocks(self, block_entries: int) -> SnapshotBlocks:
+    def blocks(self, engine: EngineSettings) -> SnapshotBlocks:
         """The interactions by user and by item, every one of them; built on first use."""
         folder = block_folder(self.dataset, self.run_id)
         # A run goes on where it began. Nothing comes into its work folder before its blocks.
@@ -164,7 +165,8 @@ class Snapshot:
                 self.spark,
                 self.files(INTERACTIONS),
                 self.axes(),
-                block_entries=block_entries,
+                block_entries=engine.block_entries,
+                single_task_entries=engine.single_task_entries,
                 folder=folder,
             )
         )

@@ -48,7 +48,6 @@ from toplists.lake.failpoints import written
 
 _CHUNKS = 4096  # granularity of the cut: rows are weighed in about this many groups
 _LEAST_ENTRIES = 100_000  # smaller blocks cost more as tasks of their own than they gain
-_SINGLE_TASK_ENTRIES = 1_000_000  # of no more, three jobs cost more than they gain
 
 _TIME = "event_time"
 _USUAL = {"rating_weights": np.float32(1), "times": NO_SECOND}
@@ -78,6 +77,7 @@ def build_blocks(
     axes: Mapping[Side, Axis],
     *,
     block_entries: int,
+    single_task_entries: int,
     folder: Path,
 ) -> tuple[BlockSet, BlockSet]:
     """The blocks of both sides, users first; built and committed unless they are there.
@@ -90,6 +90,7 @@ def build_blocks(
         axes: Both sides.
         block_entries: Most entries of a block, about: blocks are cut by work, not by rows, into as many for
             each core, as far as they are worth a task.
+        single_task_entries: Of at most so many interactions all is one task.
         folder: The snapshot's folder for blocks; every executor sees it.
     """
     known = [open_blocks(folder, side) for side in SIDES]
@@ -99,7 +100,7 @@ def build_blocks(
     build = partial(_build, interactions, axes, block_entries, cores, folder)
     refs, chunks = (
         in_one_task(spark, build)
-        if _are_few(interactions)
+        if _are_few(interactions, single_task_entries)
         else build(partial(collect_tasks, spark))
     )
     users, items = (
@@ -112,12 +113,12 @@ def build_blocks(
     return users, items
 
 
-def _are_few(interactions: Sequence[str]) -> bool:
-    """Whether one task is enough for files; of many, no more are looked at than it takes to know."""
+def _are_few(interactions: Sequence[str], most: int) -> bool:
+    """Whether files have at most so many rows; of many, no more are looked at than it takes to know."""
     rows = 0
     for file in interactions:
         rows += pq.read_metadata(file).num_rows
-        if rows > _SINGLE_TASK_ENTRIES:
+        if rows > most:
             return False
     return True
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 WriteParts: TypeAlias = Callable[
     [Sequence[Any], Callable[[Any], Arrays], Path, str], tuple[str, ...]
 ]
-"""`write_parts` of a session, or `write_parts_here`."""
+"""`write_parts` of a session, `write_parts_by` of a way to collect, or `write_parts_here`."""
 
 _WRITTEN = "part int, path string"
 _PAIR = ("pos", "other", "weight")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def collect_here(pieces: Sequence[T], function: Callable[[T], R], *, threads: in
 def in_one_task(spark: SparkSession, work: Callable[[Collect], R]) -> R:
     """What `work` makes of all in a single task; for data so small that jobs would cost more.
 
-    Nothing else runs meanwhile: it is given a way to use all cores of its executor.
+    It is given a way to use all cores of its executor, which have nothing to do while it is the only task.
 
     Args:
         spark: The session.
@@ -121,7 +122,7 @@ def cores_of_executor(spark: SparkSession) -> int | None:
     """How many cores an executor has, if that is known."""
     context = spark.sparkContext
     if (context.master or "").startswith("local"):
-        return context.defaultParallelism
+        return min(context.defaultParallelism, os.cpu_count() or 1)
     configured = context.getConf().get("spark.executor.cores")
     return int(configured) if configured else None
 

@@ -53,7 +53,7 @@ def judge_night(
     Their rows go into `user_metrics`.
     """
     settings = place.settings
-    blocks = snapshot.blocks(settings.engine.block_entries)
+    blocks = snapshot.blocks(settings.engine)
     traits = survey_traits(place.spark, blocks.users, blocks.items, snapshot.catalogue)
     metrics = settings.evaluate.metrics
     judging = Judging(blocks.users, fallback, depth_of(metrics), settings.engine.tile_bytes)

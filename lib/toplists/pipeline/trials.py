@@ -89,7 +89,7 @@ def set_stage(place: Workplace, data: FoldData, *, side_by_side: bool = False) -
     Raises:
         LeakageError: what is learnt from, or popularity, knows of what is held out.
     """
-    blocks = data.blocks(place.settings.engine.block_entries)
+    blocks = data.blocks(place.settings.engine)
     traits = survey_traits(place.spark, blocks.users, blocks.items, data.snapshot.catalogue)
     popularity = Entrant("popularity", Popularity(), place.settings.model.seed)
     folder = data.folder / ("trials-side-by-side" if side_by_side else "trials")

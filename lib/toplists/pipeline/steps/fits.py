@@ -304,7 +304,7 @@ def find_fit(place: Workplace, run: Run, snapshot: Snapshot, fit: Fit) -> Shape 
     folder = model_folder(place.dataset, run, fit)
     shape = open_intact_shape(place, folder)
     if shape is None and fit.part == "all":
-        kind, blocks = registered[0]["shape"], snapshot.blocks(place.settings.engine.block_entries)
+        kind, blocks = registered[0]["shape"], snapshot.blocks(place.settings.engine)
         shape = load_shape(
             place.spark, place.dataset, kind, model_id, blocks.users, blocks.items, folder
         )

@@ -49,7 +49,7 @@ def prepare(place: Workplace, run: Run) -> Outcome:
         stop_items=stop_items,
         exchange=place.settings.engine.exchange,
     )
-    snapshot.blocks(place.settings.engine.block_entries)
+    snapshot.blocks(place.settings.engine)
     facts = snapshot.facts
     repeated = (
         f", {facts.surplus_events:,} repeats in {facts.repeated_pairs:,} pairs "

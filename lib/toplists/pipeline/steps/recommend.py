@@ -31,7 +31,7 @@ def recommend(place: Workplace, run: Run) -> Outcome:
     settings = place.settings.recommend
     snapshot = open_snapshot(place, run)
     plan = plan_fits(place, run)
-    blocks = snapshot.blocks(place.settings.engine.block_entries)
+    blocks = snapshot.blocks(place.settings.engine)
     model = open_fit(place, run, snapshot, plan.published)
     fallback = open_fallback(place, run, snapshot, plan.fallback)
     similar = _similar_items(place, run, snapshot, plan)
@@ -78,7 +78,7 @@ def _similar_items(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan
     engine = place.settings.engine
     return nearest_items(
         place.spark,
-        snapshot.blocks(engine.block_entries).items,
+        snapshot.blocks(engine).items,
         open_fit_as(Factors, place, run, snapshot, plan.published),
         k=place.settings.recommend.similar_n,
         measure="cosine",

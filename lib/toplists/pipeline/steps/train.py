@@ -90,7 +90,7 @@ def fit_missing(place: Workplace, run: Run, snapshot: Snapshot, plan: FitPlan) -
         The contenders that could not be fitted, and why; the night does without.
     """
     failed: dict[str, str] = {}
-    blocks = snapshot.blocks(place.settings.engine.block_entries)
+    blocks = snapshot.blocks(place.settings.engine)
 
     def make(
         fit: Fit,
