@@ -64,14 +64,13 @@ class Folder:
             try:
                 self.files.move(draft, path)
             except OSError:
-                met = is_hdfs(self.files) and self._are_files(draft, path)
-                if not (left and met):
+                if not (left and is_hdfs(self.files) and self._is_file(draft)):
                     raise
             else:
                 return
 
-    def _are_files(self, *paths: str) -> bool:
-        return all(found.type is FileType.File for found in self.files.get_file_info(list(paths)))
+    def _is_file(self, path: str) -> bool:
+        return bool(self.files.get_file_info(path).type is FileType.File)
 
     def remove_drafts(self, name: str) -> None:
         """Remove what a `replace` in a folder within left when it was killed. None may be under way there."""
